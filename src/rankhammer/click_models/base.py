@@ -1,0 +1,1 @@
+"""What every click model offers. (Placeholder: the labeling owner completes it.)"""

@@ -1,0 +1,83 @@
+"""The errors that a user can cause or cure, each with one hint that says what to do next."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class RankhammerError(Exception):
+    """Base of every error that Rankhammer raises on purpose; the command line ends it with exit code 2.
+
+    Args:
+        message: What failed, what was found, what was expected, and where.
+        hint: One action that cures it; printed on its own line.
+        **values: The facts of the message (names, paths, counts), kept as attributes for callers.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", **values: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.values = values
+
+    def __str__(self) -> str:
+        return f"{self.message}\nHint: {self.hint}" if self.hint else self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.message, self.hint, self.values)
+
+
+class ConfigError(RankhammerError):
+    """A parameter, path or environment setting is wrong."""
+
+
+class SchemaError(RankhammerError):
+    """A table does not have the columns or types that its reader needs."""
+
+
+class DataError(RankhammerError):
+    """The rows themselves are unusable: none, all faulty, or stale."""
+
+
+class PluginError(RankhammerError):
+    """A plugin is unknown, broken, or was given wrong options."""
+
+
+class EngineError(RankhammerError):
+    """A search engine, embedded or remote, could not answer."""
+
+
+class ExportError(RankhammerError):
+    """A ranker cannot be written for a target, or its export does not score as the booster does."""
+
+
+class ClusterError(RankhammerError):
+    """Java, Spark, or the cluster under it is missing or refuses to work."""
+
+
+class ConvergenceWarning(UserWarning):
+    """An iterative fit stopped at max_iter before its tolerance was met."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Say which known name is closest to a mistyped one, or list them all.
+
+    Args:
+        name: What the user wrote.
+        known: The names that exist.
+
+    Returns:
+        One sentence that serves as a hint.
+    """
+    names = sorted(known)
+    close = get_close_matches(name, names, n=1)
+    return f"Did you mean {close[0]!r}?" if close else f"Known names: {', '.join(names) or 'none'}."
+
+
+def _rebuild(kind: type[RankhammerError], message: str, hint: str, values: dict[str, Any]) -> RankhammerError:
+    """Unpickle an error that a Spark worker raised."""
+    return kind(message, hint=hint, **values)

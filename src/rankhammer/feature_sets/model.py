@@ -1,0 +1,85 @@
+"""The feature-set YAML as typed objects: ordered, validated before anything runs, versioned by content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Name = Annotated[str, Field(pattern=r"^(?!f\d+$)[A-Za-z][A-Za-z0-9_]*$", max_length=100)]
+
+
+class _Feature(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name = Field(description="unique in the set; never f<digits>, which XGBoost keeps for itself")
+    absent: Literal["zero", "keep"] = Field("zero", description="value of a feature that does not match: 0.0, or NaN")
+
+
+class Match(_Feature):
+    """BM25 of the query's terms in one text field."""
+
+    type: Literal["match"] = "match"
+    field: str = Field(description="text field of the documents")
+    analyzer: Literal["standard", "english"] = Field("english", description="how text becomes terms")
+
+
+class Phrase(_Feature):
+    """BM25 of the query as one exact phrase in one text field."""
+
+    type: Literal["phrase"] = "phrase"
+    field: str = Field(description="text field of the documents")
+    analyzer: Literal["standard", "english"] = Field("english", description="how text becomes terms")
+
+
+class FieldValue(_Feature):
+    """A number that the document carries."""
+
+    type: Literal["field_value"] = "field_value"
+    field: str = Field(description="number field of the documents")
+    modifier: Literal["none", "log1p", "ln1p", "sqrt"] = Field("none", description="log1p is base 10, as in the engines")
+    missing: float = Field(0.0, description="value where the document has none")
+
+
+class QueryLength(_Feature):
+    """Number of terms in the query."""
+
+    type: Literal["query_length"] = "query_length"
+    analyzer: Literal["standard", "english"] = Field("english", description="how text becomes terms")
+
+
+class Expression(_Feature):
+    """Arithmetic over features that stand earlier in the set."""
+
+    type: Literal["expression"] = "expression"
+    expression: str = Field(description="+ - * / ( ), numbers, earlier names, and ln, log10, sqrt, abs, min, max")
+
+
+Feature = Annotated[Match | Phrase | FieldValue | QueryLength | Expression, Field(discriminator="type")]
+
+
+class FeatureSet(BaseModel):
+    """An ordered, named list of features.
+
+    Args:
+        name: Letters, digits and underscores.
+        features: In order; a feature's place is its ordinal, from 1.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Name = Field(description="name of the set")
+    features: tuple[Feature, ...] = Field(min_length=1, description="in order")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Feature names, in order."""
+        return tuple(feature.name for feature in self.features)
+
+    @property
+    def version(self) -> str:
+        """First 12 hex digits of the SHA-256 of the content: same features, same version."""
+        content = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:12]

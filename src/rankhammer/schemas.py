@@ -1,0 +1,219 @@
+"""The hand-offs between stages: one table each, with its grain and its columns in order.
+
+Types are Spark's simple names ("string", "array<string>"). Importing this module does not import Spark.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rankhammer.errors import SchemaError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pyspark.sql import DataFrame
+
+FLOAT_STRUCT = "struct<float>"
+"""Stands for a struct whose fields are all 32-bit floats, whatever their names."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A named table: its grain and its columns, in order.
+
+    Args:
+        name: The catalog's name for it.
+        grain: The columns that identify a row.
+        columns: Column name to Spark type name, in order.
+    """
+
+    name: str
+    grain: tuple[str, ...]
+    columns: Mapping[str, str]
+
+    def select(self, table: DataFrame) -> DataFrame:
+        """Put the columns in schema order and drop every other one.
+
+        Args:
+            table: Any table that has at least these columns.
+
+        Returns:
+            The same rows with exactly this table's columns.
+
+        Raises:
+            SchemaError: A column is missing or has another type.
+        """
+        self.require(table.dtypes)
+        return table.select(*self.columns)
+
+    def check(self, table: DataFrame) -> DataFrame:
+        """Pass a table through when it has exactly these columns, in this order, with these types.
+
+        Raises:
+            SchemaError: A column is missing, superfluous, out of order, or has another type.
+        """
+        self.require(table.dtypes)
+        if table.columns != list(self.columns):
+            raise SchemaError(
+                f"Table {self.name!r}: got columns {table.columns}, expected {list(self.columns)} in this order.",
+                hint="End the stage with the schema's own select.",
+                table=self.name,
+            )
+        return table
+
+    def require(self, dtypes: Iterable[tuple[str, str]]) -> None:
+        """Check that these columns exist with these types; others may stand beside them.
+
+        Args:
+            dtypes: (column, Spark type name) pairs, as `DataFrame.dtypes` gives them.
+
+        Raises:
+            SchemaError: Names the first column that is missing or wrong, and the columns that were found.
+        """
+        found = dict(dtypes)
+        for column, expected in self.columns.items():
+            if column not in found:
+                raise SchemaError(
+                    f"Table {self.name!r}: column {column!r} is missing; found {sorted(found)}.",
+                    hint=f"{did_you_mean(column, found)} Map the input's columns where it is read.",
+                    table=self.name,
+                    column=column,
+                )
+            if not _same_type(found[column], expected):
+                raise SchemaError(
+                    f"Table {self.name!r}: column {column!r} has type {found[column]}, expected {expected}.",
+                    hint="Cast the column where the table is read.",
+                    table=self.name,
+                    column=column,
+                )
+
+
+def _same_type(found: str, expected: str) -> bool:
+    if expected != FLOAT_STRUCT:
+        return found == expected
+    fields = found.removeprefix("struct<").removesuffix(">").split(",")
+    return found.startswith("struct<") and all(field.endswith(":float") for field in fields)
+
+
+DOCUMENTS = Table("documents", ("corpus", "doc_id"), {"corpus": "string", "doc_id": "string"})
+"""Text fields (string) and numbers (double) stand beside these two, as the feature set names them."""
+
+SERPS = Table(
+    "serps",
+    ("corpus", "serp_id"),
+    {
+        "corpus": "string",
+        "serp_id": "string",
+        "session_id": "string",
+        "query": "string",
+        "normalized_query": "string",
+        "query_cluster_id": "string",
+        "shown_at": "timestamp",
+        "doc_ids": "array<string>",
+        "clicked": "array<boolean>",
+    },
+)
+
+RAW_SERPS = Table(
+    "raw_serps",
+    ("corpus", "serp_id"),
+    {
+        "corpus": "string",
+        "serp_id": "string",
+        "session_id": "string",
+        "query": "string",
+        "shown_at": "timestamp",
+        "doc_ids": "array<string>",
+        "clicked": "array<boolean>",
+        "fault": "string",
+    },
+)
+"""What a click-log reader returns: `fault` is null for a sound row, else the reason it is set aside."""
+
+JUDGMENTS = Table(
+    "judgments",
+    ("corpus", "query_cluster_id", "doc_id"),
+    {
+        "corpus": "string",
+        "query": "string",
+        "query_cluster_id": "string",
+        "doc_id": "string",
+        "relevance": "double",
+        "grade": "int",
+        "weight": "double",
+        "n_impressions": "bigint",
+        "n_examined": "double",
+        "n_clicks": "bigint",
+        "mean_position": "double",
+        "relevance_sd": "double",
+        "relevance_lower": "double",
+        "prior_share": "double",
+    },
+)
+
+REFERENCE_JUDGMENTS = Table(
+    "reference_judgments",
+    ("corpus", "query", "doc_id"),
+    {"corpus": "string", "query": "string", "doc_id": "string", "grade": "int"},
+)
+
+FEATURE_ROWS = Table("feature_rows", JUDGMENTS.grain, {**JUDGMENTS.columns, "features": FLOAT_STRUCT})
+
+TRAINING_ROWS = Table(
+    "training_rows",
+    JUDGMENTS.grain,
+    {**FEATURE_ROWS.columns, "qid": "int", "fold": "int", "split": "string"},
+)
+
+TRAINING_MATRIX = Table(
+    "training_matrix",
+    JUDGMENTS.grain,
+    {
+        "corpus": "string",
+        "qid": "int",
+        "query": "string",
+        "query_cluster_id": "string",
+        "doc_id": "string",
+        "split": "string",
+        "fold": "int",
+        "grade": "int",
+        "weight": "double",
+        "reference_grade": "int",
+        "mean_position": "double",
+        "features": FLOAT_STRUCT,
+    },
+)
+"""The training stage's own working table: one Parquet file a corpus, sorted by (qid, doc_id).
+`reference_grade` is null where there are no reference judgments for the query."""
+
+TUNING_TRIALS = Table(
+    "tuning_trials",
+    ("corpus", "trial"),
+    {
+        "corpus": "string",
+        "trial": "int",
+        "loss": "double",
+        "status": "string",
+        "n_rounds": "int",
+        "params": "string",
+        "duration_s": "double",
+    },
+)
+"""`params` is a JSON object; `loss` is minus the mean NDCG over folds (null when the trial failed)."""
+
+EVALUATION = Table(
+    "evaluation",
+    ("corpus", "metric", "truth", "system", "query"),
+    {
+        "corpus": "string",
+        "metric": "string",
+        "truth": "string",
+        "system": "string",
+        "query": "string",
+        "query_cluster_id": "string",
+        "value": "double",
+    },
+)
+"""One value per test query. truth: "reference" or "clicks"; system: "logged", "baseline", "ranker" or "oracle"."""
