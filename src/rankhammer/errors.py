@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
 class RankhammerError(Exception):
@@ -61,6 +62,43 @@ class ClusterError(RankhammerError):
 
 class ConvergenceWarning(UserWarning):
     """An iterative fit stopped at max_iter before its tolerance was met."""
+
+
+@dataclass(frozen=True)
+class CorpusFailure:
+    """One corpus that a stage could not serve; the others go on.
+
+    Args:
+        corpus: Which one.
+        stage: The stage that gave it up.
+        error: What failed, in one sentence.
+        hint: One action that cures it.
+    """
+
+    corpus: str
+    stage: str
+    error: str
+    hint: str = ""
+
+
+def stop_if_all_failed(failures: Sequence[CorpusFailure], n_corpora: int) -> None:
+    """Let a stage go on while at least one corpus is left.
+
+    Args:
+        failures: The corpora that failed in this stage.
+        n_corpora: How many the stage was given.
+
+    Raises:
+        DataError: Every corpus failed; the text is the first failure's own.
+    """
+    if failures and len(failures) >= n_corpora:
+        first = failures[0]
+        others = f" ({len(failures) - 1} other corpora failed, too)" if len(failures) > 1 else ""
+        raise DataError(
+            f"Corpus {first.corpus!r} failed in {first.stage}: {first.error}{others}",
+            hint=first.hint,
+            corpora=[failure.corpus for failure in failures],
+        )
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

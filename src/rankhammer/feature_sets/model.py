@@ -6,9 +6,17 @@ import hashlib
 import json
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-Name = Annotated[str, Field(pattern=r"^(?!f\d+$)[A-Za-z][A-Za-z0-9_]*$", max_length=100)]
+
+def _not_an_ordinal(name: str) -> str:
+    """XGBoost names unnamed features f0, f1, ...: a name of that form would be read as a place."""
+    if name[0] == "f" and name[1:].isdigit():
+        raise ValueError("a name must not be f<digits>")
+    return name
+
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100), AfterValidator(_not_an_ordinal)]
 
 
 class _Feature(BaseModel):
