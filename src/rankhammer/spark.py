@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
-import shutil
-import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rankhammer import java
 from rankhammer.errors import ClusterError
 
 if TYPE_CHECKING:
@@ -17,7 +14,6 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
-MIN_JAVA = 17
 _settings: Callable[[], Mapping[str, object]] = dict
 
 
@@ -61,18 +57,20 @@ def session() -> SparkSession:
     return opened
 
 
-def java_version(java: str) -> int | None:
-    """Return the major version of a java command, or None when it cannot be run.
+def clear_cache() -> None:
+    """Free every persisted frame; does not open a session that nobody needed."""
+    active = active_session()
+    if active is not None:
+        active.catalog.clearCache()
 
-    Args:
-        java: Path or name of the command.
-    """
-    try:
-        answer = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=60, check=False)
-    except (OSError, subprocess.TimeoutExpired):
+
+def active_session() -> SparkSession | None:
+    """Return the open session, or None; never imports Spark where nothing has done so yet."""
+    if "pyspark.sql" not in sys.modules:
         return None
-    found = re.search(r'version "(?:1\.)?(\d+)', answer.stderr + answer.stdout)
-    return int(found.group(1)) if found else None
+    from pyspark.sql import SparkSession
+
+    return SparkSession.getActiveSession()
 
 
 def _owned_by_launcher(key: str) -> bool:
@@ -81,7 +79,7 @@ def _owned_by_launcher(key: str) -> bool:
 
 def _prepare_local_launch(settings: Mapping[str, str]) -> None:
     """Check Java and YARN's configuration first: Spark itself would only say JAVA_GATEWAY_EXITED."""
-    _require_java()
+    java.provide()
     master = settings.get("spark.master", "local[*]")
     if master.startswith("yarn") and "HADOOP_CONF_DIR" not in os.environ and "YARN_CONF_DIR" not in os.environ:
         raise ClusterError(
@@ -90,15 +88,3 @@ def _prepare_local_launch(settings: Mapping[str, str]) -> None:
         )
     if master.startswith("local"):
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-
-
-def _require_java() -> None:
-    home = os.environ.get("JAVA_HOME")
-    java = str(Path(home, "bin", "java")) if home else shutil.which("java")
-    version = java_version(java) if java else None
-    if version is None or version < MIN_JAVA:
-        raise ClusterError(
-            f"Spark needs Java {MIN_JAVA} or newer; found {f'Java {version} at {java}' if version else 'none'}.",
-            hint="`make run` brings a Java of its own; or install one and set JAVA_HOME to it.",
-            java=java,
-        )
