@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from rankhammer.errors import PluginError, did_you_mean
 
@@ -46,6 +46,26 @@ class Choice(BaseModel):
 
     name: str = Field(description="registered name of the plugin")
     options: dict[str, Any] = Field(default_factory=dict, description="options of this plugin alone")
+
+
+def of_group(group: str) -> AfterValidator:
+    """Make pydantic check a `Choice` field against a plugin group, so that a typo stops a run before any node.
+
+    Args:
+        group: One of GROUPS.
+
+    Returns:
+        For use in `Annotated[Choice, of_group("rankers")]`.
+    """
+
+    def check(choice: Choice) -> Choice:
+        try:
+            create(group, choice)
+        except PluginError as exc:
+            raise ValueError(str(exc)) from exc
+        return choice
+
+    return AfterValidator(check)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _settings: Callable[[], Mapping[str, object]] = dict
+_opened: SparkSession | None = None
 
 
 def configure(settings: Callable[[], Mapping[str, object]]) -> None:
@@ -38,9 +39,10 @@ def session() -> SparkSession:
     Raises:
         ClusterError: Java is missing or older than 17, or YARN is asked for without HADOOP_CONF_DIR.
     """
+    global _opened  # noqa: PLW0603 - one session a process
     from pyspark.sql import SparkSession
 
-    active = SparkSession.getActiveSession()
+    active = active_session()
     if active is not None:
         return active
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
@@ -52,9 +54,9 @@ def session() -> SparkSession:
     builder = SparkSession.builder
     for key, value in settings.items():
         builder = builder.config(key, value)
-    opened = builder.getOrCreate()
-    opened.sparkContext.setLogLevel(settings.get("spark.log.level", "ERROR"))
-    return opened
+    _opened = builder.getOrCreate()
+    _opened.sparkContext.setLogLevel(settings.get("spark.log.level", "ERROR"))
+    return _opened
 
 
 def clear_cache() -> None:
@@ -65,12 +67,19 @@ def clear_cache() -> None:
 
 
 def active_session() -> SparkSession | None:
-    """Return the open session, or None; never imports Spark where nothing has done so yet."""
-    if "pyspark.sql" not in sys.modules:
-        return None
-    from pyspark.sql import SparkSession
+    """Return the session that `session` opened, from whichever thread asks, or None."""
+    alive = _opened is not None and _opened.sparkContext._jsc is not None
+    return _opened if alive else None
 
-    return SparkSession.getActiveSession()
+
+def running_tasks() -> tuple[int, int]:
+    """Return how many tasks of the running stages are done, and how many there are."""
+    active = active_session()
+    if active is None:
+        return 0, 0
+    tracker = active.sparkContext.statusTracker()
+    stages = [stage for number in tracker.getActiveStageIds() if (stage := tracker.getStageInfo(number))]
+    return sum(stage.numCompletedTasks for stage in stages), sum(stage.numTasks for stage in stages)
 
 
 def _owned_by_launcher(key: str) -> bool:

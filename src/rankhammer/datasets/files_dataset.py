@@ -1,0 +1,76 @@
+"""A hand-off that is a folder of small files, such as a ranker or an exported model."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Any
+
+from kedro.io import AbstractDataset
+
+from rankhammer.datasets.handoff import MARKER, Handoff
+from rankhammer.datasets.storage import storage_for
+from rankhammer.errors import ConfigError
+
+
+class FilesDataset(AbstractDataset[dict[str, bytes], dict[str, bytes]]):
+    """A folder of small files, as relative path to content, complete or not there at all.
+
+    Examples:
+        YAML:
+
+        >>> # ranker:
+        >>> #   type: rankhammer.datasets.FilesDataset
+        >>> #   filepath: s3a://bucket/ranker
+
+        Python:
+
+        >>> dataset = FilesDataset(filepath="data/06_models/ranker")
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        """Describe the folder; nothing is opened.
+
+        Args:
+            filepath: Folder: a local path or a URI (hdfs, s3a, file).
+            metadata: For plugins such as kedro-viz.
+        """
+        self._path = filepath.rstrip("/")
+        self._storage = storage_for(filepath)
+        self.metadata = metadata
+        self.handoff = Handoff(self._storage, self._path, PurePosixPath(self._path).name)
+
+    def load(self) -> dict[str, bytes]:
+        """Return every file of the folder.
+
+        Raises:
+            DataError: The folder is missing, half-written, or stale.
+        """
+        self.handoff.require_current()
+        names = [name for name in self._storage.files(self._path) if not PurePosixPath(name).name.startswith(("_", "."))]
+        return {name: self._storage.read(f"{self._path}/{name}") for name in names}
+
+    def save(self, data: dict[str, bytes]) -> None:
+        """Replace the folder's content, the marker last.
+
+        Raises:
+            ConfigError: A file name is absolute, leaves the folder, or is reserved.
+        """
+        for name in data:
+            _check_name(name)
+        self.handoff.begin()
+        self._storage.delete(self._path)
+        for name, content in sorted(data.items()):
+            self._storage.write(f"{self._path}/{name}", content)
+        self.handoff.finish()
+
+    def _exists(self) -> bool:
+        return self.handoff.is_current()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._path}
+
+
+def _check_name(name: str) -> None:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or path.name.startswith(("_", ".")) or path.name == MARKER:
+        raise ConfigError(f"{name!r} cannot be the name of a published file.", hint="Use a relative path of plain names.")

@@ -1,0 +1,122 @@
+"""Data that Rankhammer is given: a click log, documents, reference judgments."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from kedro.io import AbstractDataset
+
+from rankhammer import spark
+from rankhammer.datasets.storage import storage_for
+from rankhammer.errors import ConfigError, SchemaError, did_you_mean
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+class InputDataset(AbstractDataset["DataFrame | None", "DataFrame | None"]):
+    """A table from outside: any format Spark reads, with its columns mapped to our names. It is never written.
+
+    Examples:
+        YAML:
+
+        >>> # documents:
+        >>> #   type: rankhammer.datasets.InputDataset
+        >>> #   filepath: hdfs://namenode:8020/shop/products
+        >>> #   file_format: json
+        >>> #   columns: {doc_id: sku}
+
+        Python:
+
+        >>> dataset = InputDataset(filepath="products.csv", file_format="csv", load_args={"header": True})
+    """
+
+    def __init__(
+        self,
+        *,
+        filepath: str | None,
+        file_format: str = "parquet",
+        load_args: dict[str, Any] | None = None,
+        columns: dict[str, str] | None = None,
+        constants: dict[str, str] | None = None,
+        optional: bool = False,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Describe the input; nothing is opened.
+
+        Args:
+            filepath: File, folder or pattern: a local path or a URI. None: there is no such input.
+            file_format: Spark's name of the format: parquet, json, csv, text, orc.
+            load_args: Reader options, such as {header: true} for CSV.
+            columns: Our name to the input's own name.
+            constants: Value of a column that the input does not have, such as {corpus: main}.
+            optional: Whether a run can do without it: `filepath: null` then loads as None.
+            metadata: For plugins such as kedro-viz.
+        """
+        self._path = filepath
+        self._file_format = file_format
+        self._load_args = load_args or {}
+        self._columns = columns or {}
+        self._constants = constants or {}
+        self._optional = optional
+        self.metadata = metadata
+
+    def load(self) -> DataFrame | None:
+        """Return the input with our column names, lazily; None where it is optional and not given.
+
+        Raises:
+            ConfigError: The path is not given or leads to nothing.
+            SchemaError: A mapped column is not in the input.
+        """
+        if self._path is None and self._optional:
+            return None
+        if self._path is None or not self._exists():
+            raise ConfigError(
+                f"Input {self._path or 'path: null'} does not exist.",
+                hint="`rankhammer demo` makes the demo's input; your own goes into conf/local/globals.yml.",
+                path=self._path,
+            )
+        reader = spark.session().read.format(self._file_format).options(**self._load_args)
+        return self._with_our_names(reader.load(self._path))
+
+    def save(self, data: DataFrame | None) -> None:
+        """Refuse: inputs are only read.
+
+        Raises:
+            ConfigError: Always.
+        """
+        raise ConfigError(f"{self._path} is an input and is never written.", hint="Save to a TableDataset instead.")
+
+    def fingerprint(self) -> str:
+        """Return a digest of the content and of how it is read: the same data gives the same text.
+
+        Local files are read once (about 1 GB/s); on HDFS and S3 the filesystem's own checksums are asked for.
+        """
+        digest = hashlib.sha256(repr((self._file_format, self._load_args, self._columns, self._constants)).encode())
+        storage = storage_for(self._path or "")
+        for root in storage.glob(self._path) if self._path else ():
+            for name in storage.files(root):
+                if not name.rsplit("/", 1)[-1].startswith(("_", ".")):
+                    digest.update(f"{name}={storage.stamp(f'{root}/{name}'.rstrip('/'))}\n".encode())
+        return digest.hexdigest()
+
+    def _with_our_names(self, table: DataFrame) -> DataFrame:
+        from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's own documentation uses
+
+        for ours, theirs in self._columns.items():
+            if theirs not in table.columns:
+                raise SchemaError(
+                    f"{self._path}: column {theirs!r} (for {ours!r}) is missing; found {sorted(table.columns)}.",
+                    hint=f"{did_you_mean(theirs, table.columns)} Correct `columns` in globals.yml.",
+                    column=theirs,
+                )
+        renamed = table.withColumnsRenamed({theirs: ours for ours, theirs in self._columns.items()})
+        missing = {name: F.lit(value) for name, value in self._constants.items() if name not in renamed.columns}
+        return renamed.withColumns(missing)
+
+    def _exists(self) -> bool:
+        return self._path is not None and bool(storage_for(self._path).glob(self._path))
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._path, "file_format": self._file_format, "load_args": self._load_args}

@@ -1,0 +1,188 @@
+"""Files on any Hadoop filesystem: plain Python for local paths, the JVM's FileSystem for every other URI."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import unquote, urlsplit
+
+from rankhammer import spark
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Storage(Protocol):
+    """The few verbs that datasets need of a filesystem; every path is a full path or URI."""
+
+    def exists(self, path: str) -> bool:
+        """Say whether a file or folder is there."""
+        ...
+
+    def read(self, path: str) -> bytes:
+        """Return the whole content of a small file."""
+        ...
+
+    def write(self, path: str, content: bytes) -> None:
+        """Create or replace a small file; readers see the old or the new content, never half of it."""
+        ...
+
+    def delete(self, path: str) -> None:
+        """Remove a file or a whole folder; nothing happens when it is not there."""
+        ...
+
+    def files(self, path: str) -> Iterator[str]:
+        """Yield the files below a folder as relative paths in name order; for a file, one empty text."""
+        ...
+
+    def glob(self, pattern: str) -> list[str]:
+        """Return the paths that match a pattern, in name order."""
+        ...
+
+    def stamp(self, path: str) -> str:
+        """Return a text that changes when the file's content does."""
+        ...
+
+
+def split_scheme(uri: str) -> tuple[str, str]:
+    """Split a URI into what a plain path cannot carry and the path, e.g. ("hdfs://nn:8020", "/logs").
+
+    Args:
+        uri: A local path, or a URI with scheme and authority.
+
+    Returns:
+        (prefix, path); the prefix is empty for a local path.
+    """
+    scheme, separator, rest = uri.partition("://")
+    if not separator:
+        return "", uri
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}://{authority}", slash + path
+
+
+def storage_for(uri: str) -> Storage:
+    """Choose the storage of a URI. Nothing is opened and no JVM is started here."""
+    scheme = urlsplit(uri).scheme if "://" in uri else ""
+    return LocalStorage() if scheme in ("", "file") else HadoopStorage()
+
+
+class LocalStorage:
+    """The machine's own filesystem; needs no JVM."""
+
+    def exists(self, path: str) -> bool:
+        """See `Storage`."""
+        return _local(path).exists()
+
+    def read(self, path: str) -> bytes:
+        """See `Storage`."""
+        return _local(path).read_bytes()
+
+    def write(self, path: str, content: bytes) -> None:
+        """See `Storage`."""
+        target = _local(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = target.with_name(f".{target.name}.{os.getpid()}")
+        unfinished.write_bytes(content)
+        unfinished.replace(target)
+
+    def delete(self, path: str) -> None:
+        """See `Storage`."""
+        target = _local(path)
+        if target.is_dir():
+            shutil.rmtree(target)
+        else:
+            target.unlink(missing_ok=True)
+
+    def files(self, path: str) -> Iterator[str]:
+        """See `Storage`."""
+        root = _local(path)
+        if root.is_file():
+            yield ""
+        for found in sorted(root.rglob("*")):
+            if found.is_file():
+                yield found.relative_to(root).as_posix()
+
+    def glob(self, pattern: str) -> list[str]:
+        """See `Storage`."""
+        whole = _local(pattern).absolute()
+        return sorted(str(path) for path in Path(whole.anchor).glob(str(whole.relative_to(whole.anchor))))
+
+    def stamp(self, path: str) -> str:
+        """Return the SHA-256 of the content (about 1 GB/s), so that a copied file is the same file."""
+        with _local(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class HadoopStorage:
+    """HDFS, S3A and whatever else the session's Hadoop client knows."""
+
+    def exists(self, path: str) -> bool:
+        """See `Storage`."""
+        filesystem, target = _open(path)
+        return bool(filesystem.exists(target))
+
+    def read(self, path: str) -> bytes:
+        """See `Storage`."""
+        filesystem, target = _open(path)
+        size = filesystem.getFileStatus(target).getLen()
+        stream = filesystem.open(target)
+        try:
+            return bytes(_jvm().org.apache.commons.io.IOUtils.toByteArray(stream, int(size)))
+        finally:
+            stream.close()
+
+    def write(self, path: str, content: bytes) -> None:
+        """See `Storage`. Written beside the target and renamed; on an object store the upload itself is atomic."""
+        filesystem, target = _open(path)
+        unfinished = _jvm().org.apache.hadoop.fs.Path(f"{target.getParent()}/.{target.getName()}.{os.getpid()}")
+        stream = filesystem.create(unfinished, True)
+        try:
+            stream.write(bytearray(content))
+        finally:
+            stream.close()
+        filesystem.delete(target, False)
+        filesystem.rename(unfinished, target)
+
+    def delete(self, path: str) -> None:
+        """See `Storage`."""
+        filesystem, target = _open(path)
+        filesystem.delete(target, True)
+
+    def files(self, path: str) -> Iterator[str]:
+        """See `Storage`."""
+        filesystem, root = _open(path)
+        base = filesystem.makeQualified(root).toUri().getPath().rstrip("/")
+        listing, found = filesystem.listFiles(root, True), []
+        while listing.hasNext():
+            found.append(listing.next().getPath().toUri().getPath())
+        yield from sorted(file.removeprefix(base).lstrip("/") for file in found)
+
+    def glob(self, pattern: str) -> list[str]:
+        """See `Storage`."""
+        filesystem, target = _open(pattern)
+        return sorted(str(status.getPath().toString()) for status in filesystem.globStatus(target) or ())
+
+    def stamp(self, path: str) -> str:
+        """Return the filesystem's own checksum where it keeps one, else size and modification time."""
+        filesystem, target = _open(path)
+        checksum = filesystem.getFileChecksum(target)
+        status = filesystem.getFileStatus(target)
+        return str(checksum.toString()) if checksum else f"{status.getLen()} bytes at {status.getModificationTime()}"
+
+
+def _local(path: str) -> Path:
+    return Path(unquote(urlsplit(path).path) if path.startswith("file:") else path)
+
+
+def _jvm() -> Any:
+    return spark.session().sparkContext._jvm
+
+
+def _open(uri: str) -> tuple[Any, Any]:
+    """Return the JVM's (FileSystem, Path) of a URI; opens the session."""
+    session = spark.session()
+    target = _jvm().org.apache.hadoop.fs.Path(uri)
+    return target.getFileSystem(session._jsparkSession.sessionState().newHadoopConf()), target

@@ -1,0 +1,114 @@
+"""A hand-off between stages: a Spark table as Parquet on any Hadoop filesystem."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from kedro.io import AbstractVersionedDataset, Version
+
+from rankhammer import spark
+from rankhammer.datasets.handoff import Handoff
+from rankhammer.datasets.storage import split_scheme, storage_for
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+class TableDataset(AbstractVersionedDataset["DataFrame", "DataFrame"]):
+    """A Spark table that a stage writes and the next one reads, complete or not there at all.
+
+    Examples:
+        YAML:
+
+        >>> # serps:
+        >>> #   type: rankhammer.datasets.TableDataset
+        >>> #   filepath: hdfs://namenode:8020/rankhammer/serps
+        >>> #   save_args: {partitionBy: [corpus]}
+
+        Python:
+
+        >>> dataset = TableDataset(filepath="s3a://bucket/serps")
+    """
+
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        file_format: str = "parquet",
+        load_args: dict[str, Any] | None = None,
+        save_args: dict[str, Any] | None = None,
+        version: Version | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Describe the table; nothing is opened.
+
+        Args:
+            filepath: Folder: a local path or a URI whose scheme and authority are kept (hdfs, s3a, file).
+            file_format: Spark's name of the format.
+            load_args: Reader options.
+            save_args: Writer options; `partitionBy` lists partition columns.
+            version: Kedro's version, for `versioned: true`.
+            metadata: For plugins such as kedro-viz.
+        """
+        self._prefix, path = split_scheme(filepath)
+        storage = storage_for(filepath)
+        super().__init__(
+            filepath=PurePosixPath(path),
+            version=version,
+            exists_function=lambda name: storage.exists(self._prefix + name),
+            glob_function=lambda pattern: [split_scheme(found)[1] for found in storage.glob(self._prefix + pattern)],
+        )
+        self._storage = storage
+        self._file_format = file_format
+        self._load_args = load_args or {}
+        self._save_args = save_args or {}
+        self.metadata = metadata
+        self.handoff = Handoff(storage, self._uri(PurePosixPath(path)), PurePosixPath(path).name)
+
+    def load(self) -> DataFrame:
+        """Return the table, lazily.
+
+        Raises:
+            DataError: It is missing, half-written, or made of something else than this run would make it of.
+        """
+        uri = self._uri(self._get_load_path())
+        self._handoff_at(uri).require_current()
+        table = spark.session().read.format(self._file_format).options(**self._load_args).load(uri)
+        return table.select(*_saved_order(table.columns, self._save_args.get("partitionBy", ())))
+
+    def save(self, data: DataFrame) -> None:
+        """Write the table and then its marker; this is where Spark does a stage's work."""
+        uri = self._uri(self._get_save_path())
+        handoff = self._handoff_at(uri)
+        handoff.begin()
+        options = dict(self._save_args)
+        writer = data.write.format(self._file_format).mode("overwrite").partitionBy(*options.pop("partitionBy", ()))
+        writer.options(**options).save(uri)
+        handoff.finish()
+
+    def _exists(self) -> bool:
+        return self._handoff_at(self._uri(self._get_load_path())).is_current()
+
+    def _describe(self) -> dict[str, Any]:
+        return {
+            "filepath": self._prefix + str(self._filepath),
+            "file_format": self._file_format,
+            "load_args": self._load_args,
+            "save_args": self._save_args,
+            "version": self._version,
+        }
+
+    def _uri(self, path: PurePosixPath) -> str:
+        return self._prefix + str(path)
+
+    def _handoff_at(self, uri: str) -> Handoff:
+        """Return the marker of the folder in use: with `versioned: true` each version has its own."""
+        handoff = Handoff(self._storage, uri, self.handoff.name)
+        handoff.expected = self.handoff.expected
+        return handoff
+
+
+def _saved_order(columns: list[str], partition_columns: list[str]) -> list[str]:
+    """Spark reads partition columns last; every hand-off starts with them (its corpus)."""
+    return [*partition_columns, *(column for column in columns if column not in partition_columns)]

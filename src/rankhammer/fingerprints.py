@@ -1,0 +1,108 @@
+"""What every hand-off of a run would be made of, computed before anything runs.
+
+A hand-off's digest covers the parameters and inputs of the node that writes it, the digests of the hand-offs that
+the node reads, and the code. Two equal digests mean equal rows, on any machine and however often a run was killed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+import rankhammer
+from rankhammer.datasets.handoff import Fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from kedro.pipeline import Pipeline
+    from kedro.pipeline.node import Node
+
+
+def digest(value: Any) -> str:
+    """Return the SHA-256 of a JSON-able value or pydantic model, keys in order."""
+    return hashlib.sha256(json.dumps(plain(value), sort_keys=True).encode()).hexdigest()
+
+
+def plain(value: Any) -> Any:
+    """Turn pydantic models inside a value into plain JSON types."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, dict):
+        return {key: plain(part) for key, part in value.items()}
+    return [plain(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+def code_digest() -> str:
+    """Return the SHA-256 over the package's source files, the same in a checkout and in a wheel."""
+    root = Path(rankhammer.__file__).parent
+    code = hashlib.sha256()
+    for source in sorted(root.rglob("*.py")):
+        code.update(source.relative_to(root).as_posix().encode() + b"\0" + source.read_bytes())
+    return code.hexdigest()
+
+
+def expected_fingerprints(
+    pipeline: Pipeline, *, parameters: Mapping[str, Any], sources: Mapping[str, str], code: str
+) -> dict[str, Fingerprint]:
+    """Compute what each dataset of a pipeline would be made of.
+
+    Args:
+        pipeline: Every node from the raw inputs on, also those that this run leaves out.
+        parameters: Value of each `params:` input.
+        sources: Digest of each raw input.
+        code: Digest of the code.
+
+    Returns:
+        Dataset name to fingerprint, for every output of the pipeline.
+    """
+    made: dict[str, Fingerprint] = {}
+    for node in pipeline.nodes:
+        parts = {"code": code} | {name: _part(name, made, parameters, sources) for name in node.inputs}
+        behind = _sources_behind(node, made, sources)
+        for name in node.outputs:
+            made[name] = Fingerprint(name, digest([name, parts]), node.name, parts, behind)
+    return made
+
+
+def _part(
+    name: str, made: Mapping[str, Fingerprint], parameters: Mapping[str, Any], sources: Mapping[str, str]
+) -> str:
+    if name in made:
+        return made[name].digest
+    return digest(parameters[name]) if name in parameters else sources.get(name, "absent")
+
+
+def _sources_behind(node: Node, made: Mapping[str, Fingerprint], sources: Mapping[str, str]) -> dict[str, str]:
+    behind = {name: sources[name] for name in node.inputs if name in sources}
+    for name in node.inputs:
+        if name in made:
+            behind |= made[name].sources
+    return behind
+
+
+def known_sources(
+    read_now: Iterable[str], recorded: Iterable[Fingerprint | None], stamp: Callable[[str], str]
+) -> dict[str, str]:
+    """Decide which state of each raw input the run's fingerprints speak of.
+
+    An input that this run reads is looked at; one that only earlier stages read is taken as they recorded it, so
+    that `--pipeline=train` goes on working while the log grows.
+
+    Args:
+        read_now: Raw inputs that nodes of this run read.
+        recorded: Fingerprints of the finished hand-offs that this run starts from, in pipeline order.
+        stamp: Digests one raw input.
+
+    Returns:
+        Raw input to digest.
+    """
+    sources: dict[str, str] = {}
+    for fingerprint in recorded:
+        for name, value in (fingerprint.sources if fingerprint else {}).items():
+            sources.setdefault(name, value)
+    return sources | {name: stamp(name) for name in read_now}

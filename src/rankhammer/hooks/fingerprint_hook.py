@@ -1,0 +1,132 @@
+"""Tells every hand-off what this run would make it of, so that stale data is refused, not published."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kedro.framework.hooks import hook_impl
+from kedro.io import DatasetError, MemoryDataset
+from kedro.pipeline import Pipeline
+
+import rankhammer
+from rankhammer import fingerprints
+from rankhammer.datasets import InputDataset
+from rankhammer.datasets.handoff import Fingerprint, Handoff
+from rankhammer.errors import ConfigError
+
+if TYPE_CHECKING:
+    from kedro.io import DataCatalog
+    from kedro.pipeline.node import Node
+
+LINEAGE = "lineage"
+REPORT_FINGERPRINTS = "report_fingerprints"
+
+
+class FingerprintHook:
+    """Computes fingerprints before a run and records those of the small reports, whose datasets keep none."""
+
+    def __init__(self) -> None:
+        self._expected: dict[str, Fingerprint] = {}
+        self._catalog: DataCatalog | None = None
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Set what each hand-off must be made of, add the lineage, and find reports that are out of date.
+
+        Raises:
+            ConfigError: A hand-off's folder cannot be written.
+        """
+        whole = _whole_line(pipeline, catalog)
+        parameters = {name: catalog.get(name).load() for name in whole.inputs() if _is_parameter(name)}
+        code = fingerprints.code_digest()
+        sources = _sources(whole, pipeline, catalog)
+        lineage = _lineage(parameters, sources, code)
+        catalog[LINEAGE] = MemoryDataset(lineage)
+        self._expected = fingerprints.expected_fingerprints(
+            whole, parameters=parameters | {LINEAGE: lineage}, sources=sources, code=code
+        )
+        self._catalog = catalog
+        for name, fingerprint in self._expected.items():
+            handoff = _handoff(catalog, name)
+            if handoff is not None:
+                handoff.name, handoff.expected = name, fingerprint
+        _require_writable(pipeline, catalog)
+        if run_params["only_missing_outputs"]:
+            self._forget_stale_reports(pipeline, catalog)
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, node: Node) -> None:  # noqa: ARG002 - Kedro's signature
+        """Record what a report was made of."""
+        catalog = self._catalog
+        if catalog is None or dataset_name not in self._expected or _handoff(catalog, dataset_name) is not None:
+            return
+        recorded = _recorded_reports(catalog) | {dataset_name: self._expected[dataset_name].digest}
+        catalog.get(REPORT_FINGERPRINTS).save(recorded)
+
+    def _forget_stale_reports(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Count reports that were made of something else as missing, for `--only-missing-outputs`."""
+        recorded = _recorded_reports(catalog)
+        for name in pipeline.all_outputs():
+            if _handoff(catalog, name) is None and recorded.get(name) != self._expected[name].digest:
+                setattr(catalog.get(name), "exists", lambda: False)  # noqa: B010 - replaces a method of one object
+
+
+def _is_parameter(name: str) -> bool:
+    return name.startswith("params:") or name == "parameters"
+
+
+def _handoff(catalog: DataCatalog, name: str) -> Handoff | None:
+    return getattr(catalog.get(name), "handoff", None) if name in catalog else None
+
+
+def _whole_line(pipeline: Pipeline, catalog: DataCatalog) -> Pipeline:
+    """Return all stages, also those that this run leaves out, but not what an environment replaced by an input."""
+    from rankhammer.pipeline_registry import register_pipelines
+
+    whole = register_pipelines()["__default__"] + pipeline
+    given = {name for name in whole.all_outputs() if name in catalog and isinstance(catalog.get(name), InputDataset)}
+    return Pipeline([node for node in whole.nodes if not given & set(node.outputs)])
+
+
+def _sources(whole: Pipeline, pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:
+    """Digest the raw inputs that this run reads; take the others as its first hand-offs recorded them."""
+    inputs = {name: catalog.get(name) for name in pipeline.inputs() if name in catalog}
+    read_now = [name for name, dataset in inputs.items() if isinstance(dataset, InputDataset)]
+    in_order = [name for node in whole.nodes for name in node.outputs if name in inputs]
+    recorded = [handoff.recorded for name in in_order if (handoff := _handoff(catalog, name)) is not None]
+    return fingerprints.known_sources(read_now, recorded, lambda name: str(inputs[name].fingerprint()))
+
+
+def _lineage(parameters: dict[str, Any], sources: dict[str, str], code: str) -> dict[str, Any]:
+    """Describe what a run's results come from: no times, no paths, so that equal runs publish equal bytes."""
+    return {
+        "rankhammer": rankhammer.__version__,
+        "code": code,
+        "inputs": dict(sorted(sources.items())),
+        "parameters": {
+            name.removeprefix("params:"): fingerprints.plain(value) for name, value in sorted(parameters.items())
+        },
+    }
+
+
+def _require_writable(pipeline: Pipeline, catalog: DataCatalog) -> None:
+    """Find out before the first node, not after an hour, that an output cannot be written."""
+    for name in sorted(pipeline.all_outputs()):
+        handoff = _handoff(catalog, name)
+        try:
+            if handoff is not None:
+                handoff.probe()
+        except OSError as exc:
+            raise ConfigError(
+                f"Output {name!r} cannot be written: {exc}",
+                hint="Correct `paths` in conf/<env>/globals.yml, or the folder's permissions.",
+                name=name,
+            ) from exc
+
+
+def _recorded_reports(catalog: DataCatalog) -> dict[str, str]:
+    try:
+        recorded: dict[str, str] = catalog.get(REPORT_FINGERPRINTS).load()
+    except DatasetError:
+        return {}
+    return recorded

@@ -1,0 +1,80 @@
+"""Ends a run with the facts people want: what came out per corpus, how good it is, and what to type next."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from kedro.framework.hooks import hook_impl
+from kedro.io import DatasetError
+
+from rankhammer import summary
+from rankhammer.hooks.outputs_left import OutputsLeft
+from rankhammer.pipeline_registry import STAGES
+
+if TYPE_CHECKING:
+    from kedro.io import DataCatalog
+    from kedro.pipeline.node import Node
+
+logger = logging.getLogger(__name__)
+RUN_SUMMARY = "run_summary"
+
+
+class SummaryHook:
+    """Collects the stages' reports into run_summary.json and prints the closing table."""
+
+    def __init__(self) -> None:
+        self._outputs = OutputsLeft()
+        self._stage_started_at: dict[str, float] = {}
+        self._stage_seconds: dict[str, float] = {}
+        self._node_started_at = 0.0
+        self._run_started_at = 0.0
+
+    @hook_impl
+    def before_pipeline_run(self) -> None:
+        """Start the clocks."""
+        self._outputs, self._stage_seconds = OutputsLeft(), {}
+        self._run_started_at = time.monotonic()
+
+    @hook_impl
+    def before_node_run(self) -> None:
+        """Start a node's clock."""
+        self._node_started_at = time.monotonic()
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
+        """Add a finished node's seconds to its stage."""
+        if self._outputs.is_last(node, dataset_name):
+            elapsed_s = time.monotonic() - self._node_started_at
+            for stage in node.tags & set(STAGES):
+                self._stage_seconds[stage] = self._stage_seconds.get(stage, 0.0) + elapsed_s
+
+    @hook_impl
+    def after_pipeline_run(self, run_params: dict[str, Any], catalog: DataCatalog) -> None:
+        """Write run_summary.json and print the table."""
+        reports = {stage: _load(catalog, f"{stage}_report") for stage in STAGES}
+        facts = summary.build(
+            reports,
+            stages_run=tuple(self._stage_seconds),
+            stage_seconds=self._stage_seconds,
+            total_s=time.monotonic() - self._run_started_at,
+            published=_path_of(catalog, "exported_model"),
+            environment=run_params["env"] or "local",
+        )
+        catalog.get(RUN_SUMMARY).save(facts)
+        summary.show(facts, where=_path_of(catalog, RUN_SUMMARY))
+
+
+def _load(catalog: DataCatalog, name: str) -> dict[str, Any] | None:
+    """Return a stage's report, or None where that stage has not run yet."""
+    try:
+        report: dict[str, Any] = catalog.get(name).load()
+    except DatasetError:
+        return None
+    return report
+
+
+def _path_of(catalog: DataCatalog, name: str) -> str:
+    described = catalog.get(name)._describe()
+    return str(described.get("filepath", ""))

@@ -1,0 +1,161 @@
+"""Runs pipelines for the command line, and ends our errors with exit code 2 instead of a traceback."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rankhammer import errors, pipeline_registry
+from rankhammer.errors import ConfigError, RankhammerError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from kedro.framework.session import KedroSession
+
+USER_ERROR, SOME_CORPORA_FAILED = 2, 3
+_FROM_WORKER = re.compile(r"^rankhammer\.errors\.(\w+): (.*(?:\nHint: .*)?)", re.MULTILINE)
+
+
+def execute(options: dict[str, Any]) -> int:
+    """Run what `kedro run` was asked for.
+
+    Args:
+        options: The values of Kedro's own `run` options.
+
+    Returns:
+        Exit code: 0, 2 for what the user can cure, 3 when some corpora failed and the others went on.
+    """
+    outcome: list[int] = []
+    code = guarded(lambda: outcome.append(_run(options)))
+    return code or outcome[0]
+
+
+def guarded(action: Callable[[], None]) -> int:
+    """Do something and turn the errors that a user can cure into a message.
+
+    Returns:
+        0, or 2 after a message on stderr. Every other error is raised as it is.
+    """
+    try:
+        action()
+    except Exception as exc:
+        cause = user_error(exc)
+        if cause is None:
+            raise
+        click.secho(f"Error: {cause}", fg="red", err=True)
+        return USER_ERROR
+    return 0
+
+
+def user_error(error: BaseException) -> RankhammerError | None:
+    """Find the error of ours behind one of Kedro's or Spark's, or say in our words what Kedro refused.
+
+    Args:
+        error: What a run ended with.
+
+    Returns:
+        The error to show, or None where a traceback is the right answer.
+    """
+    for cause in _chain(error):
+        if isinstance(cause, RankhammerError):
+            return cause
+        told = _FROM_WORKER.search(str(cause))
+        if told and hasattr(errors, told[1]):
+            message, _, hint = told[2].partition("\nHint: ")
+            kind: type[RankhammerError] = getattr(errors, told[1])
+            return kind(message, hint=hint)
+    return _refused_by_kedro(error)
+
+
+def handoffs(env: str | None) -> list[dict[str, Any]]:
+    """Describe every hand-off of the line.
+
+    Args:
+        env: Kedro environment; None for the default one.
+
+    Returns:
+        name, state (finished or missing), rows and digest of each table. The digest is the sum of a 64-bit hash a row,
+        so neither order nor partitioning changes it.
+    """
+    with _session({"env": env, "conf_source": None, "params": {}}) as session:
+        catalog = session.load_context().catalog
+        names = pipeline_registry.register_pipelines()["__default__"].all_outputs()
+        return [_describe(name, catalog.get(name)) for name in sorted(names) if hasattr(catalog.get(name), "handoff")]
+
+
+def _describe(name: str, dataset: Any) -> dict[str, Any]:
+    from rankhammer.datasets import FilesDataset
+    from rankhammer.digest import files_digest, table_digest
+
+    if dataset.handoff.recorded is None:
+        return {"name": name, "state": "missing", "rows": None, "digest": ""}
+    data = dataset.load()
+    rows, digest = files_digest(data) if isinstance(dataset, FilesDataset) else table_digest(data)
+    return {"name": name, "state": "finished", "rows": rows, "digest": digest}
+
+
+def _run(options: dict[str, Any]) -> int:
+    from kedro.framework.cli.project import _resolve_runner_kwargs
+    from kedro.utils import load_obj
+
+    names = [name for name in [options["pipeline"], *options["pipelines"]] if name]
+    _require_known(names)
+    runner = load_obj(options["runner"] or "SequentialRunner", "kedro.runner")
+    filters = ("from_nodes", "to_nodes", "from_inputs", "to_outputs", "load_versions", "namespaces")
+    with _session(options) as session:
+        session.run(
+            pipeline_names=names,
+            tags=tuple(options["tags"]),
+            node_names=tuple(options["node_names"]),
+            runner=runner(**_resolve_runner_kwargs(options["is_async"], options["runner_params"])),
+            only_missing_outputs=options["only_missing_outputs"],
+            **{name: options[name] for name in filters},
+        )
+        summary = session.load_context().catalog.get("run_summary").load()
+    return SOME_CORPORA_FAILED if summary["failures"] else 0
+
+
+def _session(options: dict[str, Any]) -> KedroSession:
+    """Open a Kedro session in a project folder, or, in a wheel, on its conf archive."""
+    from kedro.framework.project import configure_project
+    from kedro.framework.session import KedroSession
+    from kedro.framework.startup import bootstrap_project
+
+    here = Path.cwd()
+    if (here / "pyproject.toml").exists():
+        bootstrap_project(here)
+    else:
+        configure_project("rankhammer")
+    return KedroSession.create(
+        env=options["env"], conf_source=options["conf_source"], runtime_params=options["params"]
+    )
+
+
+def _require_known(names: list[str]) -> None:
+    known = {*pipeline_registry.STAGES, *pipeline_registry.COMPOSITES}
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"Unknown pipeline {name!r}.", hint=did_you_mean(name, known), name=name)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _refused_by_kedro(error: BaseException) -> RankhammerError | None:
+    from kedro.config import MissingConfigException
+    from kedro.validation import ParameterValidationError
+
+    if isinstance(error, ParameterValidationError):
+        return ConfigError(str(error), hint="Correct conf/<env>/parameters; every key is described in conf/base.")
+    if isinstance(error, MissingConfigException):
+        return ConfigError(str(error), hint="Environments are the folders of conf/.")
+    if isinstance(error, ValueError) and str(error).startswith("Pipeline does not contain"):
+        return ConfigError(str(error), hint="`kedro registry describe` lists the nodes.")
+    return None

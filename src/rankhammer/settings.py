@@ -1,0 +1,17 @@
+"""Kedro's settings of this project."""
+
+from kedro.config import OmegaConfigLoader
+
+from rankhammer.hooks import FingerprintHook, ProgressHook, SparkHook, SummaryHook
+
+HOOKS = (SparkHook(), FingerprintHook(), ProgressHook(), SummaryHook())
+# Discovered hooks of installed packages (usage statistics among them) are not wanted here.
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
+
+CONFIG_LOADER_CLASS = OmegaConfigLoader
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "local",
+    "config_patterns": {"spark": ["spark*", "spark*/**"]},
+    "merge_strategy": {"spark": "soft", "parameters": "soft", "globals": "soft"},
+}
