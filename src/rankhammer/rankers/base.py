@@ -45,49 +45,65 @@ class FittedRanker:
     n_rounds: int
 
 
+@dataclass(frozen=True)
+class FitSettings:
+    """How long and how a fit runs, apart from the searched parameters.
+
+    Args:
+        n_rounds: Largest number of boosting rounds.
+        early_stopping_rounds: Rounds without a better validation NDCG before stopping; None never stops early.
+        metric_k: Rank down to which the validation NDCG looks.
+        n_threads: Threads to use; the result does not depend on it.
+        random_state: Seed of every random choice.
+    """
+
+    n_rounds: int
+    early_stopping_rounds: int | None
+    metric_k: int
+    n_threads: int
+    random_state: int
+
+
 class Ranker(Protocol):
     """A learning-to-rank algorithm that fits on one worker."""
 
     Options: ClassVar[type[BaseModel]]
+    objective: ClassVar[str]
 
     def __init__(self, options: BaseModel) -> None: ...
 
-    def search_space(self) -> Mapping[str, Any]:
-        """Return the default search space: name to a hyperopt expression in YAML form, e.g. {quniform: [2, 8, 1]}."""
+    def default_params(self) -> dict[str, Any]:
+        """Return every parameter that a search space may name, with the value it has when it is not searched."""
         ...
 
-    def prepare(self, data: RankingData) -> Any:
-        """Build the training matrix that many fits share (cached once a worker)."""
+    def prepare(self, data: RankingData, *, reference: Any | None = None, n_threads: int = 1) -> Any:
+        """Build the training matrix that many fits share (cached once a worker).
+
+        Args:
+            data: Rows of whole queries.
+            reference: The prepared training data that these validation rows go with; None for training data.
+            n_threads: Threads to use.
+
+        Raises:
+            DataError: The labels are out of the range that the objective can express.
+        """
         ...
 
-    def fit(
-        self,
-        train: Any,
-        valid: Any | None,
-        *,
-        params: Mapping[str, Any],
-        n_rounds: int,
-        early_stopping_rounds: int | None,
-        n_threads: int,
-        random_state: int,
-    ) -> FittedRanker:
+    def fit(self, train: Any, valid: Any | None, *, params: Mapping[str, Any], settings: FitSettings) -> FittedRanker:
         """Train on prepared data, stopping early on `valid` where it is given.
 
         Args:
             train: What `prepare` returned.
             valid: The same for the validation fold, or None.
-            params: One point of the search space, plain Python values.
-            n_rounds: Largest number of rounds.
-            early_stopping_rounds: Rounds without improvement on `valid` before stopping.
-            n_threads: Threads to use; the result does not depend on it.
-            random_state: Seed of every random choice.
+            params: One point of the search space, plain Python values; the others keep their default.
+            settings: Rounds, threads and seed.
 
         Returns:
-            The ranker, sliced to its best round.
+            The ranker, cut to its best round.
         """
         ...
 
-    def score(self, model: bytes, features: NDArray[np.float32]) -> NDArray[np.float32]:
+    def score(self, model: bytes, features: NDArray[np.float32], *, n_threads: int = 1) -> NDArray[np.float32]:
         """Score feature vectors, shape (n_rows, n_features) to (n_rows,); higher ranks first."""
         ...
 

@@ -1,0 +1,183 @@
+"""LambdaMART by XGBoost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from rankhammer.errors import DataError
+from rankhammer.rankers.base import FitSettings, FittedRanker, RankingData
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+    from xgboost import Booster, QuantileDMatrix
+
+MAX_LABEL = 31
+"""XGBoost computes the gain 2^label - 1 in 32 bits."""
+
+
+class XGBoostOptions(BaseModel):
+    """What the trees are grown with where the search space does not say otherwise: the first trial runs with these."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_bin: int = Field(256, ge=2, le=65_536, description="histogram bins a feature; not searched, as they are cached")
+    learning_rate: float = Field(0.1, gt=0, le=1, description="shrinkage of each tree")
+    max_depth: int = Field(6, ge=1, le=30, description="levels a tree may have")
+    min_child_weight: float = Field(1.0, ge=0, le=1e6, description="least sum of second derivatives in a leaf")
+    gamma: float = Field(0.0, ge=0, le=1e6, description="least gain of a split")
+    subsample: float = Field(1.0, gt=0, le=1, description="share of rows that each tree sees")
+    colsample_bytree: float = Field(1.0, gt=0, le=1, description="share of features that each tree sees")
+    colsample_bynode: float = Field(1.0, gt=0, le=1, description="share of features that each split sees")
+    reg_lambda: float = Field(1.0, ge=0, le=1e6, description="L2 penalty on leaf values")
+    reg_alpha: float = Field(0.0, ge=0, le=1e6, description="L1 penalty on leaf values")
+    max_delta_step: float = Field(0.0, ge=0, le=100, description="largest leaf value; 0 is no limit")
+    lambdarank_num_pair_per_sample: int = Field(32, ge=1, le=1000, description="pairs are built from the top so many")
+
+
+class XGBoostRanker:
+    """LambdaMART: gradient-boosted trees that maximise NDCG, by XGBoost.
+
+    The gain of a grade is 2^grade - 1. XGBoost takes one weight a query: the mean of its rows' weights.
+    The same data, parameters and seed give the same bytes, whatever the number of threads.
+
+    Args:
+        options: Checked `XGBoostOptions`.
+
+    References:
+        C. Burges, "From RankNet to LambdaRank to LambdaMART: An Overview", Microsoft Research, 2010.
+        T. Chen and C. Guestrin, "XGBoost: A Scalable Tree Boosting System", KDD, 2016.
+    """
+
+    Options: ClassVar[type[BaseModel]] = XGBoostOptions
+    objective: ClassVar[str] = "rank:ndcg"
+
+    def __init__(self, options: XGBoostOptions) -> None:
+        self._options = options
+
+    def default_params(self) -> dict[str, Any]:
+        """Return every parameter that a search space may name, with its value in the options."""
+        return self._options.model_dump(exclude={"max_bin"})
+
+    def prepare(
+        self, data: RankingData, *, reference: QuantileDMatrix | None = None, n_threads: int = 1
+    ) -> QuantileDMatrix:
+        """Put the rows into histogram bins, one byte a value with up to 256 bins.
+
+        Args:
+            data: Rows of whole queries, at least one.
+            reference: The training rows whose bins these validation rows use.
+            n_threads: Threads to use.
+
+        Raises:
+            DataError: A label is not a whole number from 0 to 31.
+        """
+        import xgboost as xgb
+
+        _check_labels(data.label)
+        return xgb.QuantileDMatrix(
+            data.features,
+            data.label,
+            qid=data.qid,
+            weight=query_weights(data),
+            feature_names=list(data.feature_names),
+            feature_types=["float"] * len(data.feature_names),
+            missing=np.nan,
+            max_bin=self._options.max_bin,
+            ref=reference,
+            nthread=n_threads,
+        )
+
+    def fit(
+        self,
+        train: QuantileDMatrix,
+        valid: QuantileDMatrix | None,
+        *,
+        params: Mapping[str, Any],
+        settings: FitSettings,
+    ) -> FittedRanker:
+        """Grow trees until the validation NDCG stops rising, or for all rounds where there is no validation.
+
+        Args:
+            train: Prepared training rows.
+            valid: Prepared validation rows, or None.
+            params: Point of the search space.
+            settings: Rounds, threads and seed.
+
+        Returns:
+            The booster up to its best round, as UBJSON.
+        """
+        import xgboost as xgb
+
+        stops = valid is not None and settings.early_stopping_rounds is not None
+        booster = xgb.train(
+            self._booster_params(params, settings),
+            train,
+            settings.n_rounds,
+            evals=[(valid, "valid")] if stops else None,
+            early_stopping_rounds=settings.early_stopping_rounds if stops else None,
+            verbose_eval=False,
+        )
+        n_rounds = booster.best_iteration + 1 if stops else booster.num_boosted_rounds()
+        return FittedRanker(_to_bytes(booster[:n_rounds]), n_rounds)
+
+    def score(self, model: bytes, features: NDArray[np.float32], *, n_threads: int = 1) -> NDArray[np.float32]:
+        """Score feature vectors, shape (n_rows, n_features) to (n_rows,); NaN counts as missing."""
+        booster = _from_bytes(model)
+        booster.set_param({"nthread": n_threads})
+        scores: NDArray[np.float32] = booster.inplace_predict(features, missing=np.nan, validate_features=False)
+        return scores
+
+    def importance(self, model: bytes, feature_names: tuple[str, ...]) -> dict[str, float]:
+        """Return each feature's share of the total gain, 0 to 1; features never used are 0."""
+        gains = _from_bytes(model).get_score(importance_type="total_gain")
+        total = sum(gains.values()) or 1.0
+        return {name: gains.get(name, 0.0) / total for name in feature_names}
+
+    def _booster_params(self, params: Mapping[str, Any], settings: FitSettings) -> dict[str, Any]:
+        return {
+            **self.default_params(),
+            **params,
+            "objective": self.objective,
+            "tree_method": "hist",
+            "max_bin": self._options.max_bin,
+            "lambdarank_pair_method": "topk",
+            "ndcg_exp_gain": True,
+            # The minus sign: a query without a relevant document adds nothing, as in our own metric.
+            "eval_metric": f"ndcg@{settings.metric_k}-",
+            "nthread": settings.n_threads,
+            "seed": settings.random_state,
+        }
+
+
+def query_weights(data: RankingData) -> NDArray[np.float64]:
+    """Average the row weights of each query, shape (n_queries,): XGBoost's ranking takes one weight a query."""
+    starts = np.flatnonzero(np.diff(data.qid, prepend=data.qid[:1] - 1))
+    sizes = np.diff(starts, append=len(data.qid))
+    means: NDArray[np.float64] = np.add.reduceat(data.weight, starts) / sizes
+    return means
+
+
+def _check_labels(label: NDArray[np.float32]) -> None:
+    faulty = label[~((label >= 0) & (label <= MAX_LABEL) & (label == np.floor(label)))]
+    if len(faulty):
+        raise DataError(
+            f"Grade {faulty[0]:g} cannot be trained on; expected whole numbers from 0 to {MAX_LABEL}.",
+            hint=f"Use at most {MAX_LABEL + 1} grades.",
+            grade=float(faulty[0]),
+        )
+
+
+def _to_bytes(booster: Booster) -> bytes:
+    booster.set_attr(best_iteration=None, best_score=None)
+    return bytes(booster.save_raw("ubj"))
+
+
+def _from_bytes(model: bytes) -> Booster:
+    import xgboost as xgb
+
+    return xgb.Booster(model_file=bytearray(model))
