@@ -1,0 +1,123 @@
+"""The closing facts of a run, as JSON and as a table for a person."""
+
+from __future__ import annotations
+
+import resource
+from typing import TYPE_CHECKING, Any
+
+from rich import get_console
+from rich.table import Table
+
+import rankhammer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+SYSTEMS = ("logged", "baseline", "ranker", "oracle")
+METRIC = "ndcg@10"
+PLAIN_WIDTH = 132
+COUNTS = {"n_serps": "ingestion", "n_judgments": "labeling", "n_feature_rows": "features"}
+
+
+def build(
+    reports: Mapping[str, Mapping[str, Any] | None],
+    *,
+    stages_run: Sequence[str],
+    stage_seconds: Mapping[str, float],
+    total_s: float,
+    published: str,
+    environment: str,
+) -> dict[str, Any]:
+    """Put the stages' reports together.
+
+    Args:
+        reports: Stage to its report ({"corpora": {corpus: facts}, "failures": [...]}), None where it has not run.
+        stages_run: The stages of this run.
+        stage_seconds: Seconds of each of them.
+        total_s: Seconds of the run, the session's start included.
+        published: Folder of the exported models.
+        environment: Kedro environment.
+
+    Returns:
+        JSON-able facts; `corpora` has one entry a corpus that any stage knows.
+    """
+    known = {stage: report for stage, report in reports.items() if report}
+    corpora = sorted({corpus for report in known.values() for corpus in report["corpora"]})
+    return {
+        "rankhammer": rankhammer.__version__,
+        "environment": environment,
+        "stages": list(stages_run),
+        "stage_seconds": {stage: round(seconds, 2) for stage, seconds in stage_seconds.items()},
+        "total_seconds": round(total_s, 2),
+        "driver_peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "corpora": {corpus: _facts(corpus, known) for corpus in corpora},
+        "failures": [failure for report in known.values() for failure in report.get("failures", [])],
+        "published": published,
+        "next": next_steps(environment, trained="training" in known, exported="export" in stages_run),
+    }
+
+
+def next_steps(environment: str, *, trained: bool, exported: bool) -> list[str]:
+    """Say what people do after this run.
+
+    Args:
+        environment: Kedro environment of the run.
+        trained: Whether a ranker has been trained.
+        exported: Whether this run exported it.
+    """
+    env = "" if environment == "local" else f" --env={environment}"
+    steps = [] if exported else [f"kedro run --pipeline=train{env}     # from the collected features to the ranker"]
+    if trained:
+        steps.append(f"kedro viz run{env}     # the line, and the reports behind this table")
+    return [*steps, "conf/local/globals.yml     # put your own click log there (README)"]
+
+
+def show(facts: Mapping[str, Any], *, where: str) -> None:
+    """Print the closing table to the terminal.
+
+    Args:
+        facts: What `build` returned.
+        where: Path of run_summary.json.
+    """
+    console = get_console()
+    console.print(_table(facts), width=None if console.is_terminal else PLAIN_WIDTH)
+    for failure in facts["failures"]:
+        console.print(f"[red]Corpus {failure['corpus']!r} failed in {failure['stage']}:[/] {failure['error']}")
+        console.print(f"  Hint: {failure['hint']}", soft_wrap=True)
+    seconds = ", ".join(f"{stage} {value:.1f}" for stage, value in facts["stage_seconds"].items())
+    console.print(f"Seconds: {seconds}; {facts['total_seconds']:.1f} in all.", soft_wrap=True)
+    if "export" in facts["stages"]:
+        console.print(f"Rankers: {facts['published']}", soft_wrap=True)
+    console.print(f"Facts:   {where}", soft_wrap=True)
+    console.print("Next:    " + "\n         ".join(facts["next"]), soft_wrap=True)
+
+
+def _facts(corpus: str, reports: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    of_stage = {stage: report["corpora"].get(corpus, {}) for stage, report in reports.items()}
+    facts: dict[str, Any] = {count: of_stage.get(stage, {}).get(count) for count, stage in COUNTS.items()}
+    training = of_stage.get("training", {})
+    facts |= {"truth": training.get("truth"), METRIC: training.get(METRIC), "differences": training.get("differences")}
+    return facts | {"targets": of_stage.get("export", {}).get("targets")}
+
+
+def _table(facts: Mapping[str, Any]) -> Table:
+    table = Table(title=f"{METRIC} on held-out queries, 95 % intervals by resampling query clusters")
+    for column in ("corpus", "truth", "SERPs", "judgments", "feature rows"):
+        table.add_column(column, justify="left" if column in ("corpus", "truth") else "right")
+    for system in SYSTEMS:
+        table.add_column({"logged": "logged order", "oracle": "trained on truth"}.get(system, system), justify="right")
+    for corpus, of_corpus in facts["corpora"].items():
+        counts = [_count(of_corpus[name]) for name in COUNTS]
+        measured = of_corpus[METRIC] or {}
+        table.add_row(corpus, of_corpus["truth"] or "-", *counts, *(_interval(measured.get(name)) for name in SYSTEMS))
+    return table
+
+
+def _count(value: int | None) -> str:
+    return "-" if value is None else f"{value:,}"
+
+
+def _interval(measured: Mapping[str, float | None] | None) -> str:
+    if not measured or measured.get("mean") is None:
+        return "-"
+    return f"{measured['mean']:.3f} ({measured['lower']:.3f}-{measured['upper']:.3f})"
