@@ -1,0 +1,54 @@
+"""Production's URIs (hdfs, s3a), answered by local folders through Hadoop's own ViewFileSystemOverloadScheme."""
+
+from __future__ import annotations
+
+import pytest
+
+from rankhammer.datasets import FilesDataset, InputDataset, TableDataset
+from rankhammer.datasets.handoff import MARKER
+
+OVERLOAD = "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme"
+
+
+def mount(spark, scheme: str, authority: str, folder) -> None:
+    conf = spark.sparkContext._jsc.hadoopConfiguration()
+    folder.mkdir()
+    conf.set(f"fs.{scheme}.impl", OVERLOAD)
+    conf.set(f"fs.viewfs.overload.scheme.target.{scheme}.impl", "org.apache.hadoop.fs.LocalFileSystem")
+    conf.set(f"fs.viewfs.mounttable.{authority}.linkFallback", f"file://{folder}")
+    conf.set(f"fs.viewfs.mounttable.{authority}.link./.mnt", f"file://{folder}")
+
+
+@pytest.fixture(params=[("hdfs", "hdfs://nn{n}:8020", "nn{n}"), ("s3a", "s3a://bucket{n}", "bucket{n}")])
+def root(request, spark, tmp_path):
+    scheme, uri, authority = request.param
+    n = abs(hash(str(tmp_path))) % 100_000
+    mount(spark, scheme, authority.format(n=n), tmp_path / "mounted")
+    return uri.format(n=n)
+
+
+def test_a_table_goes_through_hadoop_uris(spark, root, tmp_path):
+    dataset = TableDataset(filepath=f"{root}/primary/pairs")
+    assert not dataset.exists()
+    dataset.save(spark.range(5))
+    assert dataset.exists()
+    assert dataset.load().count() == 5
+    assert (tmp_path / "mounted" / "primary" / "pairs" / MARKER).exists()
+
+
+def test_files_go_through_hadoop_uris(root, tmp_path):
+    ranker = FilesDataset(filepath=f"{root}/models/ranker")
+    ranker.save({"main/model.ubj": bytes(range(256)), "main/manifest.json": b"{}"})
+    ranker.save({"main/model.ubj": bytes(range(255))})
+    assert ranker.load() == {"main/model.ubj": bytes(range(255))}
+    assert (tmp_path / "mounted" / "models" / "ranker" / "main" / "model.ubj").read_bytes() == bytes(range(255))
+
+
+def test_an_input_behind_a_hadoop_uri_has_a_fingerprint(spark, root, tmp_path):
+    (tmp_path / "mounted" / "log").mkdir()
+    (tmp_path / "mounted" / "log" / "a.json").write_text('{"query": "x"}\n')
+    log = InputDataset(filepath=f"{root}/log", file_format="json")
+    assert log.load().first().query == "x"
+    before = log.fingerprint()
+    (tmp_path / "mounted" / "log" / "b.json").write_text('{"query": "y"}\n')
+    assert log.fingerprint() != before

@@ -1,0 +1,68 @@
+"""A hand-off's digest changes with whatever it is made of, and with nothing else."""
+
+from __future__ import annotations
+
+import pytest
+from kedro.pipeline import node, pipeline
+
+from rankhammer.datasets.handoff import Fingerprint
+from rankhammer.fingerprints import code_digest, digest, expected_fingerprints, known_sources
+
+
+def line():
+    return pipeline(
+        [
+            node(lambda log, params: log, ["click_log", "params:ingestion"], "serps", name="ingest"),
+            node(lambda serps, params: serps, ["serps", "params:labeling"], "judgments", name="label"),
+            node(lambda rows, docs: rows, ["judgments", "documents"], "feature_rows", name="collect_features"),
+        ]
+    )
+
+
+def made(*, ingestion=1, labeling=1, log="log-1", documents="docs-1", code="code-1"):
+    return expected_fingerprints(
+        line(),
+        parameters={"params:ingestion": {"a": ingestion}, "params:labeling": {"b": labeling}},
+        sources={"click_log": log, "documents": documents},
+        code=code,
+    )
+
+
+def changed(**change) -> set[str]:
+    before, after = made(), made(**change)
+    return {name for name in before if before[name].digest != after[name].digest}
+
+
+@pytest.mark.parametrize(
+    ("change", "stale"),
+    [
+        ({}, set()),
+        ({"ingestion": 2}, {"serps", "judgments", "feature_rows"}),
+        ({"labeling": 2}, {"judgments", "feature_rows"}),
+        ({"documents": "docs-2"}, {"feature_rows"}),
+        ({"log": "log-2"}, {"serps", "judgments", "feature_rows"}),
+        ({"code": "code-2"}, {"serps", "judgments", "feature_rows"}),
+    ],
+)
+def test_a_change_makes_stale_what_it_reaches_and_no_more(change, stale):
+    assert changed(**change) == stale
+
+
+def test_a_handoff_remembers_the_raw_inputs_behind_it():
+    assert made()["feature_rows"].sources == {"click_log": "log-1", "documents": "docs-1"}
+    assert made()["serps"].sources == {"click_log": "log-1"}
+
+
+def test_the_difference_names_the_changed_part():
+    assert made(labeling=2)["judgments"].difference(made()["judgments"]) == "params:labeling"
+
+
+def test_an_input_that_this_run_does_not_read_is_taken_as_it_was_recorded():
+    recorded = [Fingerprint("serps", "1", "ingest", {}, {"click_log": "old"}), None]
+    assert known_sources([], recorded, str) == {"click_log": "old"}
+    assert known_sources(["click_log"], recorded, lambda name: "new") == {"click_log": "new"}
+
+
+def test_the_order_of_keys_does_not_change_a_digest():
+    assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+    assert code_digest() == code_digest()
