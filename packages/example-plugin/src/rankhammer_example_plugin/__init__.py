@@ -1,0 +1,1 @@
+"""Two plugins of Rankhammer: a click-log reader and an exporter."""
