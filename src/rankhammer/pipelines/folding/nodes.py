@@ -1,0 +1,34 @@
+"""Nodes of the folding stage."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from itertools import groupby
+from typing import Any
+
+# Kedro resolves every annotation of a node at run time.
+from plotly.graph_objects import Figure  # noqa: TC002
+from pyspark.sql import DataFrame  # noqa: TC002
+
+from rankhammer import folds
+from rankhammer.pipelines.folding.params import FoldingParams  # noqa: TC001
+
+
+def fold(feature_rows: DataFrame, params: FoldingParams, random_state: int) -> tuple[DataFrame, list[dict[str, str]]]:
+    """Give every row its query's number, its split and its fold."""
+    training_rows, failures = folds.assign_folds(
+        feature_rows,
+        n_folds=params.n_folds,
+        test_share=params.test_share,
+        test_pattern=params.test_pattern,
+        random_state=random_state,
+    )
+    return training_rows, [asdict(failure) for failure in failures]
+
+
+def report_folding(training_rows: DataFrame, failures: list[dict[str, str]]) -> tuple[dict[str, Any], Figure]:
+    """Count rows, queries and clusters per fold of every corpus."""
+    # At most n_folds + 1 rows a corpus come back: they are the report.
+    counts = [row.asDict() for row in folds.fold_counts(training_rows).collect()]
+    corpora = {corpus: folds.balance(rows) for corpus, rows in groupby(counts, key=lambda row: row["corpus"])}
+    return {"corpora": corpora, "failures": failures}, folds.balance_figure(corpora)
