@@ -1,0 +1,87 @@
+"""What users get wrong: a typed error, a hint, exit code 2, no traceback, and nothing half-written."""
+
+from __future__ import annotations
+
+import pytest
+
+CLICK_LOG = "data/01_raw/log.csv"
+HEADER = "serp_id,session_id,query,shown_at,doc_id,position,clicked"
+ROWS = "s1,u1,json,2026-01-01T10:00:00Z,json,1,1\ns1,u1,json,2026-01-01T10:00:00Z,csv,2,0"
+GLOBALS = f"""
+click_log: {{path: {CLICK_LOG}, format: csv, load_args: {{header: true}}, reader: impressions, options: {{}}}}
+reference_judgments: {{path: null}}
+"""
+
+
+def stopped(project, tmp_path, *arguments: str, **files: str) -> str:
+    """Run a copy of the project with some files replaced; it must end with exit code 2 and no traceback."""
+    changed = project.copy(tmp_path / "project")
+    for name, text in files.items():
+        (changed.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (changed.path / name).write_text(text)
+    output = changed.kedro("run", *arguments, expect=2)
+    assert "Traceback" not in output
+    assert "Hint:" in output
+    assert not list(changed.path.glob("data/0[2-7]*/*/_fingerprint.json"))
+    return output
+
+
+@pytest.mark.parametrize(
+    ("log", "told"),
+    [
+        (f"{HEADER.replace('doc_id', 'sku')}\n{ROWS}\n", ["doc_id", "sku", "columns"]),
+        (f"{HEADER}\n", ["empty"]),
+        (f"{HEADER}\n{ROWS.replace(',1,1', ',1,0')}\n", ["click"]),
+        (f"{HEADER}\n{ROWS.replace(',1,1', ',0,1')}\n", ["position"]),
+    ],
+    ids=["missing column", "empty log", "no clicks", "every row faulty"],
+)
+def test_a_log_that_cannot_be_used_stops_the_run(small_project, tmp_path, log, told):
+    files = {CLICK_LOG: log, "conf/local/globals.yml": GLOBALS}
+    output = stopped(small_project, tmp_path, "--pipelines=ingestion", **files)
+    for word in told:
+        assert word in output.lower() or word in output
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ("labeling: {click_model: {name: dbm}}", ["dbm", "Did you mean 'dbn'?"]),
+        ("labeling: {min_examinded: 1}", ["min_examinded"]),
+        ("training: {ranker: {name: xgbost}}", ["Did you mean 'xgboost'?"]),
+        ("export: {targets: [{name: opensearch}]}", ["opensearch_ltr"]),
+        ("features: {source: {name: embeded}}", ["Did you mean 'embedded'?"]),
+    ],
+    ids=["model", "parameter", "ranker", "exporter", "source"],
+)
+def test_a_mistyped_name_stops_the_run_before_any_node(small_project, tmp_path, parameters, told):
+    output = stopped(small_project, tmp_path, **{"conf/local/parameters_typo.yml": parameters})
+    for word in told:
+        assert word in output
+
+
+def test_unknown_pipelines_and_nodes_are_named(small_project, tmp_path):
+    assert "Did you mean 'labeling'?" in stopped(small_project, tmp_path / "1", "--pipelines=labelling")
+    assert "nodes" in stopped(small_project, tmp_path / "2", "--from-nodes=lable")
+
+
+def test_an_output_that_cannot_be_written_is_found_before_any_work(small_project, tmp_path):
+    output = stopped(small_project, tmp_path, **{"data/02_intermediate": "a file where a folder must be"})
+    assert "serps" in output
+    assert "paths" in output
+
+
+def test_a_missing_java_is_said_before_spark_says_nothing(small_project, tmp_path):
+    project = small_project.copy(tmp_path / "project")
+    output = project.kedro("run", "--pipelines=ingestion", expect=2, JAVA_HOME="/nonexistent", PATH="/nonexistent")
+    assert "Java" in output
+    assert "Traceback" not in output
+
+
+def test_a_corpus_with_too_few_clusters_does_not_stop_the_others(finished_project, tmp_path):
+    project = finished_project[0].copy(tmp_path / "project")
+    project.configure("parameters.yml", "folding: {n_folds: 40}\ntraining: {n_trials: 2, batch_size: 2, n_rounds: 5}\n")
+    output = project.kedro("run", "--pipelines=folding", expect=3)
+    assert "network" in output
+    project.configure("parameters.yml", "folding: {n_folds: 500}\n")
+    assert "cluster" in project.kedro("run", "--pipelines=folding", expect=2)

@@ -1,0 +1,65 @@
+"""conf/prod: every dataset can be made without Spark, and its URIs carry the whole line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+
+import yaml
+
+CHECK = """
+import json, sys
+from pathlib import Path
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+bootstrap_project(Path.cwd())
+with KedroSession.create(env="prod") as session:
+    context = session.load_context()
+    catalog = context.catalog
+    datasets = {name: str(catalog.get(name)._describe().get("filepath")) for name in catalog.filter()}
+    settings = dict(context.config_loader["spark"])
+from rankhammer import spark
+print(json.dumps({"datasets": datasets, "spark": settings, "opened": spark.active_session() is not None}))
+"""
+
+
+def test_every_dataset_of_prod_is_made_without_spark(small_project):
+    answer = subprocess.run(
+        [sys.executable, "-c", CHECK], cwd=small_project.path, capture_output=True, text=True, timeout=120, check=True
+    )
+    facts = json.loads(answer.stdout.splitlines()[-1])
+    assert not facts["opened"]
+    assert facts["datasets"]["serps"] == "hdfs://namenode:8020/apps/rankhammer/02_intermediate/serps"
+    assert facts["datasets"]["exported_model"].startswith("s3a://search-rankers/")
+    assert facts["spark"]["spark.master"] == "yarn"
+    assert facts["spark"]["spark.sql.session.timeZone"] == "UTC"
+
+
+def mounted(scheme: str, authority: str, folder) -> dict[str, str]:
+    """Spark settings that answer one scheme and authority from a local folder."""
+    folder.mkdir(parents=True)
+    return {
+        f"spark.hadoop.fs.{scheme}.impl": "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme",
+        f"spark.hadoop.fs.viewfs.overload.scheme.target.{scheme}.impl": "org.apache.hadoop.fs.LocalFileSystem",
+        f"spark.hadoop.fs.viewfs.mounttable.{authority}.linkFallback": f"file://{folder}",
+        f"spark.hadoop.fs.viewfs.mounttable.{authority}.link./.mnt": f"file://{folder}",
+    }
+
+
+def test_the_whole_line_runs_on_prods_uris(small_project, tmp_path):
+    project = small_project.copy(tmp_path / "project")
+    hdfs, bucket, demo = tmp_path / "hdfs", tmp_path / "bucket", project.path / "data/01_raw/demo"
+    settings = yaml.safe_load((project.path / "conf/test/spark.yml").read_text())
+    settings |= mounted("hdfs", "namenode", hdfs) | mounted("s3a", "search-rankers", bucket)
+    shutil.copytree(demo / "click_log", hdfs / "logs/search/impressions")
+    shutil.copytree(demo / "documents", hdfs / "search/documents")
+    project.configure("globals.yml", (project.path / "conf/prod/globals.yml").read_text(), env="prodlike")
+    project.configure("spark.yml", yaml.safe_dump(settings), env="prodlike")
+    project.configure("parameters.yml", (project.path / "conf/test/parameters/training.yml").read_text(), env="prodlike")
+    project.kedro("run", "--env=prodlike")
+    assert (hdfs / "apps/rankhammer/05_model_input/training_rows/_fingerprint.json").exists()
+    assert list((bucket / "rankhammer/07_model_output/exported_model").rglob("parity.json"))
+    output = project.kedro("run", "--pipeline=train", "--env=prodlike")
+    assert "WARN" not in output.upper(), output

@@ -1,0 +1,112 @@
+"""The line as a user runs it: from a click log to an exported ranker."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+
+import pytest
+
+EXPORT = "data/07_model_output/exported_model"
+
+
+def files_below(folder) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_a_run_ends_with_the_closing_table_and_no_warning(finished_project):
+    _, output = finished_project
+    assert "WARN" not in output.upper(), output
+    for word in ("stdlib", "network", "ndcg@10", "trained on truth", "Rankers:", "run_summary.json", "kedro viz run"):
+        assert word in output
+
+
+def test_the_summary_holds_the_tables_facts(finished_project):
+    project, _ = finished_project
+    facts = project.summary()
+    assert set(facts["corpora"]) == {"stdlib", "network"}
+    assert facts["failures"] == []
+    assert set(facts["stage_seconds"]) == {"ingestion", "labeling", "features", "folding", "training", "export"}
+    for corpus in facts["corpora"].values():
+        assert min(corpus["n_serps"], corpus["n_judgments"], corpus["n_feature_rows"]) > 0
+        for system in ("logged", "baseline", "ranker", "oracle"):
+            measured = corpus["ndcg@10"][system]
+            assert 0 <= measured["lower"] <= measured["mean"] <= measured["upper"] <= 1
+
+
+def test_every_exported_folder_says_where_it_comes_from_and_that_it_scores_alike(finished_project):
+    project, _ = finished_project
+    folders = [path.parent for path in (project.path / EXPORT).rglob("parity.json")]
+    assert {folder.parent.name for folder in folders} == {"stdlib", "network"}
+    for folder in folders:
+        manifest, parity = (json.loads((folder / name).read_text()) for name in ("manifest.json", "parity.json"))
+        assert parity["max_abs_difference"] <= 1e-5
+        assert manifest["lineage"]["inputs"].keys() >= {"click_log", "documents"}
+        assert manifest["lineage"]["parameters"]["random_state"] == 42
+
+
+def test_a_second_run_gives_the_same_rows_and_bytes_whatever_the_partitioning(finished_project, tmp_path):
+    project, _ = finished_project
+    again = project.copy(tmp_path / "again")
+    before, published = project.digests(), files_below(project.path / EXPORT)
+    again.configure("spark.yml", "spark.master: local[1]\nspark.sql.shuffle.partitions: 3\nspark.ui.enabled: 'false'\n")
+    again.kedro("run")
+    after = again.digests()
+    unequal = {name for name in before if before[name] != after[name]} - {"tuning_trials"}
+    assert not unequal
+    assert files_below(again.path / EXPORT) == published
+
+
+def test_a_stage_killed_midway_and_run_again_ends_like_an_undisturbed_run(small_project, finished_project, tmp_path):
+    undisturbed, _ = finished_project
+    project = small_project.copy(tmp_path / "killed")
+    process = project.start("kedro", "run")
+    deadline = time.monotonic() + 300
+    while not (project.path / "data/04_feature/feature_rows").exists():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.kill()
+    process.communicate()
+    project.kedro("run", "--only-missing-outputs")
+    expected, found = undisturbed.digests(), project.digests()
+    assert {name for name in expected if expected[name] != found[name]} <= {"tuning_trials"}
+    assert files_below(project.path / EXPORT) == files_below(undisturbed.path / EXPORT)
+
+
+def test_nothing_is_made_again_when_nothing_changed(finished_project, tmp_path):
+    project = finished_project[0].copy(tmp_path / "unchanged")
+    output = project.kedro("run", "--only-missing-outputs")
+    assert not re.search(r"\[\d+/\d+\]", output), output
+
+
+def test_a_changed_parameter_makes_its_stage_and_the_later_ones_again(finished_project, tmp_path):
+    project = finished_project[0].copy(tmp_path / "changed")
+    project.configure("parameters.yml", "training: {n_trials: 2, batch_size: 2, n_rounds: 15}\n")
+    refused = project.kedro("run", "--pipelines=export", expect=2)
+    assert "stale" in refused
+    assert "params:training" in refused
+    assert "Traceback" not in refused
+    output = project.kedro("run", "--only-missing-outputs")
+    assert "tune" in output
+    assert "ingest:" not in output
+
+
+def test_train_runs_alone_in_an_environment_of_its_own(finished_project, tmp_path):
+    project = finished_project[0].copy(tmp_path / "train")
+    output = project.kedro("run", "--pipeline=train", "--env=test")
+    assert "ingest:" not in output
+    assert "WARN" not in output.upper(), output
+    assert (project.path / "data/test/07_model_output/exported_model").exists()
+
+
+@pytest.mark.parametrize("command", [["viz", "build"], ["catalog", "list"], ["registry", "list"]])
+def test_browsing_needs_neither_spark_nor_java(finished_project, tmp_path, command):
+    project = finished_project[0].copy(tmp_path / "browse")
+    output = project.kedro(*command, JAVA_HOME="/nonexistent", PATH="/nonexistent")
+    assert "Error" not in output
+    if command[0] == "viz":
+        shown = (project.path / "build/api/main").read_text()
+        assert "ndcg_comparison" in shown
+        assert "label_histogram" in shown
