@@ -1,1 +1,5 @@
-"""exporters."""
+"""Exporters: a trained ranker in the format of a search engine, with proof that it scores as the booster does."""
+
+from rankhammer.exporters.base import Explains, Exporter, RankerFiles, Step, TreePath
+
+__all__ = ["Explains", "Exporter", "RankerFiles", "Step", "TreePath"]

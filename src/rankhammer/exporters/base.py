@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -11,7 +12,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from pydantic import BaseModel
+    from xgboost import Booster
 
+    from rankhammer.exporters.trees import Forest
     from rankhammer.feature_sets import FeatureSet
 
 
@@ -30,6 +33,33 @@ class RankerFiles:
     model: bytes
     feature_set: FeatureSet
     manifest: Mapping[str, Any]
+
+    @cached_property
+    def booster(self) -> Booster:
+        """The opened model.
+
+        Raises:
+            ExportError: The bytes are no XGBoost model.
+        """
+        from rankhammer.exporters.trees import load_booster
+
+        return load_booster(self.model)
+
+    @cached_property
+    def forest(self) -> Forest:
+        """The model's trees as flat arrays, which every writer starts from.
+
+        Raises:
+            ExportError: The model is of a kind that no engine can load.
+        """
+        from rankhammer.exporters.trees import read_forest
+
+        return read_forest(self.booster, self.feature_set.names)
+
+    @property
+    def keep_absent(self) -> set[str]:
+        """Names of the features that may be absent (`absent: keep`)."""
+        return {feature.name for feature in self.feature_set.features if feature.absent == "keep"}
 
 
 class Exporter(Protocol):
@@ -67,5 +97,63 @@ class Exporter(Protocol):
 
         Returns:
             One score a row, shape (n_rows,), without any constant the writer added to keep scores positive.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Step:
+    """One decision on a document's way through a tree.
+
+    Args:
+        node: Node id in the booster's tree.
+        feature: What the node asks for.
+        value: The document's value as the engine sees it.
+        threshold: What the engine compares it with.
+        left: The way it went.
+    """
+
+    node: int
+    feature: str
+    value: float
+    threshold: float
+    left: bool
+
+
+@dataclass(frozen=True)
+class TreePath:
+    """A document's way through one tree.
+
+    Args:
+        steps: Decisions from the root on.
+        leaf: Node id of the leaf in the booster's tree.
+        value: What the leaf adds to the score.
+    """
+
+    steps: tuple[Step, ...]
+    leaf: int
+    value: float
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """What an exporter may offer beside `Exporter`: facts for the manifest, and a way to find a wrong node."""
+
+    def facts(self, ranker: RankerFiles, files: Mapping[str, bytes]) -> dict[str, Any]:
+        """Return JSON-able facts for the manifest: names in the engine, constants, `warnings` (a list of sentences)."""
+        ...
+
+    def trace(
+        self, files: Mapping[str, bytes], features: NDArray[np.float32], feature_names: tuple[str, ...]
+    ) -> list[list[TreePath]]:
+        """Walk vectors through the written files step by step, in plain Python, by code that `score` does not use.
+
+        Args:
+            files: What `write` returned.
+            features: float32, shape (n_rows, n_features); a few rows.
+            feature_names: Names of the columns of `features`.
+
+        Returns:
+            For each row one path a tree, in the booster's order, without trees that the writer added.
         """
         ...

@@ -1,0 +1,61 @@
+"""What an absent feature means to each version of the LTR plugin, and whether a ranker can live with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rankhammer.errors import ExportError
+
+if TYPE_CHECKING:
+    from rankhammer.exporters.trees import Forest
+    from rankhammer.exporters.walk import Absent
+
+RULES: dict[Absent, str] = {
+    "zero": "an absent feature reaches the trees as 0.0",
+    "right": "an absent feature always goes right; default directions are ignored",
+    "default": "an absent feature follows each node's default direction",
+}
+
+
+def opensearch_rule(version: str) -> Absent:
+    """Return the rule of the LTR plugin for an OpenSearch version such as "2.19" or "3.6.0"."""
+    major, minor = (int(part) for part in version.split(".")[:2])
+    if (major, minor) < (3, 2):
+        return "zero"
+    return "right" if (major, minor) < (3, 8) else "default"
+
+
+def refuse_other_directions(forest: Forest, keep: set[str], rule: Absent, target: str) -> None:
+    """Check every node that asks for a feature that may be absent.
+
+    Args:
+        forest: The trees as they were trained: absent values follow the default direction.
+        keep: Names of the features declared `absent: keep`.
+        rule: What an absent value means to the engine.
+        target: Name of the target, for the message.
+
+    Raises:
+        ExportError: The engine would send an absent value the other way at some node; the first one is named.
+    """
+    nodes = forest.splits
+    nodes = nodes[np.isin(np.array(forest.feature_names)[forest.feature[nodes]], sorted(keep))]
+    engine_left = {
+        "zero": forest.threshold[nodes] > 0,
+        "right": np.zeros(len(nodes), np.bool_),
+        "default": forest.default_left[nodes],
+    }[rule]
+    wrong = nodes[engine_left != forest.default_left[nodes]]
+    if not len(wrong):
+        return
+    tree, node = forest.tree_and_node(int(wrong[0]))
+    feature = forest.feature_names[forest.feature[wrong[0]]]
+    raise ExportError(
+        f"{target}: {RULES[rule]}, but tree {tree}, node {node} was trained to send an absent {feature!r} the other "
+        f"way ({len(wrong)} such nodes).",
+        hint=f"Set absent: zero for {feature!r} and train again, or target OpenSearch 3.8 or later.",
+        feature=feature,
+        tree=tree,
+        node=node,
+    )

@@ -1,0 +1,102 @@
+"""A feature set in the LTR plugin's terms: one query template a feature, by construction never absent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rankhammer.errors import ExportError
+from rankhammer.exporters.needed_features import operands
+from rankhammer.feature_sets import Expression, FieldValue, Match, Phrase, QueryLength
+
+if TYPE_CHECKING:
+    from rankhammer.feature_sets import Feature, FeatureSet
+
+KEYWORDS = "keywords"
+"""Name of the parameter that holds the user's query."""
+
+
+def plugin_features(feature_set: FeatureSet) -> list[dict[str, Any]]:
+    """Write each feature as the plugin stores it.
+
+    Args:
+        feature_set: What the ranker needs, in order of dependency.
+
+    Returns:
+        One object a feature: name, params, template_language, template.
+
+    Raises:
+        ExportError: The plugin cannot compute a feature the way the ranker was trained on it.
+    """
+    absent = {feature.name for feature in feature_set.features if feature.absent == "keep"}
+    for feature in feature_set.features:
+        _refuse_absent_operands(feature, operands(feature, feature_set) & absent)
+    return [_plugin_feature(feature) for feature in feature_set.features]
+
+
+def query_params(feature_set: FeatureSet) -> dict[str, Any]:
+    """Return an example value for each parameter that a search must send."""
+    params: dict[str, Any] = {}
+    for feature in feature_set.features:
+        if isinstance(feature, Match | Phrase):
+            params[KEYWORDS] = "an example query"
+        if isinstance(feature, QueryLength):
+            params[length_param(feature)] = 3
+    return params
+
+
+def length_param(feature: QueryLength) -> str:
+    """Name the parameter by which the client says how many terms the query has after this analyzer."""
+    return f"query_length_{feature.analyzer}"
+
+
+def text_fields(feature_set: FeatureSet) -> list[str]:
+    """Return the text fields that the features search, each once, in order."""
+    return list(dict.fromkeys(feature.field for feature in feature_set.features if isinstance(feature, Match | Phrase)))
+
+
+def _plugin_feature(feature: Feature) -> dict[str, Any]:
+    if isinstance(feature, Expression):
+        return _stored(feature.name, [], feature.expression, language="derived_expression")
+    if isinstance(feature, FieldValue):
+        return _stored(feature.name, [], _field_value(feature))
+    if isinstance(feature, QueryLength):
+        # Every document matches and scores its boost: a number that is the same for all documents of a query.
+        return _stored(
+            feature.name, [length_param(feature)], {"match_all": {"boost": f"{{{{{length_param(feature)}}}}}"}}
+        )
+    return _stored(feature.name, [KEYWORDS], _text_query(feature))
+
+
+def _stored(name: str, params: list[str], template: Any, *, language: str = "mustache") -> dict[str, Any]:
+    return {"name": name, "params": params, "template_language": language, "template": template}
+
+
+def _text_query(feature: Match | Phrase) -> dict[str, Any]:
+    kind = "match" if isinstance(feature, Match) else "match_phrase"
+    query = {kind: {feature.field: {"query": f"{{{{{KEYWORDS}}}}}", "analyzer": feature.analyzer}}}
+    if feature.absent == "keep":
+        return query
+    return {"bool": {"must": [{"match_all": {"boost": 0}}], "should": [query]}}
+
+
+def _field_value(feature: FieldValue) -> dict[str, Any]:
+    if feature.missing < 0:
+        raise ExportError(
+            f"Feature {feature.name!r}: missing is {feature.missing:g}, but the engine refuses scores below zero.",
+            hint="Use missing: 0 and train again.",
+            feature=feature.name,
+        )
+    factor = {"field": feature.field, "modifier": feature.modifier, "missing": feature.missing}
+    query = {"exists": {"field": feature.field}} if feature.absent == "keep" else {"match_all": {}}
+    return {"function_score": {"query": query, "boost_mode": "replace", "field_value_factor": factor}}
+
+
+def _refuse_absent_operands(feature: Feature, absent: set[str]) -> None:
+    """The plugin logs an expression over an absent operand as if that were 0, but hands NaN to the trees."""
+    if absent:
+        raise ExportError(
+            f"Feature {feature.name!r} computes with {sorted(absent)}, which may be absent: the plugin logs such a "
+            "value as one number and scores with another.",
+            hint=f"Set absent: zero for {', '.join(sorted(absent))} and train again.",
+            feature=feature.name,
+        )

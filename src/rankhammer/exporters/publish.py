@@ -1,0 +1,154 @@
+"""Puts one corpus's exported ranker together: files of every target, each proved, each with its manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from rankhammer.errors import DataError
+from rankhammer.exporters.base import Explains, RankerFiles
+from rankhammer.exporters.parity import check_logged_scores, check_parity
+from rankhammer.exporters.vectors import parity_vectors, read_sample
+from rankhammer.feature_sets import FeatureSet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rankhammer.exporters.base import Exporter
+    from rankhammer.exporters.vectors import Vectors
+
+MODEL, MANIFEST, FEATURE_SET, SAMPLE = "model.ubj", "manifest.json", "feature_set.json", "sample_vectors.json"
+PARITY = "parity.json"
+
+
+def by_corpus(files: Mapping[str, bytes]) -> dict[str, dict[str, bytes]]:
+    """Group files named "<corpus>/<file>" by corpus, in name order."""
+    corpora: dict[str, dict[str, bytes]] = {}
+    for path in sorted(files):
+        corpus, _, name = path.rpartition("/")
+        corpora.setdefault(corpus, {})[name] = files[path]
+    return corpora
+
+
+def read_ranker(corpus: str, files: Mapping[str, bytes]) -> RankerFiles:
+    """Open one corpus's folder of the trained rankers.
+
+    Args:
+        corpus: Whose folder it is.
+        files: File name to content.
+
+    Raises:
+        DataError: A file is missing.
+    """
+    missing = [name for name in (MODEL, MANIFEST, FEATURE_SET, SAMPLE) if name not in files]
+    if missing:
+        raise DataError(
+            f"The ranker of corpus {corpus!r} lacks {', '.join(missing)}; found {sorted(files)}.",
+            hint="Run the training stage again.",
+            corpus=corpus,
+        )
+    return RankerFiles(
+        corpus=corpus,
+        model=files[MODEL],
+        feature_set=FeatureSet.model_validate_json(files[FEATURE_SET]),
+        manifest=json.loads(files[MANIFEST]),
+    )
+
+
+def export_corpus(
+    corpus: str,
+    files: Mapping[str, bytes],
+    exporters: Sequence[Exporter],
+    *,
+    lineage: Mapping[str, Any],
+    tolerance: float,
+    n_vectors: int,
+    n_ties: int,
+) -> dict[str, bytes]:
+    """Write and prove one corpus's ranker for every target.
+
+    Args:
+        corpus: Whose ranker it is.
+        files: The ranker's folder as training published it: model.ubj, manifest.json, feature_set.json and
+            sample_vectors.json.
+        exporters: One writer a target.
+        lineage: What the run was made of, JSON-able; embedded as it is.
+        tolerance: Largest absolute difference between booster and export.
+        n_vectors: Logged vectors to compare at most.
+        n_ties: Splits to try on their thresholds at most.
+
+    Returns:
+        "<corpus>/<target>/<file>" to content; the same input gives the same bytes.
+
+    Raises:
+        DataError: A file of the ranker is missing.
+        ExportError: A target cannot express the ranker, or does not score as the booster does.
+    """
+    ranker = read_ranker(corpus, files)
+    sample, logged = read_sample(files[SAMPLE], ranker)
+    if logged is not None:
+        check_logged_scores(ranker, sample, logged, tolerance)
+    vectors = parity_vectors(sample, ranker, n_vectors=n_vectors, n_ties=n_ties)
+    published: dict[str, bytes] = {}
+    for exporter in exporters:
+        target = _export_target(exporter, ranker, vectors, lineage, tolerance)
+        published |= {f"{corpus}/{exporter.target}/{name}": content for name, content in target.items()}
+    return published
+
+
+def report(published: Mapping[str, bytes]) -> dict[str, Any]:
+    """Sum up what was published.
+
+    Args:
+        published: "<corpus>/<target>/<file>" to content.
+
+    Returns:
+        Corpus to {"targets": [{target, folder, n_trees, size_bytes, parity, warnings}]}.
+    """
+    corpora: dict[str, Any] = {}
+    for folder, files in by_corpus(published).items():
+        manifest = json.loads(files[MANIFEST])
+        facts = {
+            "target": manifest["target"],
+            "folder": folder,
+            "n_trees": manifest["n_trees"],
+            "size_bytes": sum(map(len, files.values())),
+            "parity": manifest["parity"],
+            "warnings": manifest["warnings"],
+        }
+        corpora.setdefault(manifest["corpus"], {"targets": []})["targets"].append(facts)
+    return corpora
+
+
+def _export_target(
+    exporter: Exporter, ranker: RankerFiles, vectors: Vectors, lineage: Mapping[str, Any], tolerance: float
+) -> dict[str, bytes]:
+    files = exporter.write(ranker)
+    parity = check_parity(exporter, files, ranker, vectors, tolerance=tolerance)
+    files = {**files, PARITY: _json(parity)}
+    facts = exporter.facts(ranker, files) if isinstance(exporter, Explains) else {}
+    manifest = {
+        "corpus": ranker.corpus,
+        "target": exporter.target,
+        "n_trees": ranker.forest.n_trees,
+        "objective": ranker.forest.objective,
+        "base_score": ranker.forest.base,
+        "feature_set": {"name": ranker.feature_set.name, "version": ranker.feature_set.version},
+        "proved_by": "independent scorer",
+        "parity": parity,
+        "files": {name: _fingerprint(content) for name, content in files.items()},
+        "ranker": ranker.manifest,
+        "lineage": lineage,
+        "warnings": [],
+        **facts,
+    }
+    return {**files, MANIFEST: _json(manifest)}
+
+
+def _fingerprint(content: bytes) -> dict[str, Any]:
+    return {"sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, indent=2, sort_keys=True) + "\n").encode()

@@ -1,0 +1,66 @@
+"""Scores documents with an exported model.json, on a bare Python: no package is needed.
+
+    import json, scorer
+    model = json.load(open("model.json"))
+    scorer.score(model, {"title_match": 3.2, "popularity": 1.0})
+
+The rules: a node goes left when value < threshold (ties go right), both as 32-bit floats; a feature that is not
+there (no key, None or NaN) goes where the node's default_left says; a document's score is base_score plus one leaf
+value of each tree, added up in 32-bit floats in the order of the trees.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+FORMAT = "rankhammer-trees"
+FORMAT_VERSION = 1
+
+
+def score(model: dict[str, Any], features: dict[str, float | None]) -> float:
+    """Score one document.
+
+    Args:
+        model: Content of model.json.
+        features: Feature name to value; names that the model does not use are ignored.
+
+    Returns:
+        The score; higher ranks first.
+    """
+    values = vector(model, features)
+    total = float32(model["base_score"])
+    for tree in model["trees"]:
+        total = float32(total + float32(tree["value"][path(tree, values)[-1]]))
+    return total
+
+
+def vector(model: dict[str, Any], features: dict[str, float | None]) -> list[float]:
+    """Return the document's values in the model's order, rounded to 32 bits; NaN where there is none."""
+    found = (features.get(name) for name in model["features"])
+    return [float("nan") if value is None else float32(value) for value in found]
+
+
+def path(tree: dict[str, Any], values: list[float]) -> list[int]:
+    """Return the nodes from the root to the leaf that a vector reaches in one tree."""
+    nodes = [0]
+    while tree["feature"][nodes[-1]] >= 0:
+        node = nodes[-1]
+        nodes.append(tree["left"][node] if goes_left(tree, node, values) else tree["right"][node])
+    return nodes
+
+
+def goes_left(tree: dict[str, Any], node: int, values: list[float]) -> bool:
+    """Say whether a vector goes left at one node."""
+    value = values[tree["feature"][node]]
+    if value != value:
+        return bool(tree["default_left"][node])
+    return value < float32(tree["threshold"][node])
+
+
+def float32(number: float) -> float:
+    """Round to the nearest 32-bit float; beyond its range, to infinity."""
+    try:
+        return float(struct.unpack("<f", struct.pack("<f", number))[0])
+    except OverflowError:
+        return float("inf") if number > 0 else float("-inf")

@@ -1,0 +1,156 @@
+"""The vectors on which a booster and its export must agree: logged ones, absent features, and ties on thresholds."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rankhammer.errors import ExportError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rankhammer.exporters.base import RankerFiles
+    from rankhammer.exporters.trees import Forest
+
+
+@dataclass(frozen=True, eq=False)
+class Vectors:
+    """Feature vectors with where they come from.
+
+    Args:
+        features: float32, shape (n_rows, n_features), columns in the feature set's order.
+        group: Query of each row, int64, shape (n_rows,): orders are compared within a query.
+        counts: Kind ("logged", "absent", "tie") to number of rows.
+    """
+
+    features: NDArray[np.float32]
+    group: NDArray[np.int64]
+    counts: dict[str, int]
+
+
+def read_sample(content: bytes, ranker: RankerFiles) -> tuple[Vectors, NDArray[np.float32] | None]:
+    """Read sample_vectors.json, which training logs beside a ranker.
+
+    Args:
+        content: JSON object: feature_names, features (one list a row; null is an absent feature), and optionally
+            scores (what the trained ranker gave each row) and qid (query of each row).
+        ranker: Whose vectors they are.
+
+    Returns:
+        The vectors, and the logged scores where there are any.
+
+    Raises:
+        ExportError: The names are not the feature set's, there are no rows, or a feature is absent that must not be.
+    """
+    sample: dict[str, Any] = json.loads(content)
+    names = ranker.feature_set.names
+    features = np.array(sample["features"], dtype=np.float32).reshape(len(sample["features"]), -1)
+    if tuple(sample["feature_names"]) != names or features.shape[1] != len(names) or not len(features):
+        raise ExportError(
+            f"The sample vectors have features {sample['feature_names']} and {len(features)} rows, expected"
+            f" {list(names)} and at least one row.",
+            hint="Run the training stage again.",
+        )
+    _refuse_absent(features, ranker)
+    scores = np.array(sample["scores"], np.float32) if sample.get("scores") is not None else None
+    group = np.array(sample.get("qid") or [0] * len(features), np.int64)
+    return Vectors(features, group, {"logged": len(features)}), scores
+
+
+def parity_vectors(sample: Vectors, ranker: RankerFiles, *, n_vectors: int, n_ties: int) -> Vectors:
+    """Add vectors that try what logged ones may miss.
+
+    Args:
+        sample: Logged vectors.
+        ranker: The trained ranker.
+        n_vectors: Logged vectors to use at most, evenly spread.
+        n_ties: Splits to test at most, evenly spread over all trees; each gives a vector on the threshold and one
+            just below it, both made so that they reach the split.
+
+    Returns:
+        Logged vectors; copies with each feature in turn absent, and all of them; ties. Absent is NaN for a feature
+        with `absent: keep`, else 0.
+    """
+    chosen = _spread(len(sample.features), n_vectors)
+    logged, group = sample.features[chosen], sample.group[chosen]
+    missing = np.where([name in ranker.keep_absent for name in ranker.feature_set.names], np.nan, 0.0)
+    parts = [(logged, group)]
+    parts.append(_without_each(logged, group, missing.astype(np.float32)))
+    parts.append(_ties(ranker.forest, logged, group, n_ties))
+    counts = dict(zip(("logged", "absent", "tie"), (len(rows) for rows, _ in parts), strict=True))
+    return Vectors(np.concatenate([rows for rows, _ in parts]), np.concatenate([qid for _, qid in parts]), counts)
+
+
+def _refuse_absent(features: NDArray[np.float32], ranker: RankerFiles) -> None:
+    for place, name in enumerate(ranker.feature_set.names):
+        if name not in ranker.keep_absent and np.isnan(features[:, place]).any():
+            raise ExportError(
+                f"Feature {name!r} is absent in sample vectors, but the feature set says absent: zero.",
+                hint="Run the features stage and the training stage again.",
+                feature=name,
+            )
+
+
+def _spread(n_items: int, n_wanted: int) -> NDArray[np.int64]:
+    """Choose evenly spread places, all of them where there are few."""
+    n_chosen = min(n_items, n_wanted)
+    return np.arange(n_chosen, dtype=np.int64) * n_items // max(n_chosen, 1)
+
+
+def _without_each(
+    rows: NDArray[np.float32], group: NDArray[np.int64], missing: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Copy up to four rows a feature with that feature absent, then with every feature absent."""
+    n_features = rows.shape[1]
+    some = _spread(len(rows), 4)
+    copies = np.tile(rows[some], (n_features + 1, 1))
+    column = np.repeat(np.arange(n_features + 1), len(some))
+    everywhere = column[:, None] == np.arange(n_features)[None, :]
+    everywhere[column == n_features] = True
+    return np.where(everywhere, missing[None, :], copies), np.tile(group[some], n_features + 1)
+
+
+def _ties(
+    forest: Forest, rows: NDArray[np.float32], group: NDArray[np.int64], n_ties: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    splits = forest.splits
+    chosen = splits[_spread(len(splits), n_ties)]
+    if not len(chosen):
+        return rows[:0], group[:0]
+    base = np.arange(len(chosen)) % len(rows)
+    vectors = [_pair(forest, int(place), rows[row]) for place, row in zip(chosen, base, strict=True)]
+    return np.concatenate(vectors), np.repeat(group[base], 2)
+
+
+def _pair(forest: Forest, place: int, row: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Change a vector so that it reaches a split, once on the split's threshold and once just below it."""
+    feature, threshold = int(forest.feature[place]), forest.threshold[place]
+    low, high = _bounds(forest, place)
+    vector = row.copy()
+    # Written so that an absent value (NaN) is replaced, too.
+    for name, least in low.items():
+        vector[name] = vector[name] if vector[name] >= least else least
+    for name, limit in high.items():
+        vector[name] = vector[name] if vector[name] < limit else np.nextafter(limit, np.float32(-np.inf))
+    on, below = vector.copy(), vector
+    on[feature], below[feature] = threshold, np.nextafter(threshold, np.float32(-np.inf))
+    return np.stack([on, below])
+
+
+def _bounds(forest: Forest, place: int) -> tuple[dict[int, np.float32], dict[int, np.float32]]:
+    """Return, per feature, the least value and the value to stay below on the way from the root to a node."""
+    low: dict[int, np.float32] = {}
+    high: dict[int, np.float32] = {}
+    child, node = place, int(forest.parent[place])
+    while node >= 0:
+        feature, threshold = int(forest.feature[node]), forest.threshold[node]
+        if forest.left[node] == child:
+            high[feature] = min(high.get(feature, threshold), threshold)
+        else:
+            low[feature] = max(low.get(feature, threshold), threshold)
+        child, node = node, int(forest.parent[node])
+    return low, high
