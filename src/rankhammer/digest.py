@@ -20,7 +20,7 @@ def table_digest(table: DataFrame) -> tuple[int, str]:
     Returns:
         (rows, hexadecimal sum). One action; two numbers come back.
     """
-    from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's own documentation uses
+    from pyspark.sql import functions as F
 
     row_hash = F.xxhash64(*(F.to_json(F.struct(column)) for column in table.columns)).cast("decimal(38,0)")
     counted = table.agg(F.count(F.lit(1)).alias("rows"), F.sum(row_hash).alias("total")).first()

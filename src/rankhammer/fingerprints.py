@@ -69,9 +69,7 @@ def expected_fingerprints(
     return made
 
 
-def _part(
-    name: str, made: Mapping[str, Fingerprint], parameters: Mapping[str, Any], sources: Mapping[str, str]
-) -> str:
+def _part(name: str, made: Mapping[str, Fingerprint], parameters: Mapping[str, Any], sources: Mapping[str, str]) -> str:
     if name in made:
         return made[name].digest
     return digest(parameters[name]) if name in parameters else sources.get(name, "absent")

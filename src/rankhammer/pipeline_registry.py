@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from kedro.pipeline import Pipeline
+from kedro.pipeline import Pipeline
 
 STAGES = ("ingestion", "labeling", "features", "folding", "training", "export")
 COMPOSITES = {"collect": STAGES[:3], "train": STAGES[3:], "__default__": STAGES}
@@ -14,5 +12,11 @@ COMPOSITES = {"collect": STAGES[:3], "train": STAGES[3:], "__default__": STAGES}
 
 def register_pipelines() -> dict[str, Pipeline]:
     """Return every pipeline by name: each stage, `collect`, `train` and `__default__` (all six)."""
-    stages = {name: import_module(f"rankhammer.pipelines.{name}.pipeline").create_pipeline() for name in STAGES}
-    return stages | {name: sum((stages[stage] for stage in parts[1:]), stages[parts[0]]) for name, parts in COMPOSITES.items()}
+    stages = {name: _stage(name) for name in STAGES}
+    composites = {name: Pipeline([stages[part] for part in parts]) for name, parts in COMPOSITES.items()}
+    return stages | composites
+
+
+def _stage(name: str) -> Pipeline:
+    """Load a stage's nodes and tag them with its name."""
+    return Pipeline([import_module(f"rankhammer.pipelines.{name}.pipeline").create_pipeline()], tags=[name])

@@ -18,6 +18,7 @@ GROUPS = ("click_logs", "click_models", "feature_sources", "rankers", "exporters
 BUILT_IN: dict[str, dict[str, str]] = {
     "click_logs": {
         "impressions": "rankhammer.click_logs.impressions:Impressions",
+        "serps": "rankhammer.click_logs.serps:Serps",
         "ubi": "rankhammer.click_logs.ubi:Ubi",
         "yandex_wscd": "rankhammer.click_logs.yandex_wscd:YandexWscd",
     },
@@ -130,9 +131,7 @@ def load(group: str, name: str) -> Any:
     """
     known = {found.point.name: found for found in _registrations(group)}
     if name not in known:
-        raise PluginError(
-            f"Unknown {group} plugin {name!r}.", hint=did_you_mean(name, known), group=group, name=name
-        )
+        raise PluginError(f"Unknown {group} plugin {name!r}.", hint=did_you_mean(name, known), group=group, name=name)
     return _import(group, known[name])
 
 
@@ -159,7 +158,7 @@ def _registrations(group: str) -> Iterator[_Registration]:
 def _import(group: str, found: _Registration) -> Any:
     try:
         return found.point.load()
-    except Exception as exc:  # noqa: BLE001 - a plugin's import may raise anything, and must be named
+    except Exception as exc:
         raise PluginError(
             f"{group} plugin {found.point.name!r} of {found.distribution} {found.version} cannot be loaded: "
             f"{type(exc).__name__}: {exc}",

@@ -81,7 +81,8 @@ def handoffs(env: str | None) -> list[dict[str, Any]]:
         name, state (finished or missing), rows and digest of each table. The digest is the sum of a 64-bit hash a row,
         so neither order nor partitioning changes it.
     """
-    with _session({"env": env, "conf_source": None, "params": {}}) as session:
+    session = _session({"env": env, "conf_source": None, "params": {}})
+    with session:
         catalog = session.load_context().catalog
         names = pipeline_registry.register_pipelines()["__default__"].all_outputs()
         return [_describe(name, catalog.get(name)) for name in sorted(names) if hasattr(catalog.get(name), "handoff")]
@@ -106,7 +107,8 @@ def _run(options: dict[str, Any]) -> int:
     _require_known(names)
     runner = load_obj(options["runner"] or "SequentialRunner", "kedro.runner")
     filters = ("from_nodes", "to_nodes", "from_inputs", "to_outputs", "load_versions", "namespaces")
-    with _session(options) as session:
+    session = _session(options)
+    with session:
         session.run(
             pipeline_names=names,
             tags=tuple(options["tags"]),
@@ -130,9 +132,7 @@ def _session(options: dict[str, Any]) -> KedroSession:
         bootstrap_project(here)
     else:
         configure_project("rankhammer")
-    return KedroSession.create(
-        env=options["env"], conf_source=options["conf_source"], runtime_params=options["params"]
-    )
+    return KedroSession.create(env=options["env"], conf_source=options["conf_source"], runtime_params=options["params"])
 
 
 def _require_known(names: list[str]) -> None:

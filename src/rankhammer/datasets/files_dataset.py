@@ -46,7 +46,9 @@ class FilesDataset(AbstractDataset[dict[str, bytes], dict[str, bytes]]):
             DataError: The folder is missing, half-written, or stale.
         """
         self.handoff.require_current()
-        names = [name for name in self._storage.files(self._path) if not PurePosixPath(name).name.startswith(("_", "."))]
+        names = [
+            name for name in self._storage.files(self._path) if not PurePosixPath(name).name.startswith(("_", "."))
+        ]
         return {name: self._storage.read(f"{self._path}/{name}") for name in names}
 
     def save(self, data: dict[str, bytes]) -> None:
@@ -73,4 +75,6 @@ class FilesDataset(AbstractDataset[dict[str, bytes], dict[str, bytes]]):
 def _check_name(name: str) -> None:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or path.name.startswith(("_", ".")) or path.name == MARKER:
-        raise ConfigError(f"{name!r} cannot be the name of a published file.", hint="Use a relative path of plain names.")
+        raise ConfigError(
+            f"{name!r} cannot be the name of a published file.", hint="Use a relative path of plain names."
+        )

@@ -102,7 +102,7 @@ class InputDataset(AbstractDataset["DataFrame | None", "DataFrame | None"]):
         return digest.hexdigest()
 
     def _with_our_names(self, table: DataFrame) -> DataFrame:
-        from pyspark.sql import functions as F  # noqa: N812 - the name that Spark's own documentation uses
+        from pyspark.sql import functions as F
 
         for ours, theirs in self._columns.items():
             if theirs not in table.columns:

@@ -11,12 +11,13 @@ from kedro.pipeline import Pipeline
 import rankhammer
 from rankhammer import fingerprints
 from rankhammer.datasets import InputDataset
-from rankhammer.datasets.handoff import Fingerprint, Handoff
 from rankhammer.errors import ConfigError
 
 if TYPE_CHECKING:
     from kedro.io import DataCatalog
     from kedro.pipeline.node import Node
+
+    from rankhammer.datasets.handoff import Fingerprint, Handoff
 
 LINEAGE = "lineage"
 REPORT_FINGERPRINTS = "report_fingerprints"
@@ -37,7 +38,7 @@ class FingerprintHook:
             ConfigError: A hand-off's folder cannot be written.
         """
         whole = _whole_line(pipeline, catalog)
-        parameters = {name: catalog.get(name).load() for name in whole.inputs() if _is_parameter(name)}
+        parameters = {name: catalog[name].load() for name in whole.inputs() if _is_parameter(name)}
         code = fingerprints.code_digest()
         sources = _sources(whole, pipeline, catalog)
         lineage = _lineage(parameters, sources, code)
@@ -61,14 +62,14 @@ class FingerprintHook:
         if catalog is None or dataset_name not in self._expected or _handoff(catalog, dataset_name) is not None:
             return
         recorded = _recorded_reports(catalog) | {dataset_name: self._expected[dataset_name].digest}
-        catalog.get(REPORT_FINGERPRINTS).save(recorded)
+        catalog[REPORT_FINGERPRINTS].save(recorded)
 
     def _forget_stale_reports(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Count reports that were made of something else as missing, for `--only-missing-outputs`."""
         recorded = _recorded_reports(catalog)
         for name in pipeline.all_outputs():
             if _handoff(catalog, name) is None and recorded.get(name) != self._expected[name].digest:
-                setattr(catalog.get(name), "exists", lambda: False)  # noqa: B010 - replaces a method of one object
+                setattr(catalog[name], "exists", lambda: False)  # noqa: B010 - replaces a method of one object
 
 
 def _is_parameter(name: str) -> bool:
@@ -76,7 +77,7 @@ def _is_parameter(name: str) -> bool:
 
 
 def _handoff(catalog: DataCatalog, name: str) -> Handoff | None:
-    return getattr(catalog.get(name), "handoff", None) if name in catalog else None
+    return getattr(catalog[name], "handoff", None) if name in catalog else None
 
 
 def _whole_line(pipeline: Pipeline, catalog: DataCatalog) -> Pipeline:
@@ -84,17 +85,17 @@ def _whole_line(pipeline: Pipeline, catalog: DataCatalog) -> Pipeline:
     from rankhammer.pipeline_registry import register_pipelines
 
     whole = register_pipelines()["__default__"] + pipeline
-    given = {name for name in whole.all_outputs() if name in catalog and isinstance(catalog.get(name), InputDataset)}
+    given = {name for name in whole.all_outputs() if name in catalog and isinstance(catalog[name], InputDataset)}
     return Pipeline([node for node in whole.nodes if not given & set(node.outputs)])
 
 
 def _sources(whole: Pipeline, pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:
     """Digest the raw inputs that this run reads; take the others as its first hand-offs recorded them."""
-    inputs = {name: catalog.get(name) for name in pipeline.inputs() if name in catalog}
-    read_now = [name for name, dataset in inputs.items() if isinstance(dataset, InputDataset)]
+    inputs = {name: catalog[name] for name in pipeline.inputs() if name in catalog}
+    read_now = {name: dataset for name, dataset in inputs.items() if isinstance(dataset, InputDataset)}
     in_order = [name for node in whole.nodes for name in node.outputs if name in inputs]
     recorded = [handoff.recorded for name in in_order if (handoff := _handoff(catalog, name)) is not None]
-    return fingerprints.known_sources(read_now, recorded, lambda name: str(inputs[name].fingerprint()))
+    return fingerprints.known_sources(read_now, recorded, lambda name: read_now[name].fingerprint())
 
 
 def _lineage(parameters: dict[str, Any], sources: dict[str, str], code: str) -> dict[str, Any]:
@@ -126,7 +127,7 @@ def _require_writable(pipeline: Pipeline, catalog: DataCatalog) -> None:
 
 def _recorded_reports(catalog: DataCatalog) -> dict[str, str]:
     try:
-        recorded: dict[str, str] = catalog.get(REPORT_FINGERPRINTS).load()
+        recorded: dict[str, str] = catalog[REPORT_FINGERPRINTS].load()
     except DatasetError:
         return {}
     return recorded

@@ -62,19 +62,19 @@ class SummaryHook:
             published=_path_of(catalog, "exported_model"),
             environment=run_params["env"] or "local",
         )
-        catalog.get(RUN_SUMMARY).save(facts)
+        catalog[RUN_SUMMARY].save(facts)
         summary.show(facts, where=_path_of(catalog, RUN_SUMMARY))
 
 
 def _load(catalog: DataCatalog, name: str) -> dict[str, Any] | None:
     """Return a stage's report, or None where that stage has not run yet."""
     try:
-        report: dict[str, Any] = catalog.get(name).load()
+        report: dict[str, Any] = catalog[name].load()
     except DatasetError:
         return None
     return report
 
 
 def _path_of(catalog: DataCatalog, name: str) -> str:
-    described = catalog.get(name)._describe()
+    described = catalog[name]._describe()
     return str(described.get("filepath", ""))
