@@ -1,0 +1,35 @@
+"""Nodes of the ingestion stage."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+# Kedro resolves every annotation of a node at run time.
+from plotly.graph_objects import Figure  # noqa: TC002
+from pyspark.sql import DataFrame  # noqa: TC002
+
+from rankhammer import plugins
+from rankhammer.click_logs import click_through_by_position, corpus_facts, take_in
+from rankhammer.pipelines.ingestion.params import IngestionParams  # noqa: TC001
+from rankhammer.pipelines.ingestion.report import MAX_PLOTTED_POSITION, click_through_figure, ingestion_facts
+from rankhammer.query_norm import add_query_columns
+from rankhammer.schemas import SERPS
+
+
+def ingest(
+    click_log: DataFrame, params: IngestionParams
+) -> tuple[DataFrame, list[dict[str, str]], dict[str, dict[str, Any]]]:
+    """Read a click log, set its faulty pages and robots aside, and normalise its queries."""
+    raw_serps = plugins.create("click_logs", params.reader).to_serps(click_log)
+    intake = take_in(raw_serps, max_bad_share=params.max_bad_share, max_serps_per_day=params.max_serps_per_day)
+    serps = add_query_columns(intake.serps, language=params.language)
+    return SERPS.select(serps), [asdict(failure) for failure in intake.failures], intake.report()
+
+
+def report_ingestion(
+    serps: DataFrame, failures: list[dict[str, str]], counts: dict[str, dict[str, Any]]
+) -> tuple[dict[str, Any], Figure]:
+    """Describe each corpus of the ingested log, and plot how often each position is clicked."""
+    rates = click_through_by_position(serps, max_position=MAX_PLOTTED_POSITION)
+    return ingestion_facts(corpus_facts(serps), counts, failures), click_through_figure(rates)
