@@ -19,24 +19,21 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-CORPORA: Mapping[str, tuple[str, ...]] = {
-    "stdlib": tuple(
-        """abc argparse array ast asyncio base64 bdb binascii bisect builtins bz2 calendar cmath cmd code codecs codeop
-        collections colorsys compileall concurrent configparser contextlib contextvars copy copyreg csv ctypes curses
-        dataclasses datetime dbm decimal difflib dis doctest ensurepip enum filecmp fileinput fnmatch
-        fractions functools genericpath getopt getpass gettext glob graphlib gzip hashlib heapq hmac html importlib
-        inspect io ipaddress itertools json keyword linecache locale logging lzma math mimetypes modulefinder
-        multiprocessing netrc ntpath numbers opcode operator optparse os pathlib pdb pickle pickletools pkgutil platform
-        plistlib posixpath pprint profile pstats pty py_compile pyclbr pydoc queue quopri random re reprlib rlcompleter
-        runpy sched secrets selectors shelve shlex shutil signal site sqlite3 stat statistics string stringprep struct
-        subprocess symtable sysconfig tabnanny tarfile tempfile textwrap threading timeit token tokenize tomllib trace
-        traceback tracemalloc tty types typing unittest uuid venv warnings wave weakref xml zipapp zipfile zipimport
-        zoneinfo""".split()
-    ),
-    "network": tuple(
-        "email ftplib http imaplib mailbox poplib smtplib socket socketserver ssl urllib webbrowser wsgiref xmlrpc".split()
-    ),
-}
+_STDLIB = """
+abc argparse array ast asyncio base64 bdb binascii bisect builtins bz2 calendar cmath cmd code codecs codeop
+collections colorsys compileall concurrent configparser contextlib contextvars copy copyreg csv ctypes curses
+dataclasses datetime dbm decimal difflib dis doctest ensurepip enum filecmp fileinput fnmatch fractions
+functools genericpath getopt getpass gettext glob graphlib gzip hashlib heapq hmac html importlib inspect io
+ipaddress itertools json keyword linecache locale logging lzma math mimetypes modulefinder multiprocessing netrc
+ntpath numbers opcode operator optparse os pathlib pdb pickle pickletools pkgutil platform plistlib posixpath
+pprint profile pstats pty py_compile pyclbr pydoc queue quopri random re reprlib rlcompleter runpy sched secrets
+selectors shelve shlex shutil signal site sqlite3 stat statistics string stringprep struct subprocess symtable
+sysconfig tabnanny tarfile tempfile textwrap threading timeit token tokenize tomllib trace traceback tracemalloc
+tty types typing unittest uuid venv warnings wave weakref xml zipapp zipfile zipimport zoneinfo
+"""
+_NETWORK = "email ftplib http imaplib mailbox poplib smtplib socket socketserver ssl urllib webbrowser wsgiref xmlrpc"
+
+CORPORA: Mapping[str, tuple[str, ...]] = {"stdlib": tuple(_STDLIB.split()), "network": tuple(_NETWORK.split())}
 """Corpus name to the top modules it documents; a module that a platform lacks is left out."""
 
 SCHEMA = pa.schema(

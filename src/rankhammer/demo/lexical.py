@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -17,19 +16,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-STOP_WORDS = frozenset(
-    """a an and are as at be but by can for from has have if in into is it its no not of on or that the their then
-    there these they this to was what which will with""".split()
-)
+_STOP_WORDS = """
+a an and are as at be but by can for from has have if in into is it its no not of on or that the their then
+there these they this to was what which will with
+"""
+STOP_WORDS = frozenset(_STOP_WORDS.split())
+"""Words too common to search for."""
 
 _TOKEN = re.compile(r"\w+")
 _STEMMER = snowballstemmer.stemmer("english")
-
-
-def cluster_key(query: str) -> str:
-    """Normalise a query: NFKC, lower case, single spaces, Snowball stems."""
-    text = unicodedata.normalize("NFKC", query).lower()
-    return " ".join(_stem(word) for word in text.split())
 
 
 def terms(text: str) -> list[str]:
@@ -61,7 +56,9 @@ class TextIndex:
 
     def query_matrix(self, queries: Sequence[str]) -> sparse.csr_matrix:
         """Return which terms each query has: 1.0 each, shape (n_queries, n_terms); unknown terms are left out."""
-        found = [sorted({self.vocabulary[term] for term in terms(query) if term in self.vocabulary}) for query in queries]
+        found = [
+            sorted({self.vocabulary[term] for term in terms(query) if term in self.vocabulary}) for query in queries
+        ]
         rows = np.repeat(np.arange(len(queries)), [len(columns) for columns in found])
         flat = np.array([column for columns in found for column in columns], dtype=np.int64)
         return sparse.csr_matrix((np.ones(len(flat)), (rows, flat)), shape=(len(queries), self.counts.shape[1]))
@@ -84,7 +81,8 @@ class TextIndex:
         norm = k1 * (1.0 - b + b * length / max(length.mean(), 1.0))
         weights = self.counts.copy()
         weights.data = weights.data / (weights.data + norm[weights.indices])
-        return np.asarray((self.query_matrix(queries) @ sparse.diags(self.idf()) @ weights.T).todense())
+        scores = self.query_matrix(queries) @ sparse.diags(self.idf()) @ weights.T
+        return np.asarray(scores.todense(), dtype=np.float64)
 
     def coverage(self, queries: Sequence[str]) -> NDArray[np.float64]:
         """Return the share of each query's terms that each document has, weighted by idf.
@@ -95,8 +93,8 @@ class TextIndex:
         weighted = self.query_matrix(queries) @ sparse.diags(self.idf())
         present = self.counts.copy()
         present.data = np.ones_like(present.data)
-        total = np.asarray(weighted.sum(axis=1))
-        return np.asarray((weighted @ present.T).todense()) / np.maximum(total, 1e-12)
+        found, total = weighted @ present.T, np.asarray(weighted.sum(axis=1))
+        return np.asarray(found.todense() / np.maximum(total, 1e-12), dtype=np.float64)
 
 
 @lru_cache(maxsize=65536)

@@ -10,7 +10,7 @@ import shutil
 import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
 _MANIFEST = "_demo.json"
-_REFERENCE = pa.schema([("corpus", pa.string()), ("query", pa.string()), ("doc_id", pa.string()), ("grade", pa.int32())])
+_REFERENCE = pa.schema(
+    [("corpus", pa.string()), ("query", pa.string()), ("doc_id", pa.string()), ("grade", pa.int32())]
+)
 
 
 @dataclass(frozen=True)
@@ -52,18 +54,28 @@ class CorpusSize:
 
 
 SIZES: Mapping[str, CorpusSize] = {
-    "stdlib": CorpusSize(n_intents=600, n_serps=40_000, n_robots=5),
-    "network": CorpusSize(n_intents=150, n_serps=8_000, n_robots=1),
+    "stdlib": CorpusSize(n_intents=800, n_serps=40_000, n_robots=5),
+    "network": CorpusSize(n_intents=240, n_serps=8_000, n_robots=1),
 }
 """Size of each corpus of the demo."""
 
-LIST_NOISE = 0.8
+LIST_NOISE = 1.4
 ROBOT_CLICK_RATE = 0.3
 
 
 @dataclass(frozen=True)
 class CorpusSummary:
-    """What was made for one corpus."""
+    """What was made for one corpus.
+
+    Args:
+        n_documents: Documents in the corpus.
+        n_intents: Different things that people look for.
+        n_queries: Their spellings.
+        n_serps: Result pages, those of robots included.
+        n_robot_serps: Result pages asked for by robots.
+        n_impressions: Rows of the click log.
+        n_clicks: Clicks, those of robots included.
+    """
 
     n_documents: int
     n_intents: int
@@ -89,6 +101,14 @@ class DemoSummary:
     fingerprint: str
     made: bool
     corpora: Mapping[str, CorpusSummary]
+
+    def __str__(self) -> str:
+        lines = [
+            f"  {name}: {found.n_documents} documents, {found.n_queries} queries, {found.n_serps} result pages with "
+            f"{found.n_clicks} clicks, {found.n_robot_serps} of the pages asked for by robots"
+            for name, found in self.corpora.items()
+        ]
+        return "\n".join([f"The demo {'is now' if self.made else 'was already'} in {self.path}:", *lines])
 
 
 @dataclass(frozen=True)
@@ -176,7 +196,7 @@ def _summary(documents: pa.Table, intents: list[Intent], click_log: pa.Table, si
         n_documents=documents.num_rows,
         n_intents=len(intents),
         n_queries=sum(len(intent.spellings) for intent in intents),
-        n_serps=size.n_serps,
+        n_serps=size.n_serps + size.n_robots * size.robot_serps,
         n_robot_serps=size.n_robots * size.robot_serps,
         n_impressions=click_log.num_rows,
         n_clicks=click_log["clicked"].to_numpy().sum().item(),
@@ -190,11 +210,11 @@ def _fingerprint(random_state: int, sizes: Mapping[str, CorpusSize]) -> str:
         (source.name, source.path.stat().st_size) for name in sizes for source in corpus.sources(corpus.CORPORA[name])
     ]
     facts = [platform.python_version(), np.__version__, pa.__version__, random_state, library, code]
-    content = json.dumps([*facts, {name: asdict(size) for name, size in sizes.items()}])
-    return hashlib.sha256(content.encode()).hexdigest()
+    wanted = {name: asdict(size) for name, size in sizes.items()}
+    return hashlib.sha256(json.dumps([*facts, wanted]).encode()).hexdigest()
 
 
-def _read_manifest(out: Path) -> dict[str, object]:
+def _read_manifest(out: Path) -> dict[str, Any]:
     """Read what a folder holds; a folder that is not a demo's is never touched."""
     path = out / _MANIFEST
     if path.is_file():
@@ -206,7 +226,7 @@ def _read_manifest(out: Path) -> dict[str, object]:
     return {}
 
 
-def _publish(out: Path, tables: Mapping[str, _Tables], manifest: Mapping[str, object]) -> None:
+def _publish(out: Path, tables: Mapping[str, _Tables], manifest: Mapping[str, Any]) -> None:
     """Write beside the folder, then swap: a reader sees the old demo or the new one."""
     out.parent.mkdir(parents=True, exist_ok=True)
     fresh, old = (out.with_name(f".{out.name}-{os.getpid()}-{part}") for part in ("new", "old"))

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rankhammer.demo.lexical import STOP_WORDS, cluster_key
+from rankhammer.demo.lexical import STOP_WORDS
+from rankhammer.query_norm import normalize_query
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 KIND_SHARES = {"title": 0.28, "summary": 0.27, "task": 0.27, "module_verb": 0.18}
 """Share of each kind among the intents that are not one-word head queries."""
+
+LANGUAGE = "english"
+"""Of the documents and so of the queries."""
 
 _HEAD_SHARE = 0.08
 _CANONICAL_WEIGHT = 3.0
@@ -54,7 +58,7 @@ def make_intents(documents: pa.Table, *, n_intents: int, rng: Generator) -> list
     """
     found: dict[str, Intent] = {}
     for kind, text in _texts(documents, n_intents, rng):
-        key = cluster_key(text)
+        key = normalize_query(text, LANGUAGE)
         if key and key not in found:
             found[key] = Intent(key, kind, _spellings(text, key, rng))
         if len(found) == n_intents:
@@ -151,8 +155,8 @@ _MAKERS: dict[str, Callable[[str, str, str, Generator], str]] = {
 def _spellings(text: str, key: str, rng: Generator) -> tuple[str, ...]:
     """The text and up to two variants; a variant that would be another intent is left out."""
     variants = (text.upper(), text.title(), f" {'  '.join(text.split())} ", f"{text}s", text.replace(" ", "\u00a0"))
-    picked = rng.choice(len(variants), size=2, replace=False)
-    same = [variants[place] for place in picked if cluster_key(variants[place]) == key]
+    picked = rng.choice(len(variants), size=int(rng.integers(0, 3)), replace=False)
+    same = [variants[place] for place in picked if normalize_query(variants[place], LANGUAGE) == key]
     return tuple(dict.fromkeys([text, *same]))
 
 

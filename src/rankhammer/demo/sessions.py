@@ -67,9 +67,7 @@ def robots(n_robots: int, serps_each: int, rng: Generator) -> Visits:
     return Visits(session, _FIRST_DAY_S + day * _DAY_S + within)
 
 
-def impressions(
-    corpus: str, doc_ids: Sequence[str], parts: Sequence[tuple[Pages, Visits, Sequence[str]]]
-) -> pa.Table:
+def impressions(corpus: str, doc_ids: Sequence[str], parts: Sequence[tuple[Pages, Visits, Sequence[str]]]) -> pa.Table:
     """Write pages as flat impressions in the order of time.
 
     Args:

@@ -27,8 +27,8 @@ class Users:
         Chapelle and Zhang, A Dynamic Bayesian Network Click Model for Web Search Ranking, WWW 2009.
     """
 
-    attractiveness: tuple[float, ...] = (0.04, 0.12, 0.28, 0.48, 0.70)
-    satisfaction: tuple[float, ...] = (0.05, 0.15, 0.35, 0.60, 0.80)
+    attractiveness: tuple[float, ...] = (0.03, 0.12, 0.30, 0.50, 0.70)
+    satisfaction: tuple[float, ...] = (0.02, 0.10, 0.25, 0.45, 0.65)
     continuation: float = 0.9
 
 
@@ -119,9 +119,7 @@ def search_pages(
     return Pages(query, documents, click(grades, users, rng))
 
 
-def robot_pages(
-    pool: Pool, *, n_serps: int, n_shown: int, noise: float, click_rate: float, rng: Generator
-) -> Pages:
+def robot_pages(pool: Pool, *, n_serps: int, n_shown: int, noise: float, click_rate: float, rng: Generator) -> Pages:
     """Search any query and click on anything, as a robot does."""
     query = rng.integers(0, len(pool.candidates), size=n_serps)
     documents, _ = show(pool, query, n_shown=n_shown, noise=noise, rng=rng)

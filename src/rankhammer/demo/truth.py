@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from numpy.random import Generator
     from numpy.typing import NDArray
 
-GRADE_SHARES = (0.45, 0.25, 0.15, 0.10, 0.05)
+GRADE_SHARES = (0.58, 0.22, 0.10, 0.06, 0.04)
 """Share of the candidates that get grade 0, 1, 2, 3 and 4."""
 
 _KIND = {"module": 0.35, "class": 0.30, "function": 0.15, "method": 0.0}
-_NOISE_SD = 0.20
-_TITLE, _BODY, _POPULARITY, _SUMMARY = 0.75, 0.55, 0.5, 0.25
+_NOISE_SD = 0.15
+_TITLE, _BODY, _POPULARITY, _SUMMARY = 0.65, 0.65, 0.9, 0.25
 
 
 def make_pool(documents: pa.Table, queries: Sequence[str], *, n_candidates: int, rng: Generator) -> Pool:
@@ -46,7 +46,7 @@ def make_pool(documents: pa.Table, queries: Sequence[str], *, n_candidates: int,
 def utility(documents: pa.Table, queries: Sequence[str], candidates: NDArray[np.int64]) -> NDArray[np.float64]:
     """Compute the explainable part of the hidden utility.
 
-    Topic is 1 - (1 - 0.75 t^1.5) (1 - 0.55 c^2) with the coverage t of the query's terms by the title and c by
+    Topic is 1 - (1 - 0.65 t^1.5) (1 - 0.65 c^2) with the coverage t of the query's terms by the title and c by
     summary and body; popularity, kind of object and quality of the summary count more the better the topic fits.
 
     Args:
