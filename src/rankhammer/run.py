@@ -85,7 +85,7 @@ def handoffs(env: str | None) -> list[dict[str, Any]]:
     with session:
         catalog = session.load_context().catalog
         names = pipeline_registry.register_pipelines()["__default__"].all_outputs()
-        return [_describe(name, catalog.get(name)) for name in sorted(names) if hasattr(catalog.get(name), "handoff")]
+        return [_describe(name, catalog[name]) for name in sorted(names) if hasattr(catalog[name], "handoff")]
 
 
 def _describe(name: str, dataset: Any) -> dict[str, Any]:
@@ -117,7 +117,7 @@ def _run(options: dict[str, Any]) -> int:
             only_missing_outputs=options["only_missing_outputs"],
             **{name: options[name] for name in filters},
         )
-        summary = session.load_context().catalog.get("run_summary").load()
+        summary = session.load_context().catalog["run_summary"].load()
     return SOME_CORPORA_FAILED if summary["failures"] else 0
 
 

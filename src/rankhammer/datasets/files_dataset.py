@@ -7,7 +7,7 @@ from typing import Any
 
 from kedro.io import AbstractDataset
 
-from rankhammer.datasets.handoff import MARKER, Handoff
+from rankhammer.datasets.handoff import Handoff
 from rankhammer.datasets.storage import storage_for
 from rankhammer.errors import ConfigError
 
@@ -46,9 +46,7 @@ class FilesDataset(AbstractDataset[dict[str, bytes], dict[str, bytes]]):
             DataError: The folder is missing, half-written, or stale.
         """
         self.handoff.require_current()
-        names = [
-            name for name in self._storage.files(self._path) if not PurePosixPath(name).name.startswith(("_", "."))
-        ]
+        names = [name for name in self._storage.files(self._path) if not _is_reserved(name)]
         return {name: self._storage.read(f"{self._path}/{name}") for name in names}
 
     def save(self, data: dict[str, bytes]) -> None:
@@ -74,7 +72,10 @@ class FilesDataset(AbstractDataset[dict[str, bytes], dict[str, bytes]]):
 
 def _check_name(name: str) -> None:
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or path.name.startswith(("_", ".")) or path.name == MARKER:
-        raise ConfigError(
-            f"{name!r} cannot be the name of a published file.", hint="Use a relative path of plain names."
-        )
+    if path.is_absolute() or ".." in path.parts or _is_reserved(name):
+        raise ConfigError(f"{name!r} cannot be the name of a published file.", hint="Use relative paths of plain names.")
+
+
+def _is_reserved(name: str) -> bool:
+    """Say whether a name is kept for markers and unfinished files."""
+    return PurePosixPath(name).name.startswith(("_", "."))

@@ -80,7 +80,7 @@ class InputDataset(AbstractDataset["DataFrame | None", "DataFrame | None"]):
         reader = spark.session().read.format(self._file_format).options(**self._load_args)
         return self._with_our_names(reader.load(self._path))
 
-    def save(self, data: DataFrame | None) -> None:
+    def save(self, data: DataFrame | None) -> None:  # noqa: ARG002 - Kedro's signature
         """Refuse: inputs are only read.
 
         Raises:
