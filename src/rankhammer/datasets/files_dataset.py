@@ -73,7 +73,7 @@ class FilesDataset(AbstractDataset[dict[str, bytes], dict[str, bytes]]):
 def _check_name(name: str) -> None:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or _is_reserved(name):
-        raise ConfigError(f"{name!r} cannot be the name of a published file.", hint="Use relative paths of plain names.")
+        raise ConfigError(f"{name!r} cannot be the name of a published file.", hint="Use plain relative paths.")
 
 
 def _is_reserved(name: str) -> bool:

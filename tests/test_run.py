@@ -1,0 +1,68 @@
+"""Which errors end as a message with exit code 2, and which keep their traceback."""
+
+from __future__ import annotations
+
+import pytest
+from kedro.config import MissingConfigException
+from kedro.io import DatasetError
+
+from rankhammer.errors import CorpusFailure, DataError, SchemaError, did_you_mean, stop_if_all_failed
+from rankhammer.run import guarded, user_error
+
+
+def wrapped(error: Exception) -> DatasetError:
+    try:
+        raise DatasetError("Failed while loading data") from error
+    except DatasetError as caught:
+        return caught
+
+
+def test_our_error_is_found_behind_kedros():
+    error = DataError("no rows", hint="bring rows")
+    assert user_error(wrapped(error)) is error
+
+
+def test_our_error_is_found_in_what_a_worker_printed():
+    printed = (
+        "An exception was thrown from the Python worker:\nTraceback (most recent call last):\n  File ...\n"
+        "rankhammer.errors.SchemaError: column 'title' is missing; found ['body'].\nHint: Map it.\n"
+    )
+    found = user_error(wrapped(RuntimeError(printed)))
+    assert isinstance(found, SchemaError)
+    assert (found.message, found.hint) == ("column 'title' is missing; found ['body'].", "Map it.")
+
+
+def test_what_kedro_refuses_is_said_in_our_words():
+    assert user_error(MissingConfigException("conf/prd does not exist")) is not None
+    assert user_error(ValueError("Pipeline does not contain nodes named ['lable'].")) is not None
+
+
+def test_a_defect_keeps_its_traceback():
+    assert user_error(ZeroDivisionError()) is None
+
+    def defect() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        guarded(defect)
+
+
+def test_a_users_error_is_a_message_and_exit_code_2(capsys):
+    def action() -> None:
+        raise DataError("no rows", hint="bring rows")
+
+    assert guarded(action) == 2
+    assert "Error: no rows\nHint: bring rows" in capsys.readouterr().err
+    assert guarded(lambda: None) == 0
+
+
+def test_a_stage_stops_only_when_every_corpus_failed():
+    failures = [CorpusFailure("fr", "folding", "3 clusters", "lower folding.n_folds")]
+    stop_if_all_failed(failures, n_corpora=2)
+    with pytest.raises(DataError, match="'fr' failed in folding: 3 clusters"):
+        stop_if_all_failed(failures, n_corpora=1)
+
+
+def test_a_mistyped_name_is_answered_with_the_closest_or_all():
+    assert did_you_mean("dbm", ["dbn", "dctr"]) == "Did you mean 'dbn'?"
+    assert did_you_mean("xyz", ["dbn", "dctr"]) == "Known names: dbn, dctr."

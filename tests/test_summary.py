@@ -1,0 +1,57 @@
+"""The closing table says what the stages reported, and no more."""
+
+from __future__ import annotations
+
+from rich import get_console
+
+from rankhammer import summary
+
+MEASURED = {"mean": 0.5, "lower": 0.4, "upper": 0.6}
+REPORTS = {
+    "ingestion": {"corpora": {"main": {"n_serps": 1000}, "fr": {"n_serps": 3}}, "failures": []},
+    "labeling": {"corpora": {"main": {"n_judgments": 200}}, "failures": []},
+    "features": None,
+    "folding": {
+        "corpora": {},
+        "failures": [{"corpus": "fr", "stage": "folding", "error": "too few clusters", "hint": "bring more"}],
+    },
+    "training": {"corpora": {"main": {"truth": "reference", "ndcg@10": {"ranker": MEASURED}}}, "failures": []},
+    "export": {"corpora": {"main": {"targets": ["opensearch_ltr"]}}, "failures": []},
+}
+
+
+def facts(**change):
+    about = {"stages_run": ("export",), "stage_seconds": {"export": 1.234}, "total_s": 2.0} | change
+    return summary.build(REPORTS, published="data/exported", environment="local", **about)
+
+
+def test_every_known_corpus_has_a_row_and_unknown_counts_stay_open():
+    corpora = facts()["corpora"]
+    assert corpora["main"]["n_serps"] == 1000
+    assert corpora["main"]["n_feature_rows"] is None
+    assert corpora["fr"]["n_judgments"] is None
+    assert corpora["main"]["ndcg@10"] == {"ranker": MEASURED}
+
+
+def test_failures_of_all_stages_are_kept():
+    assert [failure["corpus"] for failure in facts()["failures"]] == ["fr"]
+
+
+def test_the_table_shows_intervals_failures_and_what_to_type_next():
+    with get_console().capture() as capture:
+        summary.show(facts(), where="run_summary.json")
+    shown = capture.get()
+    for text in (
+        "0.500 (0.400-0.600)",
+        "1,000",
+        "too few clusters",
+        "Hint: bring more",
+        "kedro viz run",
+        "data/exported",
+    ):
+        assert text in shown
+
+
+def test_a_run_that_stops_before_training_says_how_to_go_on():
+    assert any("--pipeline=train" in step for step in facts(stages_run=("labeling",))["next"])
+    assert not any("--pipeline=train" in step for step in facts()["next"])
