@@ -6,6 +6,7 @@ import resource
 from typing import TYPE_CHECKING, Any
 
 from rich import get_console
+from rich.console import Console
 from rich.table import Table
 
 import rankhammer
@@ -79,8 +80,8 @@ def show(facts: Mapping[str, Any], *, where: str) -> None:
         facts: What `build` returned.
         where: Path of run_summary.json.
     """
-    console = get_console()
-    console.print(_table(facts), width=None if console.is_terminal else PLAIN_WIDTH)
+    console = get_console() if get_console().is_terminal else Console(width=PLAIN_WIDTH)
+    console.print(_table(facts))
     for failure in facts["failures"]:
         console.print(f"[red]Corpus {failure['corpus']!r} failed in {failure['stage']}:[/] {failure['error']}")
         console.print(f"  Hint: {failure['hint']}", soft_wrap=True)
