@@ -63,8 +63,7 @@ def install(locks: list[str]) -> None:
     pip = [str(python), "-m", "pip", "--disable-pip-version-check"]
     run([*pip, "install", "--quiet", "--require-hashes", "--only-binary=:all:", "-r", BOOTSTRAP])
     say(f"Installing {' and '.join(locks)}: about 700 MB the first time, most of it Spark (one to five minutes)")
-    settings = subprocess.run([*pip, "config", "list"], capture_output=True, text=True, check=False).stdout
-    environ = {"UV_HTTP_TIMEOUT": "300", **uv_settings(settings), **os.environ, "UV_PYTHON_DOWNLOADS": "never"}
+    environ = {"UV_HTTP_TIMEOUT": "300", **uv_settings(pip_settings(pip)), **os.environ}
     uv = [str(python), "-m", "uv", "pip"]
     into = ["--python", str(python), "--no-build-isolation"]
     run([*uv, "sync", *into, "--require-hashes", *locks], environ)
@@ -80,14 +79,19 @@ def content_hash(locks: list[str]) -> str:
     return digest.hexdigest()
 
 
-def uv_settings(pip_settings: str) -> dict[str, str]:
-    """Translate `pip config list` for uv, so that a mirror configured for pip serves both.
+def pip_settings(pip: list[str]) -> str:
+    """Ask pip for its configuration: files and environment variables, one setting a line."""
+    return subprocess.run([*pip, "config", "list"], capture_output=True, text=True, check=False).stdout
+
+
+def uv_settings(lines: str) -> dict[str, str]:
+    """Translate pip's configuration for uv, so that a mirror configured for pip serves both.
 
     Args:
-        pip_settings: Lines such as `global.index-url='...'`; later lines win.
+        lines: What `pip_settings` returned, such as `global.index-url='...'`; later lines win.
     """
     settings = {}
-    for line in pip_settings.splitlines():
+    for line in lines.splitlines():
         name, _, value = line.partition("=")
         uv_name = UV_NAMES.get(name.rpartition(".")[2])
         if uv_name:
