@@ -1,4 +1,4 @@
-"""The test split and the cross-validation folds: by a hash of the query cluster, equal in rows, never splitting a cluster.
+"""The test split and the folds: by a hash of the query cluster, equal in rows, never splitting a cluster.
 
 Every corpus is cut for itself. Its clusters are laid out in the order of their hash, and the cuts are made where the
 running share of the rows says so. A grown log moves each cut a little, so nearly every cluster keeps its side.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import Window
-from pyspark.sql import functions as F  # noqa: N812
+from pyspark.sql import functions as F
 
 from rankhammer import schemas
 from rankhammer.errors import CorpusFailure, stop_if_all_failed

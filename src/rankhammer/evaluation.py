@@ -1,0 +1,285 @@
+"""How well each system ranks the held-out queries, and how sure that is.
+
+A value belongs to one query and one truth: "clicks" are the grades that the click model estimated, "reference" the
+grades that people gave. Intervals come from resampling query clusters, because the queries of a cluster share evidence.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import functions as F
+
+from rankhammer import schemas
+from rankhammer.query_norm import add_query_columns
+from rankhammer.ranking_metrics import MAX_CUTOFF, Metric, parse_metric
+from rankhammer.resampling import Bootstrap, compare_systems
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+    from plotly.graph_objects import Figure
+    from pyspark.sql import DataFrame
+
+SYSTEMS = ("logged", "baseline", "ranker", "oracle")
+TRUTHS = ("clicks", "reference")
+N_CHUNKS = 64
+"""A corpus's test queries are evaluated in this many groups, each one vectorised call on one worker."""
+
+_ROW_ORDER = [(name, "ascending") for name in ("query_cluster_id", "query", "doc_id")]
+_EVALUATION = pa.schema(
+    [(name, pa.float64() if kind == "double" else pa.string()) for name, kind in schemas.EVALUATION.columns.items()]
+)
+_SUMMARY = pa.schema(
+    [
+        *[(name, pa.string()) for name in ("corpus", "metric", "truth", "quantity", "system", "against")],
+        *[(name, pa.float64()) for name in ("mean", "lower", "upper")],
+        *[(name, pa.int64()) for name in ("n_queries", "n_clusters", "n_skipped")],
+    ]
+)
+
+
+def join_reference(rows: DataFrame, reference_judgments: DataFrame | None, *, language: str = "english") -> DataFrame:
+    """Set people's grades beside the rows; a cluster that was graded under several spellings takes the highest.
+
+    Args:
+        rows: Any table with corpus, query_cluster_id and doc_id.
+        reference_judgments: schemas.REFERENCE_JUDGMENTS, or None when there are none.
+        language: Language whose stemmer made the cluster ids of `rows`.
+
+    Returns:
+        The same rows with reference_grade (int; null where the document was not graded) and ideal_reference_grades
+        (array<int>; the cluster's highest MAX_CUTOFF grades, descending, among all graded documents, retrieved or not;
+        null where the cluster has no grades).
+    """
+    if reference_judgments is None:
+        return rows.withColumns(
+            {
+                "reference_grade": F.lit(None).cast("int"),
+                "ideal_reference_grades": F.lit(None).cast("array<int>"),
+            }
+        )
+    cluster = ["corpus", "query_cluster_id"]
+    graded = (
+        reference_judgments.filter(F.col("grade").isNotNull())
+        .transform(add_query_columns, language=language)
+        .groupBy(*cluster, "doc_id")
+        .agg(F.max("grade").cast("int").alias("reference_grade"))
+    )
+    descending = F.sort_array(F.collect_list("reference_grade"), asc=False)
+    ideal = graded.groupBy(*cluster).agg(F.slice(descending, 1, MAX_CUTOFF).alias("ideal_reference_grades"))
+    return rows.join(graded, [*cluster, "doc_id"], "left").join(ideal, cluster, "left")
+
+
+def evaluate_systems(
+    scored: DataFrame, *, metrics: Sequence[str] = ("ndcg@10",), systems: Sequence[str] = SYSTEMS
+) -> DataFrame:
+    """Compute every metric of every system for each query, by each truth.
+
+    Truth "clicks" ranks the rows with a grade. Truth "reference" ranks all rows of the queries that people graded: a
+    document without a grade counts as 0, and the ideal order is that of all graded documents, as in trec_eval.
+    Ties keep the order of doc_id. A system without any score for a query has no value for it; a single missing score
+    ranks last.
+
+    Args:
+        scored: Test rows: corpus, query, query_cluster_id, doc_id, grade, reference_grade, ideal_reference_grades (see
+            `join_reference`), and one double column a system, higher ranks first.
+        metrics: Names that `ranking_metrics.parse_metric` knows.
+        systems: The score columns.
+
+    Returns:
+        schemas.EVALUATION; `value` is null where the query has no relevant document by that truth.
+
+    Raises:
+        ConfigError: A metric's name is unknown.
+    """
+    parsed = {name: parse_metric(name) for name in metrics}
+    names = tuple(systems)
+
+    def evaluate(rows: pa.Table) -> pa.Table:
+        parts = _evaluate_chunk(rows.sort_by(_ROW_ORDER), parsed, names)
+        return pa.concat_tables([_EVALUATION.empty_table(), *parts])
+
+    chunk = F.pmod(F.xxhash64("query_cluster_id", "query"), F.lit(N_CHUNKS))
+    columns = ["corpus", "query", "query_cluster_id", "doc_id", "grade", "reference_grade", "ideal_reference_grades"]
+    numbered = scored.select(*columns, *[F.col(name).cast("double") for name in names]).withColumn("chunk", chunk)
+    return numbered.groupBy("corpus", "chunk").applyInArrow(evaluate, _ddl(_EVALUATION))
+
+
+def summarize(
+    evaluation: DataFrame, *, n_resamples: int = 1000, confidence: float = 0.95, random_state: int
+) -> DataFrame:
+    """Average the values over queries, with percentile intervals from resampled clusters.
+
+    Args:
+        evaluation: schemas.EVALUATION.
+        n_resamples: Resamples of the clusters.
+        confidence: Coverage of the interval, for example 0.95.
+        random_state: Seed; the result does not depend on the order of the rows.
+
+    Returns:
+        A few rows a (corpus, metric, truth): quantity, system, against, mean, lower, upper, n_queries, n_clusters,
+        n_skipped. `quantity` is "mean" (of `system`), "difference" (`system` minus
+        `against`, over the queries that have both) or "oracle_share" (the part of the oracle's gain over `against` that
+        `system` reaches; null where the oracle gains nothing). lower and upper are null below two clusters. n_skipped
+        counts queries without a relevant document.
+    """
+    bootstrap = Bootstrap(n_resamples, confidence, random_state)
+
+    def summarize_group(values: pa.Table) -> pa.Table:
+        ordered = values.sort_by([(name, "ascending") for name in ("query_cluster_id", "query", "system")])
+        keys = {name: ordered[name][0].as_py() for name in ("corpus", "metric", "truth")}
+        return pa.Table.from_pylist([keys | row for row in _summary_rows(ordered, bootstrap)], schema=_SUMMARY)
+
+    return evaluation.groupBy("corpus", "metric", "truth").applyInArrow(summarize_group, _ddl(_SUMMARY))
+
+
+def _evaluate_chunk(rows: pa.Table, metrics: Mapping[str, Metric], systems: Sequence[str]) -> Iterator[pa.Table]:
+    qid, first = _number_queries(rows)
+    queries = rows.select(["corpus", "query", "query_cluster_id"]).take(first)
+    for truth in TRUTHS:
+        judged = _judged(rows, qid, first, truth)
+        for system in systems:
+            scores = rows[system].to_numpy()
+            kept = judged.kept & np.isin(qid, qid[judged.kept & ~np.isnan(scores)])
+            for name, metric in metrics.items() if kept.any() else ():
+                values = metric.values(
+                    scores[kept], judged.grades[kept], qid[kept], ideal_grades=judged.ideal(qid[kept])
+                )
+                yield _as_evaluation(queries.take(np.unique(qid[kept])), values, name, truth, system)
+
+
+class _Judged(NamedTuple):
+    """The rows that a truth can rank, their grades, and (grades, query numbers) of all judged documents if more exist."""
+
+    kept: NDArray[np.bool_]
+    grades: NDArray[np.float64]
+    all_judged: tuple[NDArray[np.float64], NDArray[np.intp]] | None
+
+    def ideal(self, qid: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.intp]] | None:
+        """Return the ideal grades of these queries alone."""
+        if self.all_judged is None:
+            return None
+        grades, queries = self.all_judged
+        wanted = np.isin(queries, qid)
+        return grades[wanted], queries[wanted]
+
+
+def _judged(rows: pa.Table, qid: NDArray[np.intp], first: NDArray[np.intp], truth: str) -> _Judged:
+    if truth == "clicks":
+        grades = rows["grade"].to_numpy().astype(np.float64)
+        return _Judged(~np.isnan(grades), grades, None)
+    lists = rows["ideal_reference_grades"].combine_chunks().take(pa.array(first))
+    lengths = lists.value_lengths().fill_null(0).to_numpy()
+    ideal = lists.flatten().to_numpy().astype(np.float64)
+    grades = np.nan_to_num(rows["reference_grade"].to_numpy().astype(np.float64))
+    return _Judged((lengths > 0)[qid], grades, (ideal, np.repeat(np.arange(len(first)), lengths)))
+
+
+def _number_queries(rows: pa.Table) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Number the queries of sorted rows from 0 on: (number of each row, first row of each query)."""
+    starts = np.zeros(len(rows), dtype=bool)
+    starts[:1] = True
+    for name in ("query_cluster_id", "query"):
+        keys = rows[name].to_numpy()
+        starts[1:] |= keys[1:] != keys[:-1]
+    return np.cumsum(starts) - 1, np.flatnonzero(starts)
+
+
+def _as_evaluation(queries: pa.Table, values: NDArray[np.float64], metric: str, truth: str, system: str) -> pa.Table:
+    columns = {name: queries[name] for name in queries.column_names}
+    columns |= {
+        name: pa.array([text] * len(queries), pa.string())
+        for name, text in (("metric", metric), ("truth", truth), ("system", system))
+    }
+    columns["value"] = pa.array(values, from_pandas=True)
+    return pa.table(columns).select(_EVALUATION.names).cast(_EVALUATION)
+
+
+def _summary_rows(ordered: pa.Table, bootstrap: Bootstrap) -> list[dict[str, object]]:
+    """Sum up one (corpus, metric, truth), whose rows are sorted by cluster and query."""
+    qid, first = _number_queries(ordered)
+    ids = ordered["query_cluster_id"].to_numpy()[first]
+    found = ordered["value"].to_numpy()
+    system = ordered["system"].to_numpy().astype(str)
+    values, n_skipped = {}, {}
+    for name in sorted(set(system), key=_system_order):
+        of_system = system == name
+        values[name] = np.full(len(first), np.nan)
+        values[name][qid[of_system]] = found[of_system]
+        n_skipped[name] = int(np.isnan(found[of_system]).sum())
+    rows = compare_systems(values, np.cumsum(np.append(False, ids[1:] != ids[:-1])), bootstrap)
+    return [row | {"n_skipped": n_skipped[row["system"]]} for row in rows]
+
+
+def _system_order(name: str) -> tuple[int, str]:
+    return (SYSTEMS.index(name) if name in SYSTEMS else len(SYSTEMS), name)
+
+
+def _ddl(schema: pa.Schema) -> str:
+    names = {pa.string(): "string", pa.float64(): "double", pa.int64(): "bigint"}
+    return ", ".join(f"{field.name} {names[field.type]}" for field in schema)
+
+
+def ndcg_figure(summary_rows: Sequence[Mapping[str, Any]], *, metric: str = "ndcg@10", max_corpora: int = 20) -> Figure:
+    """Draw each system's mean with its interval, one group of bars a corpus and truth.
+
+    Args:
+        summary_rows: Rows of `summarize` as mappings, any number of corpora.
+        metric: The one to draw.
+        max_corpora: The corpora with most queries are drawn; the others are left out.
+    """
+    from plotly import graph_objects
+
+    means = [row for row in summary_rows if row["quantity"] == "mean" and row["metric"] == metric]
+    corpora = _largest(means, max_corpora)
+    figure = graph_objects.Figure()
+    for system in sorted({row["system"] for row in means}, key=_system_order):
+        rows = [row for row in means if row["system"] == system and row["corpus"] in corpora and row["n_queries"]]
+        rows.sort(key=lambda row: (corpora.index(row["corpus"]), row["truth"]))
+        figure.add_bar(
+            name=system,
+            x=[[row["corpus"] for row in rows], [row["truth"] for row in rows]],
+            y=[row["mean"] for row in rows],
+            error_y={"array": _reach(rows, "upper"), "arrayminus": _reach(rows, "lower")},
+        )
+    title = f"{metric} on held-out queries, with the interval from resampled query clusters"
+    return figure.update_layout(title=title, barmode="group", yaxis_title=metric)
+
+
+def importance_figure(
+    importances: Mapping[str, Mapping[str, float]], *, max_features: int = 20, max_corpora: int = 20
+) -> Figure:
+    """Draw each feature's share of the gain, one bar a corpus.
+
+    Args:
+        importances: Corpus to feature name to share, 0 to 1.
+        max_features: The features with the largest mean share are drawn.
+        max_corpora: The first of the corpora in name order are drawn.
+    """
+    from plotly import graph_objects
+
+    names = {name for shares in importances.values() for name in shares}
+    total = {name: sum(shares.get(name, 0.0) for shares in importances.values()) for name in names}
+    # A horizontal bar chart is drawn from the bottom up.
+    largest = sorted(names, key=lambda name: (-total[name], name))[:max_features][::-1]
+    figure = graph_objects.Figure()
+    for corpus in sorted(importances)[:max_corpora]:
+        shares = [importances[corpus].get(name, 0.0) for name in largest]
+        figure.add_bar(name=corpus, x=shares, y=largest, orientation="h")
+    return figure.update_layout(title="Feature importance", barmode="group", xaxis_title="share of the gain")
+
+
+def _reach(rows: Sequence[Mapping[str, Any]], end: str) -> list[float]:
+    """Length of each error bar; 0 where there is no interval."""
+    return [0.0 if row[end] is None else abs(row[end] - row["mean"]) for row in rows]
+
+
+def _largest(means: Sequence[Mapping[str, Any]], max_corpora: int) -> list[str]:
+    n_queries: dict[str, int] = {}
+    for row in means:
+        n_queries[row["corpus"]] = max(n_queries.get(row["corpus"], 0), row["n_queries"])
+    return sorted(n_queries, key=lambda corpus: (-n_queries[corpus], corpus))[:max_corpora]
