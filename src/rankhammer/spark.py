@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rankhammer import java
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
+LOG_SETTINGS = Path(__file__).with_name("log4j2.properties")
 _settings: Callable[[], Mapping[str, object]] = dict
 _opened: SparkSession | None = None
 
@@ -51,6 +53,7 @@ def session() -> SparkSession:
         settings = {key: value for key, value in settings.items() if not _owned_by_launcher(key)}
     else:
         _prepare_local_launch(settings)
+        settings["spark.driver.extraJavaOptions"] = _quiet(settings.get("spark.driver.extraJavaOptions", ""))
     builder = SparkSession.builder
     for key, value in settings.items():
         builder = builder.config(key, value)
@@ -84,6 +87,13 @@ def running_tasks() -> tuple[int, int]:
 
 def _owned_by_launcher(key: str) -> bool:
     return key in ("spark.master", "spark.submit.deployMode") or key.startswith("spark.driver.")
+
+
+def _quiet(java_options: str) -> str:
+    """Let the driver's JVM log errors only, unless the settings bring a log4j configuration of their own."""
+    if "log4j2.configurationFile" in java_options:
+        return java_options
+    return f"{java_options} -Dlog4j2.configurationFile={LOG_SETTINGS.as_uri()}".strip()
 
 
 def _prepare_local_launch(settings: Mapping[str, str]) -> None:

@@ -71,13 +71,6 @@ def test_an_output_that_cannot_be_written_is_found_before_any_work(small_project
     assert "paths" in output
 
 
-def test_a_missing_java_is_said_before_spark_says_nothing(small_project, tmp_path):
-    project = small_project.copy(tmp_path / "project")
-    output = project.kedro("run", "--pipelines=ingestion", expect=2, JAVA_HOME="/nonexistent", PATH="/nonexistent")
-    assert "Java" in output
-    assert "Traceback" not in output
-
-
 def test_a_corpus_with_too_few_clusters_does_not_stop_the_others(finished_project, tmp_path):
     project = finished_project[0].copy(tmp_path / "project")
     project.configure("parameters.yml", "folding: {n_folds: 40}\ntraining: {n_trials: 2, batch_size: 2, n_rounds: 5}\n")
