@@ -1,1 +1,44 @@
-"""click models."""
+"""Click models: what people's clicks say about documents, freed from where the documents were shown.
+
+Models are numpy classes (`base.ClickModel`), one file each; `fit` runs one over a whole log, and the other verbs work
+on what it returns.
+"""
+
+from rankhammer.click_models.base import (
+    ClickModel,
+    ClusterFit,
+    CorpusFit,
+    CountedSerps,
+    Relevance,
+    log_likelihood,
+)
+from rankhammer.click_models.evaluation import evaluate_held_out, measure
+from rankhammer.click_models.fitting import FittedClickModel, fit
+from rankhammer.click_models.grading import check_cuts, cuts_by_corpus
+from rankhammer.click_models.judging import judge
+from rankhammer.click_models.predicting import (
+    predict_clicks,
+    predict_conditional_clicks,
+    predict_relevance,
+    sample,
+)
+
+__all__ = [
+    "ClickModel",
+    "ClusterFit",
+    "CorpusFit",
+    "CountedSerps",
+    "FittedClickModel",
+    "Relevance",
+    "check_cuts",
+    "cuts_by_corpus",
+    "evaluate_held_out",
+    "fit",
+    "judge",
+    "log_likelihood",
+    "measure",
+    "predict_clicks",
+    "predict_conditional_clicks",
+    "predict_relevance",
+    "sample",
+]

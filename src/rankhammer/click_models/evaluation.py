@@ -1,0 +1,117 @@
+"""How well a click model foresees clicks on pages that it was not fitted on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rankhammer.click_models.base import bounded_probability, log_likelihood
+from rankhammer.click_models.counting import count_serps
+from rankhammer.click_models.fitting import corpus_sizes, for_each_corpus, sample_clusters
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pyspark.sql import DataFrame
+
+    from rankhammer.click_models.base import ClickModel, CountedSerps, Floats
+    from rankhammer.click_models.counting import CountedCorpus
+
+MAX_POSITIONS = 100
+"""Deeper positions are not listed one by one, but count in the figures over all."""
+
+_HASH_BUCKETS = 1_000_000
+
+
+def evaluate_held_out(
+    models: Mapping[str, ClickModel], serps: DataFrame, *, test_share: float, max_serps: int, random_state: int
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Fit models on one part of every corpus' pages and measure them on the other.
+
+    Args:
+        models: Name to model.
+        serps: `schemas.SERPS`.
+        test_share: Share of the pages to measure on, chosen by a hash of their ids.
+        max_serps: About how many pages of a corpus to use, by whole clusters: one task a corpus has to hold them.
+        random_state: Another one gives another split.
+
+    Returns:
+        Corpus to model name to figures: those of `measure`, and what the fit on the other part found
+        (parameters, n_iter, converged, share_converged).
+    """
+    counted = count_serps(split_serps(serps, test_share=test_share, random_state=random_state)).persist()
+    sizes = [size for size in corpus_sizes(counted) if size["n_clicks"]]
+    sample = sample_clusters(counted, sizes, max_serps)
+    return for_each_corpus(
+        sample, lambda found: {name: _fit_and_measure(model, found) for name, model in models.items()}
+    )
+
+
+def split_serps(serps: DataFrame, *, test_share: float, random_state: int) -> DataFrame:
+    """Add the int column `part`: 1 for the test part, 0 for the rest, by a hash of (corpus, serp_id, random_state)."""
+    from pyspark.sql import functions as F
+
+    bucket = F.pmod(F.xxhash64("corpus", "serp_id", F.lit(random_state)), F.lit(_HASH_BUCKETS))
+    return serps.withColumn("part", (bucket < F.lit(test_share * _HASH_BUCKETS)).cast("int"))
+
+
+def measure(serps: CountedSerps, conditional: Floats, marginal: Floats) -> dict[str, Any]:
+    """Compare predicted with seen clicks.
+
+    Perplexity is 2 to the power of minus the mean log2-probability of what happened at a position: 1 is perfect
+    foresight, 2 a coin. Over all positions it is the mean, weighted by the documents shown there.
+
+    Args:
+        serps: Pages with their clicks.
+        conditional: P(C_r = 1 | C_<r) of every cell.
+        marginal: P(C_r = 1) of every cell.
+
+    Returns:
+        n_serps, log_likelihood per document, perplexity, conditional_perplexity, and `positions`: for each the
+        documents shown (n), click_through seen and predicted, and both perplexities.
+    """
+    n = np.bincount(serps.position - 1, weights=serps.cell_weight)
+    perplexity, conditional_perplexity = (_perplexity(serps, p, n) for p in (marginal, conditional))
+    seen = np.bincount(serps.position - 1, weights=serps.cell_weight * serps.clicked) / n
+    predicted = np.bincount(serps.position - 1, weights=serps.cell_weight * marginal) / n
+    columns = {
+        "n": n,
+        "click_through": seen,
+        "predicted_click_through": predicted,
+        "perplexity": perplexity,
+        "conditional_perplexity": conditional_perplexity,
+    }
+    return {
+        "n_serps": int(serps.weight.sum()),
+        "log_likelihood": round(log_likelihood(serps, conditional), 9),
+        "perplexity": round(float((perplexity * n).sum() / n.sum()), 9),
+        "conditional_perplexity": round(float((conditional_perplexity * n).sum() / n.sum()), 9),
+        "positions": {name: [round(float(v), 9) for v in found[:MAX_POSITIONS]] for name, found in columns.items()},
+    }
+
+
+def _perplexity(serps: CountedSerps, probability: Floats, n: Floats) -> Floats:
+    bounded = bounded_probability(probability)
+    bits = np.log2(np.where(serps.clicked, bounded, 1 - bounded)) * serps.cell_weight
+    return np.exp2(-np.bincount(serps.position - 1, weights=bits) / n)
+
+
+def _fit_and_measure(model: ClickModel, found: CountedCorpus) -> dict[str, Any]:
+    train, test = found.serps.select(found.part == 0), found.serps.select(found.part == 1)
+    if not len(train.length) or not len(test.length):
+        return {}
+    shared = model.fit_corpus(train)
+    fitted = model.fit(train, shared)
+    figures = measure(
+        test,
+        model.predict_conditional_clicks(test, fitted.parameters, shared),
+        model.predict_clicks(test, fitted.parameters, shared),
+    )
+    return {
+        **figures,
+        "parameters": dict(shared.parameters),
+        "n_iter": max(shared.n_iter, int(fitted.n_iter.max())),
+        "converged": bool(shared.converged and fitted.converged.all()),
+        "share_converged": round(float(fitted.converged.mean()), 6),
+    }

@@ -1,0 +1,55 @@
+"""Parameters of the labeling stage; conf/base/parameters/labeling.yml holds the values."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field, field_validator, model_validator
+
+from rankhammer import plugins
+from rankhammer.click_models import check_cuts
+from rankhammer.click_models.grading import GradingMethod  # noqa: TC001 - pydantic resolves annotations at run time
+from rankhammer.click_models.judging import Weighting  # noqa: TC001
+from rankhammer.pipelines.params import StageParams
+from rankhammer.plugins import Choice  # noqa: TC001
+
+
+class GradingParams(StageParams):
+    """How a relevance in [0, 1] becomes a grade."""
+
+    method: GradingMethod = Field(description="quantiles, thresholds or rounding")
+    max_grade: int = Field(ge=1, le=31, description="best grade; the worst is 0")
+    cuts: tuple[float, ...] = Field(description="where the grades from 1 on begin; empty: the method's own rule")
+
+    @model_validator(mode="after")
+    def _cuts_fit(self) -> Self:
+        check_cuts(self.method, max_grade=self.max_grade, cuts=self.cuts)
+        return self
+
+
+class HeldOutParams(StageParams):
+    """How the report measures the click model on pages that it was not fitted on."""
+
+    enabled: bool = Field(description="false leaves the measurement out of the report")
+    test_share: float = Field(gt=0, lt=1, description="share of the result pages to measure on")
+    max_serps: int = Field(ge=1000, le=5_000_000, description="result pages of a corpus to use, by whole clusters")
+
+
+class LabelingParams(StageParams):
+    """How clicks become judgments."""
+
+    click_model: Choice = Field(description="click_models plugin and its options")
+    sample_serps: int = Field(
+        ge=1000, le=5_000_000, description="result pages of a corpus that shared parameters are fitted on"
+    )
+    min_examined: float = Field(ge=0, le=1e6, description="expected examinations that a graded document needs")
+    grading: GradingParams = Field(description="from relevance to grade")
+    weighting: Weighting = Field(description="training weight of a judgment: equal or evidence")
+    held_out: HeldOutParams = Field(description="measure of fit in the report")
+
+    @field_validator("click_model")
+    @classmethod
+    def _can_be_made(cls, click_model: Choice) -> Choice:
+        """A mistyped model or option must stop the run before any node."""
+        plugins.create("click_models", click_model)
+        return click_model

@@ -1,0 +1,153 @@
+"""The labeling report and its plots: small values only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from plotly.graph_objects import Bar, Figure, Scatter
+from plotly.subplots import make_subplots
+
+from rankhammer import plugins
+from rankhammer.click_models import evaluate_held_out
+from rankhammer.plugins import Choice
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pyspark.sql import DataFrame
+
+    from rankhammer.click_models import CorpusFit
+    from rankhammer.pipelines.labeling.params import LabelingParams
+
+    Facts = dict[str, dict[str, Any]]
+
+FLOOR = "dctr"
+"""The model that every other has to beat."""
+
+NOT_GRADED = "none"
+MAX_PLOTTED_CORPORA = 12
+MAX_PLOTTED_POSITION = 50
+_COLOURS = (
+    "#4c78a8",
+    "#f58518",
+    "#54a24b",
+    "#e45756",
+    "#72b7b2",
+    "#eeca3b",
+    "#b279a2",
+    "#ff9da6",
+    "#9d755d",
+    "#bab0ac",
+)
+
+
+def fit_facts(model_name: str, corpora: Mapping[str, CorpusFit], cuts: Mapping[str, Sequence[float]]) -> Facts:
+    """Say what the clusters of each corpus share, and at which relevance each grade from 1 on begins."""
+    return {
+        corpus: {
+            "click_model": model_name,
+            **fitted.parameters,
+            "n_iter": fitted.n_iter,
+            "converged": fitted.converged,
+            "log_likelihood": fitted.log_likelihood,
+            "n_sample_serps": fitted.n_serps,
+            "grade_cuts": [cut for cut in cuts[corpus] if cut != float("inf")],
+        }
+        for corpus, fitted in corpora.items()
+    }
+
+
+def count_judgments(judgments: DataFrame) -> Facts:
+    """Count judgments, clusters, queries and grades of every corpus.
+
+    Args:
+        judgments: `schemas.JUDGMENTS`, read back from where they are kept.
+
+    Returns:
+        Corpus to n_judgments, n_graded, n_clusters, n_queries and `grades`: grade to number.
+    """
+    from pyspark.sql import functions as F
+
+    # Actions: the report is made of these counts. One row a corpus and one a (corpus, grade) come back.
+    totals = judgments.groupBy("corpus").agg(
+        F.count("*").alias("n_judgments"),
+        F.count("grade").alias("n_graded"),
+        F.count_distinct("query_cluster_id").alias("n_clusters"),
+        F.count_distinct("query").alias("n_queries"),
+    )
+    grades = judgments.groupBy("corpus", "grade").agg(F.count("*").alias("n")).collect()
+    facts = {str(row["corpus"]): {**row.asDict(), "grades": {}} for row in totals.orderBy("corpus").collect()}
+    for row in sorted(grades, key=lambda row: -1 if row["grade"] is None else row["grade"]):
+        grade = NOT_GRADED if row["grade"] is None else str(row["grade"])
+        facts[row["corpus"]]["grades"][grade] = row["n"]
+    return facts
+
+
+def held_out(serps: DataFrame, params: LabelingParams, random_state: int) -> dict[str, Facts]:
+    """Measure the chosen click model and the floor on pages that neither was fitted on; empty when turned off."""
+    if not params.held_out.enabled:
+        return {}
+    choices = {FLOOR: Choice(name=FLOOR), params.click_model.name: params.click_model}
+    models = {name: plugins.create("click_models", choice) for name, choice in choices.items()}
+    return evaluate_held_out(
+        models,
+        serps,
+        test_share=params.held_out.test_share,
+        max_serps=params.held_out.max_serps,
+        random_state=random_state,
+    )
+
+
+def labeling_facts(
+    counts: Facts,
+    fits: Facts,
+    measured: Mapping[str, Facts],
+    failures: Sequence[Mapping[str, str]],
+) -> dict[str, Any]:
+    """Put counts, fit and measure of every corpus together: the stage's report."""
+    corpora = {
+        corpus: {**counted, "fit": fits.get(corpus, {}), "held_out": measured.get(corpus, {})}
+        for corpus, counted in sorted(counts.items())
+    }
+    return {"corpora": corpora, "failures": list(failures)}
+
+
+def label_histogram(counts: Facts) -> Figure:
+    """Plot how many judgments have each grade, one group of bars a corpus."""
+    figure = Figure()
+    for corpus, counted in list(counts.items())[:MAX_PLOTTED_CORPORA]:
+        grades = counted["grades"]
+        figure.add_trace(Bar(name=corpus, x=[f"grade {grade}" for grade in grades], y=list(grades.values())))
+    return figure.update_layout(
+        title="Judgments by grade", xaxis_title="grade (none: too little evidence)", yaxis_title="judgments"
+    )
+
+
+def click_model_fit(measured: Mapping[str, Facts]) -> Figure:
+    """Plot perplexity by position, and click-through seen and predicted, on held-out pages."""
+    figure = make_subplots(rows=1, cols=2, subplot_titles=("Conditional perplexity", "Click-through"))
+    for colour, (corpus, models) in zip(_COLOURS, measured.items(), strict=False):
+        for name, found in models.items():
+            if found:
+                _add_lines(figure, f"{corpus}: {name}", found["positions"], colour, "dot" if name == FLOOR else "solid")
+        _add_seen(figure, corpus, models, colour)
+    figure.update_xaxes(title_text="position")
+    figure.update_yaxes(tickformat=".0%", rangemode="tozero", col=2)
+    return figure.update_layout(title="Click model on held-out result pages")
+
+
+def _add_lines(figure: Figure, name: str, positions: Mapping[str, list[float]], colour: str, dash: str) -> None:
+    style = {"mode": "lines", "line": {"color": colour, "dash": dash}, "legendgroup": name}
+    for column, key in ((1, "conditional_perplexity"), (2, "predicted_click_through")):
+        values = positions[key][:MAX_PLOTTED_POSITION]
+        shown = list(range(1, len(values) + 1))
+        figure.add_trace(Scatter(x=shown, y=values, name=name, showlegend=column == 1, **style), row=1, col=column)
+
+
+def _add_seen(figure: Figure, corpus: str, models: Facts, colour: str) -> None:
+    found = next((found for found in models.values() if found), None)
+    if found:
+        values = found["positions"]["click_through"][:MAX_PLOTTED_POSITION]
+        shown = list(range(1, len(values) + 1))
+        marker = {"mode": "markers", "marker": {"color": colour}}
+        figure.add_trace(Scatter(x=shown, y=values, name=f"{corpus}: seen", **marker), row=1, col=2)
