@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from rankhammer.feature_sets import Expression, FeatureSet
+from rankhammer.feature_sets.expressions import expression_names
 
 if TYPE_CHECKING:
     from rankhammer.feature_sets import Feature
-
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 def needed_features(feature_set: FeatureSet, used: set[str]) -> FeatureSet:
@@ -27,14 +25,11 @@ def needed_features(feature_set: FeatureSet, used: set[str]) -> FeatureSet:
     needed = set(used)
     for feature in reversed(feature_set.features):
         if feature.name in needed:
-            needed |= operands(feature, feature_set)
+            needed |= operands(feature)
     kept = tuple(feature for feature in feature_set.features if feature.name in needed)
     return FeatureSet(name=feature_set.name, features=kept or feature_set.features[:1])
 
 
-def operands(feature: Feature, feature_set: FeatureSet) -> set[str]:
+def operands(feature: Feature) -> set[str]:
     """Return the names of the features that an expression computes with; nothing for other features."""
-    if not isinstance(feature, Expression):
-        return set()
-    earlier = set(feature_set.names[: feature_set.names.index(feature.name)])
-    return earlier & set(_NAME.findall(feature.expression))
+    return set(expression_names(feature.expression)) if isinstance(feature, Expression) else set()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 from typing import TYPE_CHECKING, Any
 
 from rankhammer.errors import ExportError
 from rankhammer.exporters.needed_features import operands
 from rankhammer.feature_sets import Expression, FieldValue, Match, Phrase, QueryLength
+from rankhammer.feature_sets.expressions import parse_expression
 
 if TYPE_CHECKING:
     from rankhammer.feature_sets import Feature, FeatureSet
@@ -29,7 +31,7 @@ def plugin_features(feature_set: FeatureSet) -> list[dict[str, Any]]:
     """
     absent = {feature.name for feature in feature_set.features if feature.absent == "keep"}
     for feature in feature_set.features:
-        _refuse_absent_operands(feature, operands(feature, feature_set) & absent)
+        _refuse_absent_operands(feature, operands(feature) & absent)
     return [_plugin_feature(feature) for feature in feature_set.features]
 
 
@@ -56,7 +58,9 @@ def text_fields(feature_set: FeatureSet) -> list[str]:
 
 def _plugin_feature(feature: Feature) -> dict[str, Any]:
     if isinstance(feature, Expression):
-        return _stored(feature.name, [], feature.expression, language="derived_expression")
+        # Written anew from its syntax tree: the engine does not know all of our ways to spell a number.
+        text = ast.unparse(parse_expression(feature.expression))
+        return _stored(feature.name, [], text, language="derived_expression")
     if isinstance(feature, FieldValue):
         return _stored(feature.name, [], _field_value(feature))
     if isinstance(feature, QueryLength):

@@ -110,7 +110,7 @@ class OpenSearchLtr:
         Raises:
             ExportError: A score with its constant is below zero.
         """
-        forest = ltr_json.as_forest(_trees(files), feature_names)
+        forest = ltr_json.as_forest(ltr_json.parse(_definition(files)), feature_names)
         leaves = leaf_places(forest, features, self._rule)
         scores = sum_leaves(forest, leaves[:-1])
         lowest = float((scores + forest.value[leaves[-1]]).min(initial=0.0))
@@ -125,7 +125,7 @@ class OpenSearchLtr:
         self, files: Mapping[str, bytes], features: NDArray[np.float32], feature_names: tuple[str, ...]
     ) -> list[list[TreePath]]:
         """Walk a few vectors through model.json in plain Python; the base's and the constant's tree are left out."""
-        trees = _trees(files)[1:-1]
+        trees = json.loads(_definition(files))[1:-1]
         rows = [dict(zip(feature_names, row, strict=True)) for row in features.tolist()]
         return [[ltr_json.trace_tree(tree, values, self._rule) for tree in trees] for values in rows]
 
@@ -194,8 +194,8 @@ class OpenSearchLtr:
         return warnings
 
 
-def _trees(files: Mapping[str, bytes]) -> list[dict[str, Any]]:
-    return ltr_json.parse(json.loads(files["model.json"])["model"]["model"]["definition"])
+def _definition(files: Mapping[str, bytes]) -> str:
+    return str(json.loads(files["model.json"])["model"]["model"]["definition"])
 
 
 def _name(corpus: str, features: list[dict[str, Any]], definition: str) -> str:

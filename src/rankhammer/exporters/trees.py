@@ -30,8 +30,9 @@ _IDENTITY = (
     "reg:squaredlogerror",
     "reg:absoluteerror",
     "reg:pseudohubererror",
+    "binary:logitraw",
 )
-_LOGIT = ("binary:logistic", "binary:logitraw", "reg:logistic")
+_LOGIT = ("binary:logistic", "reg:logistic")
 _LOG = ("count:poisson", "reg:gamma", "reg:tweedie")
 
 

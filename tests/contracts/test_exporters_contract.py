@@ -1,0 +1,111 @@
+"""Rules that every exporter keeps, whoever provides it."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+import xgboost as xgb
+
+from rankhammer import plugins
+from rankhammer.errors import ExportError
+from rankhammer.exporters import Explains, RankerFiles
+from rankhammer.exporters.parity import check_parity
+from rankhammer.exporters.vectors import Vectors, parity_vectors
+from rankhammer.feature_sets import FeatureSet
+
+NAMES = [info.name for info in plugins.installed() if info.group == "exporters"]
+FEATURE_SET = FeatureSet.model_validate(
+    {
+        "name": "contract",
+        "features": [
+            {"type": "match", "name": "title_match", "field": "title"},
+            {"type": "field_value", "name": "popularity", "field": "popularity"},
+            {"type": "expression", "name": "both", "expression": "title_match + popularity"},
+        ],
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def rows() -> np.ndarray[Any, np.dtype[np.float32]]:
+    values = np.random.default_rng(3).lognormal(size=(300, 3)).astype(np.float32)
+    values[::5, 0] = 0
+    values[:, 2] = values[:, 0] + values[:, 1]
+    return values
+
+
+@pytest.fixture(scope="module")
+def ranker(rows: Any) -> RankerFiles:
+    return make_ranker(rows, "rank:ndcg")
+
+
+def make_ranker(rows: Any, objective: str) -> RankerFiles:
+    data = xgb.DMatrix(rows, (rows[:, 2] > 2).astype(int), feature_names=list(FEATURE_SET.names))
+    if objective.startswith("rank"):
+        data.set_group([30] * 10)
+    booster = xgb.train({"objective": objective, "max_depth": 5, "nthread": 1}, data, 10)
+    return RankerFiles("main", bytes(booster.save_raw("ubj")), FEATURE_SET, {})
+
+
+@pytest.fixture(params=NAMES)
+def exporter(request: pytest.FixtureRequest) -> Any:
+    return plugins.create("exporters", plugins.Choice(name=request.param))
+
+
+def test_built_in_exporters_are_registered() -> None:
+    assert {"opensearch_ltr", "json"} <= set(NAMES)
+
+
+def test_target_is_a_folder_name(exporter: Any) -> None:
+    assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", exporter.target)
+
+
+def test_written_twice_is_the_same_bytes(exporter: Any, ranker: RankerFiles) -> None:
+    again = RankerFiles(ranker.corpus, ranker.model, ranker.feature_set, ranker.manifest)
+
+    assert exporter.write(ranker) == exporter.write(again)
+
+
+def test_files_are_plain_names_that_publishing_does_not_use(exporter: Any, ranker: RankerFiles) -> None:
+    files = exporter.write(ranker)
+
+    assert files
+    assert all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name) for name in files)
+    assert all(isinstance(content, bytes) for content in files.values())
+    assert not files.keys() & {"manifest.json", "parity.json"}
+
+
+@pytest.mark.parametrize("objective", ["rank:ndcg", "reg:squarederror", "binary:logistic"])
+def test_scores_equal_the_boosters_to_1e_5_on_logged_absent_and_tied_vectors(
+    exporter: Any, rows: Any, objective: str
+) -> None:
+    ranker = make_ranker(rows, objective)
+    sample = Vectors(rows, np.zeros(len(rows), np.int64), {"logged": len(rows)})
+    vectors = parity_vectors(sample, ranker, n_vectors=300, n_ties=1000)
+
+    facts = check_parity(exporter, exporter.write(ranker), ranker, vectors, tolerance=1e-5)
+
+    assert facts["max_abs_difference"] <= 1e-5
+
+
+def test_scores_are_one_float_a_row(exporter: Any, ranker: RankerFiles, rows: Any) -> None:
+    scores = exporter.score(exporter.write(ranker), rows[:7], FEATURE_SET.names)
+
+    assert scores.shape == (7,)
+    assert scores.dtype == np.float64
+
+
+def test_a_model_that_is_none_is_an_export_error(exporter: Any) -> None:
+    with pytest.raises(ExportError):
+        exporter.write(RankerFiles("main", b"none", FEATURE_SET, {}))
+
+
+def test_facts_hold_a_list_of_warnings(exporter: Any, ranker: RankerFiles) -> None:
+    facts = exporter.facts(ranker, exporter.write(ranker)) if isinstance(exporter, Explains) else {"warnings": []}
+
+    assert isinstance(facts["warnings"], list)
+    assert json.loads(json.dumps(facts)) == facts

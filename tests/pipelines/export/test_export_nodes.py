@@ -1,0 +1,124 @@
+"""Rules of the export stage."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xgboost as xgb
+import yaml
+from pydantic import ValidationError
+
+from rankhammer.errors import ConfigError, DataError, PluginError
+from rankhammer.feature_sets import FeatureSet
+from rankhammer.pipelines.export import nodes
+from rankhammer.pipelines.export.params import ExportParams
+from rankhammer.pipelines.export.pipeline import create_pipeline
+
+CONF = Path(__file__).parents[3] / "conf" / "base"
+LINEAGE = {"code": "abc"}
+
+
+@pytest.fixture(scope="module")
+def values() -> dict[str, Any]:
+    """Return what conf/base says."""
+    return yaml.safe_load((CONF / "parameters" / "export.yml").read_text())["export"]
+
+
+@pytest.fixture(scope="module")
+def params(values: dict[str, Any]) -> ExportParams:
+    return ExportParams.model_validate(values)
+
+
+@pytest.fixture(scope="module")
+def folder() -> dict[str, bytes]:
+    """Return one corpus's files as training publishes them."""
+    rows = np.random.default_rng(5).random((60, 2)).astype(np.float32)
+    data = xgb.DMatrix(rows, (rows[:, 0] * 3).round(), feature_names=["title", "body"])
+    data.set_group([10] * 6)
+    booster = xgb.train({"objective": "rank:ndcg", "nthread": 1}, data, 3)
+    features = [{"type": "match", "name": name, "field": name} for name in ("title", "body")]
+    sample = {"feature_names": ["title", "body"], "features": rows.tolist(), "scores": booster.predict(data).tolist()}
+    return {
+        "model.ubj": bytes(booster.save_raw("ubj")),
+        "manifest.json": b'{"ndcg": 0.5}',
+        "feature_set.json": FeatureSet.model_validate({"name": "two", "features": features}).model_dump_json().encode(),
+        "sample_vectors.json": json.dumps(sample).encode(),
+    }
+
+
+def rankers(**corpora: dict[str, bytes]) -> dict[str, bytes]:
+    return {f"{corpus}/{name}": content for corpus, files in corpora.items() for name, content in files.items()}
+
+
+def test_every_corpus_gets_every_target(folder: dict[str, bytes], params: ExportParams) -> None:
+    published, failures = nodes.export(rankers(de=folder, en=folder), LINEAGE, params)
+
+    assert failures == []
+    assert {path.rsplit("/", 1)[0] for path in published} == {
+        "de/json",
+        "de/opensearch_ltr-3.6",
+        "en/json",
+        "en/opensearch_ltr-3.6",
+    }
+    assert json.loads(published["de/json/manifest.json"])["lineage"] == LINEAGE
+
+
+def test_a_corpus_that_fails_is_reported_and_does_not_stop_the_others(
+    folder: dict[str, bytes], params: ExportParams
+) -> None:
+    broken = folder | {"model.ubj": b"broken"}
+
+    published, failures = nodes.export(rankers(de=folder, en=broken), LINEAGE, params)
+    report = nodes.report_export(published, failures)
+
+    assert all(path.startswith("de/") for path in published)
+    assert [(failure["corpus"], failure["stage"]) for failure in failures] == [("en", "export")]
+    assert "cannot be opened" in failures[0]["error"]
+    assert report["corpora"].keys() == {"de"}
+    assert report["failures"] == failures
+
+
+def test_the_stage_stops_when_every_corpus_fails(folder: dict[str, bytes], params: ExportParams) -> None:
+    with pytest.raises(DataError, match="cannot be opened"):
+        nodes.export(rankers(de=folder | {"model.ubj": b"broken"}), LINEAGE, params)
+
+
+def test_an_unknown_exporter_stops_the_stage_with_the_closest_name(
+    folder: dict[str, bytes], values: dict[str, Any]
+) -> None:
+    params = ExportParams.model_validate(values | {"targets": [{"name": "opensearch_lrt"}]})
+
+    with pytest.raises(PluginError, match="Did you mean 'opensearch_ltr'"):
+        nodes.export(rankers(de=folder), LINEAGE, params)
+
+
+def test_a_target_named_twice_is_refused(folder: dict[str, bytes], values: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="'json' twice"):
+        nodes.export(
+            rankers(de=folder), LINEAGE, ExportParams.model_validate(values | {"targets": [{"name": "json"}] * 2})
+        )
+
+
+def test_two_versions_of_one_engine_are_two_targets(folder: dict[str, bytes], values: dict[str, Any]) -> None:
+    targets = [{"name": "opensearch_ltr", "options": {"version": version}} for version in ("2.19", "3.8")]
+
+    published, _ = nodes.export(rankers(de=folder), LINEAGE, ExportParams.model_validate(values | {"targets": targets}))
+
+    assert {path.split("/")[1] for path in published} == {"opensearch_ltr-2.19", "opensearch_ltr-3.8"}
+
+
+@pytest.mark.parametrize("wrong", [{"targets": []}, {"tolerance": 0}, {"n_vectors": 0}, {"n_tie": 5}])
+def test_a_wrong_parameter_is_refused(values: dict[str, Any], wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        ExportParams.model_validate(values | wrong)
+
+
+def test_inputs_and_outputs_are_catalogued() -> None:
+    catalogued = yaml.safe_load((CONF / "catalog" / "export.yml").read_text())
+
+    assert create_pipeline().all_outputs() == catalogued.keys()
+    assert create_pipeline().inputs() == {"ranker", "lineage", "params:export"}
