@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -134,7 +134,7 @@ class XGBoostRanker:
 
     def importance(self, model: bytes, feature_names: tuple[str, ...]) -> dict[str, float]:
         """Return each feature's share of the total gain, 0 to 1; features never used are 0."""
-        gains = _from_bytes(model).get_score(importance_type="total_gain")
+        gains = cast("dict[str, float]", _from_bytes(model).get_score(importance_type="total_gain"))
         total = sum(gains.values()) or 1.0
         return {name: gains.get(name, 0.0) / total for name in feature_names}
 

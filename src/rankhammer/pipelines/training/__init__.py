@@ -1,1 +1,1 @@
-"""training."""
+"""The training stage."""

@@ -1,0 +1,59 @@
+"""The training stage: training rows to a ranker a corpus, and how well it ranks."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Pipeline, node, pipeline
+
+from rankhammer.pipelines.training import nodes
+
+
+def create_pipeline() -> Pipeline:
+    """Build the matrix, search parameters, train the rankers, measure and report them."""
+    return pipeline(
+        [
+            node(
+                nodes.build_training_matrix,
+                inputs=["training_rows", "reference_judgments", "params:training", "params:feature_set"],
+                outputs="training_matrix",
+                name="build_training_matrix",
+            ),
+            node(
+                nodes.tune,
+                inputs=["training_matrix", "params:training", "params:random_state"],
+                outputs=["tuning_trials", "tuning_failures"],
+                name="tune",
+            ),
+            node(
+                nodes.train_ranker,
+                inputs=[
+                    "training_matrix",
+                    "tuning_trials",
+                    "tuning_failures",
+                    "params:training",
+                    "params:feature_set",
+                    "params:random_state",
+                ],
+                outputs=["ranker", "oracle_ranker", "training_failures"],
+                name="train_ranker",
+            ),
+            node(
+                nodes.evaluate,
+                inputs=["training_matrix", "ranker", "oracle_ranker", "reference_judgments", "params:training"],
+                outputs="evaluation",
+                name="evaluate",
+            ),
+            node(
+                nodes.report_training,
+                inputs=[
+                    "evaluation",
+                    "tuning_trials",
+                    "ranker",
+                    "training_failures",
+                    "params:training",
+                    "params:random_state",
+                ],
+                outputs=["training_report", "ndcg_comparison", "feature_importance", "ndcg_summary"],
+                name="report_training",
+            ),
+        ]
+    )

@@ -1,0 +1,104 @@
+"""Brings a corpus's training matrix from any Hadoop filesystem to every executor, once each."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from rankhammer.errors import DataError
+
+if TYPE_CHECKING:
+    from pyspark import SparkContext
+    from pyspark.sql import DataFrame
+
+
+@dataclass(frozen=True)
+class StagedCorpus:
+    """One corpus's files where every worker finds them.
+
+    Args:
+        corpus: Whose rows they hold.
+        names: Base names for `SparkFiles.get`: the SHA-256 of the content, so a name never means two contents.
+        paths: The driver's own copies.
+    """
+
+    corpus: str
+    names: tuple[str, ...]
+    paths: tuple[str, ...]
+
+
+def stage_matrix(matrix: DataFrame) -> dict[str, StagedCorpus]:
+    """Hand the files behind a stored training matrix to Spark's workers.
+
+    Spark serves a path that was added before from its first content, and refuses two files of one base name (one
+    task writes the same part name into each of its partitions). A name made from the content meets neither trap.
+
+    Args:
+        matrix: schemas.TRAINING_MATRIX as read from Parquet, partitioned by corpus.
+
+    Returns:
+        Corpus to its files, in corpus order.
+
+    Raises:
+        DataError: The table is empty, or is not read from files.
+    """
+    context = matrix.sparkSession.sparkContext
+    staged = {
+        corpus: StagedCorpus(corpus, tuple(path.name for path in paths), tuple(map(str, paths)))
+        for corpus, paths in ((corpus, _stage(context, uris)) for corpus, uris in _files(matrix).items())
+    }
+    if not staged:
+        raise DataError("The training matrix is empty.", hint="Run the folding stage on a log with graded judgments.")
+    return staged
+
+
+def _files(matrix: DataFrame) -> dict[str, list[str]]:
+    """Corpus to the URIs of its files."""
+    from pyspark.errors import AnalysisException
+
+    try:
+        located = matrix.selectExpr("corpus", "_metadata.file_path AS uri").distinct()
+    except AnalysisException as exc:
+        raise DataError(
+            "The training matrix is not read from files, so its workers cannot open it.",
+            hint="Keep `training_matrix` in the catalog as a Parquet table.",
+        ) from exc
+    files = defaultdict(list)
+    # An action: one short row a file comes back, and there is one file a corpus.
+    for row in located.orderBy("corpus", "uri").collect():
+        files[row.corpus].append(row.uri)
+    return files
+
+
+def _stage(context: SparkContext, uris: list[str]) -> list[Path]:
+    from pyspark import SparkFiles
+
+    # Spark's own folder of this session: it goes when the session stops, as the added files do.
+    folder = Path(SparkFiles.getRootDirectory(), "staged")
+    folder.mkdir(exist_ok=True)
+    paths = [_copy(context, uri, folder) for uri in uris]
+    for path in paths:
+        context.addFile(str(path))
+    return paths
+
+
+def _copy(context: SparkContext, uri: str, folder: Path) -> Path:
+    """Copy one file to the driver and name it by its content."""
+    arriving = folder / uuid4().hex
+    _copy_to_local(context, uri, arriving)
+    with arriving.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    return arriving.replace(folder / f"{digest}.parquet")
+
+
+def _copy_to_local(context: SparkContext, uri: str, target: Path) -> None:
+    jvm: Any = context._jvm
+    # Through java.net.URI, as Spark gives the path URL-encoded and Hadoop's Path does not decode.
+    source = jvm.org.apache.hadoop.fs.Path(jvm.java.net.URI(uri))
+    filesystem = source.getFileSystem(context._jsc.hadoopConfiguration())
+    # The last argument writes without the checksum file that Hadoop's local filesystem adds.
+    filesystem.copyToLocalFile(False, source, jvm.org.apache.hadoop.fs.Path(str(target)), True)

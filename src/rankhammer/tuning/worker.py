@@ -1,0 +1,219 @@
+"""What runs inside a Spark task: one fit, on a matrix that the reused Python worker keeps."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from rankhammer import plugins
+from rankhammer.ranking_metrics import mean_ndcg
+from rankhammer.tuning.matrix import CorpusArrays, SampleVectors, Truth, read_corpus, sample_vectors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from rankhammer.plugins import Choice
+    from rankhammer.rankers import FitSettings, FittedRanker, Ranker
+    from rankhammer.tuning.search import Trial
+
+T = TypeVar("T")
+MAX_CORPORA = 2
+MAX_FOLDS = 6
+"""A worker keeps at most so many corpora (4 bytes a feature value) and prepared folds (about 1.8): 19 bytes a feature
+value of the largest corpus, 0.6 GB at 1M rows x 30 features."""
+
+
+@dataclass(frozen=True)
+class FoldTask:
+    """Train one trial on all folds but one, and validate on that one.
+
+    Args:
+        names: Base names of the corpus's staged files.
+        trial: As proposed.
+        fold: The validation fold.
+        ranker: Registered ranker and its options.
+        settings: Rounds, threads and seed.
+    """
+
+    names: tuple[str, ...]
+    trial: Trial
+    fold: int
+    ranker: Choice
+    settings: FitSettings
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """A few numbers of one fold task.
+
+    Args:
+        corpus: Whose rows.
+        trial: Number of the trial.
+        fold: The validation fold.
+        ndcg: Mean NDCG of the validation queries; NaN when the fit failed.
+        n_rounds: Best number of rounds.
+        duration_s: Seconds in the worker.
+        error: Why it failed; empty when it did not.
+    """
+
+    corpus: str
+    trial: int
+    fold: int
+    ndcg: float = math.nan
+    n_rounds: int = 0
+    duration_s: float = 0.0
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class FinalTask:
+    """Train on the whole train split with parameters that are settled.
+
+    Args:
+        corpus: Whose rows.
+        names: Base names of its staged files.
+        truth: Whose grades to learn.
+        ranker: Registered ranker and its options.
+        params: The best trial's parameters.
+        settings: Rounds, threads and seed.
+        n_samples: Largest number of feature vectors to return with their scores.
+    """
+
+    corpus: str
+    names: tuple[str, ...]
+    truth: Truth
+    ranker: Choice
+    params: Mapping[str, Any]
+    settings: FitSettings
+    n_samples: int
+
+
+@dataclass(frozen=True)
+class FinalResult:
+    """A trained ranker, and what the export checks it with.
+
+    Args:
+        corpus: Whose ranker.
+        truth: Whose grades it learned.
+        fitted: The ranker; None when the fit failed.
+        sample: Some feature vectors; None when the fit failed.
+        scores: The ranker's scores of the sample, float32, shape (n,).
+        error: Why it failed; empty when it did not.
+    """
+
+    corpus: str
+    truth: Truth
+    fitted: FittedRanker | None = None
+    sample: SampleVectors | None = None
+    scores: NDArray[np.float32] | None = None
+    error: str = ""
+
+
+class Recent(Generic[T]):
+    """The values used last, up to a number of them.
+
+    Args:
+        limit: How many are kept.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._values: OrderedDict[Hashable, T] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def get(self, key: Hashable, build: Callable[[], T]) -> T:
+        """Return the value of a key; room is made before a missing one is built."""
+        if key not in self._values:
+            while len(self._values) >= self._limit:
+                self._values.popitem(last=False)
+            self._values[key] = build()
+        self._values.move_to_end(key)
+        return self._values[key]
+
+
+@dataclass(frozen=True)
+class _Fold:
+    train: Any
+    valid: Any
+    features: NDArray[np.float32]
+    grades: NDArray[np.float32]
+    qid: NDArray[np.int32]
+
+
+_corpora: Recent[CorpusArrays] = Recent(MAX_CORPORA)
+_folds: Recent[_Fold] = Recent(MAX_FOLDS)
+
+
+def run_fold(task: FoldTask) -> FoldResult:
+    """Run one fold of one trial; whatever goes wrong is the trial's failure, never the search's."""
+    began = time.perf_counter()
+    try:
+        ndcg, n_rounds = _validate(task)
+        error = "" if math.isfinite(ndcg) else f"fold {task.fold} has no query with a relevant document"
+    except Exception as exc:  # noqa: BLE001 - a ranker may be anyone's plugin and raise anything
+        ndcg, n_rounds, error = math.nan, 0, f"{type(exc).__name__}: {exc}"
+    seconds = time.perf_counter() - began
+    return FoldResult(task.trial.corpus, task.trial.number, task.fold, ndcg, n_rounds, seconds, error)
+
+
+def run_final(task: FinalTask) -> FinalResult:
+    """Train one ranker on the whole train split and score the sample with it."""
+    try:
+        return _train(task)
+    except Exception as exc:  # noqa: BLE001 - a ranker may be anyone's plugin and raise anything
+        return FinalResult(task.corpus, task.truth, error=f"{type(exc).__name__}: {exc}")
+
+
+def _validate(task: FoldTask) -> tuple[float, int]:
+    ranker: Ranker = plugins.create("rankers", task.ranker)
+    n_threads = task.settings.n_threads
+    key = (task.names, task.fold, task.ranker.model_dump_json())
+    fold = _folds.get(key, lambda: _build_fold(ranker, _arrays(task.names), task.fold, n_threads))
+    fitted = ranker.fit(fold.train, fold.valid, params=task.trial.params, settings=task.settings)
+    scores = ranker.score(fitted.model, fold.features, n_threads=n_threads)
+    return mean_ndcg(scores, fold.grades, fold.qid, task.settings.metric_k), fitted.n_rounds
+
+
+def _build_fold(ranker: Ranker, corpus: CorpusArrays, fold: int, n_threads: int) -> _Fold:
+    rows = corpus.trainable("clicks")
+    train = corpus.ranking_data(rows & (corpus.fold != fold), "clicks")
+    valid = corpus.ranking_data(rows & (corpus.fold == fold), "clicks", weighted=False)
+    prepared = ranker.prepare(train, n_threads=n_threads)
+    return _Fold(
+        train=prepared,
+        valid=ranker.prepare(valid, reference=prepared, n_threads=n_threads),
+        features=valid.features,
+        grades=valid.label,
+        qid=valid.qid,
+    )
+
+
+def _train(task: FinalTask) -> FinalResult:
+    ranker: Ranker = plugins.create("rankers", task.ranker)
+    n_threads = task.settings.n_threads
+    corpus = _arrays(task.names)
+    # A row's weight tells how much the clicks know about it; a person's grade needs no such caution.
+    data = corpus.ranking_data(corpus.trainable(task.truth), task.truth, weighted=task.truth == "clicks")
+    prepared = ranker.prepare(data, n_threads=n_threads)
+    fitted = ranker.fit(prepared, None, params=task.params, settings=task.settings)
+    sample = sample_vectors(_local(task.names), task.n_samples)
+    scores = ranker.score(fitted.model, sample.features, n_threads=n_threads)
+    return FinalResult(task.corpus, task.truth, fitted, sample, scores)
+
+
+def _arrays(names: tuple[str, ...]) -> CorpusArrays:
+    return _corpora.get(names, lambda: read_corpus(_local(names)))
+
+
+def _local(names: tuple[str, ...]) -> list[str]:
+    from pyspark import SparkFiles
+
+    return [SparkFiles.get(name) for name in names]
