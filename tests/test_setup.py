@@ -6,6 +6,7 @@ import ast
 import importlib.util
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -213,8 +214,22 @@ def test_too_old_python_is_told_what_is_needed(tmp_path: Path) -> None:
         (tmp_path / name).write_text('#!/bin/sh\n[ "$1" = --version ] && echo Python 3.9.1\nexit 1\n')
         (tmp_path / name).chmod(0o755)
     environ = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
-    command = ["/bin/sh", ROOT / "dev" / "setup", "run"]
+    (tmp_path / "dev").mkdir()
+    shutil.copy(ROOT / "dev" / "setup", tmp_path / "dev")
+    command = ["/bin/sh", tmp_path / "dev" / "setup", "run"]
     answer = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     assert answer.returncode == 2
     assert "needs Python 3.11 or newer with its modules venv and ensurepip; found: Python 3.9.1" in answer.stderr
     assert "make run PYTHON=" in answer.stderr
+
+
+def test_environment_that_exists_keeps_its_python(tmp_path: Path) -> None:
+    (tmp_path / "dev").mkdir()
+    shutil.copy(ROOT / "dev" / "setup", tmp_path / "dev")
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\n[ "$1" = -c ] || echo this one: "$@"\n')
+    python.chmod(0o755)
+    command = ["/bin/sh", tmp_path / "dev" / "setup", "dev"]
+    answer = subprocess.run(command, env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=True)
+    assert answer.stdout == "this one: dev/setup_env.py dev\n"

@@ -76,7 +76,7 @@ def machine_java(environ: Mapping[str, str]) -> Java | None:
     """
     home = environ.get("JAVA_HOME")
     on_path = shutil.which("java", path=environ.get("PATH", ""))
-    candidates = [(str(Path(home, "bin", "java")), home)] if home else []
+    candidates: list[tuple[str, str | None]] = [(str(Path(home, "bin", "java")), home)] if home else []
     candidates += [(on_path, None)] if on_path else []
     answered = [
         Java(command, version, home) for command, home in candidates if (version := java_version(command)) is not None
