@@ -139,7 +139,7 @@ def test_the_only_corpus_with_too_few_clusters_stops_the_run(spark: SparkSession
 
 
 def test_a_pattern_without_a_match_is_a_failure_not_an_empty_test_split(spark: SparkSession) -> None:
-    with pytest.raises(DataError, match=r"test_pattern 'nothing' matches none"):
+    with pytest.raises(DataError, match=r"test_pattern 'nothing' matches no query"):
         folds.assign_folds(_feature_rows(spark, _sized(20)), **{**SETTINGS, "test_pattern": "nothing"})
 
 
@@ -173,7 +173,7 @@ def test_balance_figure_draws_one_bar_group_a_fold() -> None:
 def test_sides_follow_each_other_and_none_is_skipped(spark: SparkSession, sizes: list[int]) -> None:
     rows = [("main", False, bucket, n_rows) for bucket, n_rows in enumerate(sizes)]
     pooled = spark.createDataFrame(rows, "corpus string, in_test boolean, bucket bigint, n_rows bigint")
-    cut = folds._cut(pooled, first_share=None, n_folds=3).orderBy("bucket").collect()
+    cut = folds._cut(pooled, test_share=None, n_folds=3).orderBy("bucket").collect()
     sides = [row.side for row in cut]
     assert (sides[0], sides[-1]) == (0, 2)
     assert all(after - before in (0, 1) for before, after in pairwise(sides))

@@ -121,7 +121,7 @@ def test_a_metric_is_named_with_its_cutoff() -> None:
 
 @pytest.mark.parametrize("text", ["ndgc@10", "ndcg", "ndcg@", "ndcg@0", "ndcg@101", "ndcg@-1", "ndcg@1.5"])
 def test_a_metric_that_does_not_exist_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match="Hint: (Did you mean 'ndcg'|Write ndcg@10)"):
+    with pytest.raises(ConfigError, match=r"Hint: (Did you mean 'ndcg'|Write ndcg@10)"):
         parse_metric(text)
 
 

@@ -153,7 +153,7 @@ def _evaluate_chunk(rows: pa.Table, metrics: Mapping[str, Metric], systems: Sequ
 
 
 class _Judged(NamedTuple):
-    """The rows that a truth can rank, their grades, and (grades, query numbers) of all judged documents if more exist."""
+    """Rows that a truth can rank, their grades, and the (grades, query numbers) of all judged documents if any more."""
 
     kept: NDArray[np.bool_]
     grades: NDArray[np.float64]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from plotly.graph_objects import Figure
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import Column, DataFrame, Row
 
 MAX_BUCKETS = 4096
 """A corpus with more clusters than this is cut between buckets of clusters, so no task ever orders all clusters."""
@@ -27,7 +27,7 @@ TEST_FOLD = -1
 """The fold number of a test row."""
 
 _QUERY = ["corpus", "query_cluster_id", "query"]
-_BUCKET = ["corpus", "bucket"]
+_BUCKET = ["corpus", "bucket", "in_test"]
 _BUCKET_BITS = 12
 
 
@@ -60,13 +60,14 @@ def assign_folds(
         DataError: No corpus has enough clusters.
     """
     queries = _queries(feature_rows, test_pattern=test_pattern, random_state=random_state).persist()
-    counts = _cluster_counts(queries)
-    failures = _too_small(counts, n_folds=n_folds, test_pattern=test_pattern)
+    # An action; one row a corpus comes back: the run must know which corpora to leave out, and say so.
+    counts = queries.transform(_cluster_counts).collect()
+    failures = [found for row in counts if (found := _failure(row, n_folds=n_folds, test_pattern=test_pattern))]
+    stop_if_all_failed(failures, len(counts))
     numbered = (
-        queries.join(_failed_out(counts, failures), "corpus")
-        .withColumn("bucket", _bucket())
-        .transform(_with_side, n_folds=n_folds, test_share=None if test_pattern else test_share)
-        .transform(_with_qid)
+        queries.filter(~F.col("corpus").isin([failure.corpus for failure in failures]))
+        .withColumn("bucket", _bucket([row.corpus for row in counts if row.n_clusters > MAX_BUCKETS]))
+        .transform(_number, n_folds=n_folds, test_share=None if test_pattern else test_share)
         .select(*_QUERY, "qid", "fold", F.when(F.col("fold") == TEST_FOLD, "test").otherwise("train").alias("split"))
     )
     return schemas.TRAINING_ROWS.select(feature_rows.join(numbered, _QUERY)), failures
@@ -147,68 +148,57 @@ def _queries(feature_rows: DataFrame, *, test_pattern: str | None, random_state:
 
 
 def _cluster_counts(queries: DataFrame) -> DataFrame:
-    cluster = F.col("query_cluster_id")
-    return queries.groupBy("corpus").agg(
-        F.countDistinct(cluster).alias("n_clusters"),
-        F.countDistinct(F.when(F.col("in_test"), cluster)).alias("n_test_clusters"),
+    clusters = queries.select("corpus", "query_cluster_id", "in_test").distinct()
+    counts = clusters.groupBy("corpus").agg(
+        F.count("*").alias("n_clusters"), F.count_if("in_test").alias("n_test_clusters")
     )
+    return counts.orderBy("corpus")
 
 
-def _too_small(counts: DataFrame, *, n_folds: int, test_pattern: str | None) -> list[CorpusFailure]:
-    # One row a corpus comes back: the run must know which corpora to leave out, and say so.
-    rows = counts.orderBy("corpus").collect()
-    found = [
-        _failure(row.corpus, row.n_clusters, row.n_test_clusters, n_folds=n_folds, test_pattern=test_pattern)
-        for row in rows
-    ]
-    failures = [failure for failure in found if failure]
-    stop_if_all_failed(failures, len(rows))
-    return failures
-
-
-def _failure(
-    corpus: str, n_clusters: int, n_test_clusters: int, *, n_folds: int, test_pattern: str | None
-) -> CorpusFailure | None:
-    if test_pattern and not n_test_clusters:
+def _failure(counts: Row, *, n_folds: int, test_pattern: str | None) -> CorpusFailure | None:
+    if test_pattern and not counts.n_test_clusters:
         return CorpusFailure(
-            corpus,
+            counts.corpus,
             "folding",
-            f"folding.test_pattern {test_pattern!r} matches none of the queries of its {n_clusters} query clusters.",
+            f"folding.test_pattern {test_pattern!r} matches no query of its {counts.n_clusters} query clusters.",
             "Correct folding.test_pattern, or set it to null to hold out folding.test_share of the rows.",
         )
-    n_train = n_clusters - (n_test_clusters or 1)
+    n_train = counts.n_clusters - (counts.n_test_clusters or 1)
     if n_train >= n_folds:
         return None
     lower = f"Lower folding.n_folds to {n_train} or less, or bring" if n_train > 1 else "Bring"
     return CorpusFailure(
-        corpus,
+        counts.corpus,
         "folding",
-        f"{n_clusters} query clusters leave {n_train} for training beside the test split; "
+        f"{counts.n_clusters} query clusters leave {n_train} for training beside the test split; "
         f"folding.n_folds = {n_folds} needs at least {n_folds}.",
         f"{lower} a log with more queries of this corpus.",
     )
 
 
-def _failed_out(counts: DataFrame, failures: list[CorpusFailure]) -> DataFrame:
-    return counts.filter(~F.col("corpus").isin([failure.corpus for failure in failures]))
-
-
-def _bucket() -> Column:
-    """The cluster's own place where clusters are few, else its first 12 bits."""
+def _bucket(large_corpora: list[str]) -> Column:
+    """The cluster's own place where clusters are few, else the first 12 bits of it."""
     coarse = F.shiftright("place", 64 - _BUCKET_BITS)
-    return F.when(F.col("n_clusters") <= MAX_BUCKETS, F.col("place")).otherwise(coarse)
+    return F.when(F.col("corpus").isin(large_corpora), coarse).otherwise(F.col("place"))
 
 
-def _with_side(queries: DataFrame, *, n_folds: int, test_share: float | None) -> DataFrame:
-    """Add `fold`. A side is the test split (TEST_FOLD) or a fold; sides follow each other in bucket order."""
+def _number(queries: DataFrame, *, n_folds: int, test_share: float | None) -> DataFrame:
+    """Add fold and qid. A corpus's queries are numbered in the order of (bucket, cluster, query), a bucket a task."""
     first = TEST_FOLD if test_share else 0
-    pooled = queries.groupBy(*_BUCKET, "in_test").agg(F.sum("n_rows").alias("n_rows"))
-    fold = F.when(F.col("in_test"), TEST_FOLD).otherwise(F.col("side") + first).cast("int")
-    sided = pooled.transform(_cut, first_share=test_share, n_folds=n_folds)
-    return queries.join(sided.select(*_BUCKET, "in_test", fold.alias("fold")), [*_BUCKET, "in_test"])
+    earlier = Window.partitionBy("corpus").orderBy("bucket", "in_test").rowsBetween(Window.unboundedPreceding, -1)
+    pooled = (
+        queries.groupBy(*_BUCKET)
+        .agg(F.sum("n_rows").alias("n_rows"), F.count("*").alias("n_queries"))
+        .transform(_cut, test_share=test_share, n_folds=n_folds)
+        .withColumn("fold", F.when(F.col("in_test"), TEST_FOLD).otherwise(F.col("side") + first).cast("int"))
+        .withColumn("offset", F.coalesce(F.sum("n_queries").over(earlier), F.lit(0)))
+    )
+    in_bucket = Window.partitionBy(*_BUCKET).orderBy("query_cluster_id", "query")
+    qid = F.col("offset") + F.row_number().over(in_bucket) - 1
+    return queries.join(pooled.select(*_BUCKET, "fold", "offset"), _BUCKET).withColumn("qid", qid.cast("int"))
 
 
-def _cut(pooled: DataFrame, *, first_share: float | None, n_folds: int) -> DataFrame:
+def _cut(pooled: DataFrame, *, test_share: float | None, n_folds: int) -> DataFrame:
     """Add `side`, 0 to n_sides - 1: by the share of the rows before the middle of the bucket, none left empty.
 
     One task orders the buckets of a corpus: at most 2 x MAX_BUCKETS rows. A bucket that spans a whole side would leave
@@ -219,34 +209,19 @@ def _cut(pooled: DataFrame, *, first_share: float | None, n_folds: int) -> DataF
     group = Window.partitionBy("corpus", "in_test")
     ordered = group.orderBy("bucket")
     so_far = ordered.rowsBetween(Window.unboundedPreceding, Window.currentRow)
-    n_sides = n_folds + (1 if first_share else 0)
+    n_sides = n_folds + (1 if test_share else 0)
     place = F.row_number().over(ordered) - 1
     n_left = F.count("*").over(group) - place
     rows = F.col("n_rows")
     middle = (F.sum(rows).over(so_far) - rows / 2) / F.sum(rows).over(group)
-    wanted = F.greatest(_side_of(middle, first_share, n_folds), F.lit(n_sides) - n_left)
-    return (
-        pooled.withColumn("i", place)
-        .withColumn("slack", wanted - F.col("i"))
-        .withColumn("side", F.col("i") + F.least(F.lit(0), F.min("slack").over(so_far)))
+    wanted = F.greatest(_side_of(middle, test_share, n_folds), F.lit(n_sides) - n_left)
+    return pooled.withColumn("i", place).withColumn(
+        "side", F.col("i") + F.least(F.lit(0), F.min(wanted - F.col("i")).over(so_far))
     )
 
 
-def _side_of(middle: Column, first_share: float | None, n_folds: int) -> Column:
-    share = first_share or 0.0
+def _side_of(middle: Column, test_share: float | None, n_folds: int) -> Column:
+    """The side that a place in 0..1 falls into: the test split first, where it is a share, then equal folds."""
+    share = test_share or 0.0
     fold = F.least(F.floor((middle - share) / (1.0 - share) * n_folds), F.lit(n_folds - 1))
-    return F.when(middle < share, 0).otherwise(fold + (1 if first_share else 0)) if first_share else fold
-
-
-def _with_qid(queries: DataFrame) -> DataFrame:
-    """Number a corpus's queries from 0 in the order of (bucket, cluster, query): a bucket at a time, then offsets."""
-    in_bucket = Window.partitionBy(*_BUCKET).orderBy("query_cluster_id", "query")
-    before = Window.partitionBy("corpus").orderBy("bucket").rowsBetween(Window.unboundedPreceding, -1)
-    offsets = (
-        queries.groupBy(*_BUCKET)
-        .agg(F.count("*").alias("n"))
-        .withColumn("offset", F.coalesce(F.sum("n").over(before), F.lit(0)))
-        .drop("n")
-    )
-    qid = F.col("offset") + F.row_number().over(in_bucket) - 1
-    return queries.join(offsets, _BUCKET).withColumn("qid", qid.cast("int"))
+    return F.when(middle < share, 0).otherwise(fold + 1) if test_share else fold
