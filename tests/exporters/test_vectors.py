@@ -64,13 +64,19 @@ def test_few_vectors_are_spread_evenly(trained: Any) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"feature_names": ["a", "b", "c", "d", "e"]}, {"features": []}, {"features": [[1.0, 2.0]]}],
-    ids=["names", "no rows", "width"],
+    [{"feature_names": ["a", "b", "c", "d", "e"]}, {"features": [[1.0, 2.0]]}, {"features": [1.0, 2.0]}],
+    ids=["names", "width", "no rows"],
 )
 def test_vectors_of_another_shape_are_refused(trained: Any, change: dict[str, Any]) -> None:
     sample = json.loads(trained.folder()["sample_vectors.json"]) | change
 
     with pytest.raises(ExportError, match="sample vectors have features"):
+        read_sample(json.dumps(sample).encode(), trained.ranker)
+
+
+@pytest.mark.parametrize("sample", [{}, {"feature_names": ["title_match"], "features": []}])
+def test_no_vectors_are_refused(trained: Any, sample: dict[str, Any]) -> None:
+    with pytest.raises(ExportError, match="no sample vectors"):
         read_sample(json.dumps(sample).encode(), trained.ranker)
 
 

@@ -55,7 +55,7 @@ def goes_left(tree: dict[str, Any], node: int, values: list[float]) -> bool:
     value = values[tree["feature"][node]]
     if value != value:
         return bool(tree["default_left"][node])
-    return value < float32(tree["threshold"][node])
+    return bool(value < float32(tree["threshold"][node]))
 
 
 def float32(number: float) -> float:

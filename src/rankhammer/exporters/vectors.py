@@ -48,8 +48,10 @@ def read_sample(content: bytes, ranker: RankerFiles) -> tuple[Vectors, NDArray[n
     """
     sample: dict[str, Any] = json.loads(content)
     names = ranker.feature_set.names
-    features = np.array(sample["features"], dtype=np.float32, ndmin=2)
-    if tuple(sample["feature_names"]) != names or features.shape[1] != len(names):
+    if not sample.get("features") or "feature_names" not in sample:
+        raise ExportError("There are no sample vectors to compare scores on.", hint="Run the training stage again.")
+    features = np.array(sample["features"], dtype=np.float32)
+    if tuple(sample["feature_names"]) != names or features.shape[1:] != (len(names),):
         raise ExportError(
             f"The sample vectors have features {sample['feature_names']} and shape {features.shape}, expected"
             f" {list(names)} and at least one row.",
