@@ -6,7 +6,7 @@ the same verbs there (fit, predict_clicks, predict_conditional_clicks, predict_r
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
@@ -98,7 +98,6 @@ class CorpusFit:
         converged: False when max_iter stopped it.
         log_likelihood: Mean natural log-likelihood per document on the sample it was fitted on.
         n_serps: Pages in that sample.
-        history: The penalised objective after each iteration, where a model keeps it.
     """
 
     parameters: Mapping[str, float]
@@ -106,7 +105,6 @@ class CorpusFit:
     converged: bool
     log_likelihood: float
     n_serps: int
-    history: tuple[float, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,12 @@ class Dctr:
         """Return the prior mean; see `ClickModel.unseen`."""
         return {"click_through": corpus.parameters["click_through_prior"]}
 
-    def predict_clicks(self, serps: CountedSerps, parameters: Mapping[str, Floats], corpus: CorpusFit) -> Floats:
+    def predict_clicks(
+        self,
+        serps: CountedSerps,
+        parameters: Mapping[str, Floats],
+        corpus: CorpusFit,  # noqa: ARG002 - the protocol's argument
+    ) -> Floats:
         """P(C_r = 1) = click_through; see `ClickModel.predict_clicks`."""
         return parameters["click_through"][serps.pair]
 
@@ -91,7 +96,11 @@ class Dctr:
         """Draw every click on its own; see `ClickModel.sample`."""
         return uniform < self.predict_clicks(serps, parameters, corpus)
 
-    def predict_relevance(self, fit: ClusterFit, corpus: CorpusFit) -> Relevance:
+    def predict_relevance(
+        self,
+        fit: ClusterFit,
+        corpus: CorpusFit,  # noqa: ARG002 - the protocol's argument
+    ) -> Relevance:
         """Return the Beta posterior of the click-through rate."""
         rate, strength = fit.parameters["click_through"], self.options.prior_strength
         known = fit.n_examined + strength

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import betaincinv
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-_LOWER_Z = 1.959963984540054
-"""Standard normal deviate of the 2.5 % quantile."""
+LOWER = 0.025
+"""Share of a posterior below its lower bound."""
 
 
 @dataclass(frozen=True)
@@ -68,22 +69,22 @@ def product_sd(first: Floats, first_variance: Floats, second: Floats, second_var
 def lower_bound(mean: Floats, sd: Floats) -> Floats:
     """Return the 2.5 % quantile of a posterior on (0, 1): the lower end of its 95 % interval.
 
-    The posterior is taken as normal in log-odds, with the given mean and standard deviation by the delta method:
-    logit(q) = logit(mean) - 1.96 sd / (mean (1 - mean)).
+    The posterior is taken as the Beta distribution with the given mean and standard deviation.
 
     Args:
-        mean: Posterior mean, 0 to 1.
-        sd: Posterior standard deviation.
+        mean: Posterior mean, between 0 and 1.
+        sd: Posterior standard deviation, below sqrt(mean (1 - mean)).
     """
-    return _interval_end(mean, sd, -_LOWER_Z)
+    return _beta_quantile(mean, sd, LOWER)
 
 
 def upper_bound(mean: Floats, sd: Floats) -> Floats:
     """Return the 97.5 % quantile, by the rule of `lower_bound`."""
-    return _interval_end(mean, sd, _LOWER_Z)
+    return _beta_quantile(mean, sd, 1 - LOWER)
 
 
-def _interval_end(mean: Floats, sd: Floats, deviate: float) -> Floats:
+def _beta_quantile(mean: Floats, sd: Floats, share: float) -> Floats:
     inside = np.clip(mean, 1e-9, 1 - 1e-9)
-    log_odds = np.log(inside / (1 - inside)) + deviate * sd / (inside * (1 - inside))
-    return 1 / (1 + np.exp(np.clip(-log_odds, -700, 700)))
+    size = np.maximum(inside * (1 - inside) / np.maximum(sd, 1e-12) ** 2 - 1, 1e-3)
+    quantile: Floats = betaincinv(inside * size, (1 - inside) * size, share)
+    return quantile

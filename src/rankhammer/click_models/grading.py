@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -55,7 +56,7 @@ def check_cuts(method: GradingMethod, *, max_grade: int, cuts: Sequence[float]) 
         ConfigError: They do not; says what was expected.
     """
     optional = {"quantiles": (0, max_grade), "thresholds": (max_grade,), "rounding": (0,)}[method]
-    ascending = all(low < high for low, high in zip(cuts, cuts[1:], strict=False))
+    ascending = all(low < high for low, high in pairwise(cuts))
     if len(cuts) not in optional or not ascending or not all(0 <= cut <= 1 for cut in cuts):
         raise ConfigError(
             f"labeling.grading.cuts: got {list(cuts)}, expected {' or '.join(map(str, optional))} ascending numbers "
