@@ -62,7 +62,7 @@ class TreeCsv:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerows([HEADER, (0, 0, "", "", "", "", "", repr(float(forest.base)))])
-        writer.writerows(_row(forest, place) for place in np.flatnonzero(forest.depth >= 0))
+        writer.writerows(_row(forest, place) for place in np.flatnonzero(forest.depth >= 0).tolist())
         return {self._options.file_name: text.getvalue().encode()}
 
     def score(
