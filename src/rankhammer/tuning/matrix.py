@@ -48,6 +48,11 @@ class CorpusArrays:
     grades: dict[Truth, NDArray[np.float32]]
     weight: NDArray[np.float64]
 
+    @property
+    def n_bytes(self) -> int:
+        """Bytes that the feature vectors take."""
+        return self.features.nbytes
+
     def trainable(self, truth: Truth) -> NDArray[np.bool_]:
         """Mark the rows of the train split that have a grade, shape (n_rows,)."""
         return self.in_train & ~np.isnan(self.grades[truth])

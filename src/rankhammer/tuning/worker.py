@@ -6,7 +6,7 @@ import math
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from rankhammer import plugins
 from rankhammer.ranking_metrics import mean_ndcg
@@ -22,11 +22,10 @@ if TYPE_CHECKING:
     from rankhammer.rankers import FitSettings, FittedRanker, Ranker
     from rankhammer.tuning.search import Trial
 
-T = TypeVar("T")
-MAX_CORPORA = 2
-MAX_FOLDS = 6
-"""A worker keeps at most so many corpora (4 bytes a feature value) and prepared folds (about 1.8): 19 bytes a feature
-value of the largest corpus, 0.6 GB at 1M rows x 30 features."""
+CORPORA_BYTES = 512 << 20
+FOLDS_BYTES = 1 << 30
+"""What a worker keeps at most of raw corpora and of prepared folds, beside the one in use. A fold is counted by the
+4-byte values it is made from, although XGBoost's bins take 1 byte: a full cache is about 1 GB."""
 
 
 @dataclass(frozen=True)
@@ -115,27 +114,39 @@ class FinalResult:
     error: str = ""
 
 
+class Sized(Protocol):
+    """A value that knows about how much memory it takes."""
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes to count."""
+        ...
+
+
+T = TypeVar("T", bound=Sized)
+
+
 class Recent(Generic[T]):
-    """The values used last, up to a number of them.
+    """The values used last, up to a number of bytes; the newest is kept whatever its size.
 
     Args:
-        limit: How many are kept.
+        limit_bytes: How much is kept.
     """
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
         self._values: OrderedDict[Hashable, T] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._values)
 
     def get(self, key: Hashable, build: Callable[[], T]) -> T:
-        """Return the value of a key; room is made before a missing one is built."""
+        """Return the value of a key, built when it is not there; the ones not used for longest make room for it."""
         if key not in self._values:
-            while len(self._values) >= self._limit:
-                self._values.popitem(last=False)
             self._values[key] = build()
         self._values.move_to_end(key)
+        while len(self._values) > 1 and sum(value.n_bytes for value in self._values.values()) > self._limit_bytes:
+            self._values.popitem(last=False)
         return self._values[key]
 
 
@@ -146,10 +157,11 @@ class _Fold:
     features: NDArray[np.float32]
     grades: NDArray[np.float32]
     qid: NDArray[np.int32]
+    n_bytes: int
 
 
-_corpora: Recent[CorpusArrays] = Recent(MAX_CORPORA)
-_folds: Recent[_Fold] = Recent(MAX_FOLDS)
+_corpora: Recent[CorpusArrays] = Recent(CORPORA_BYTES)
+_folds: Recent[_Fold] = Recent(FOLDS_BYTES)
 
 
 def run_fold(task: FoldTask) -> FoldResult:
@@ -193,6 +205,7 @@ def _build_fold(ranker: Ranker, corpus: CorpusArrays, fold: int, n_threads: int)
         features=valid.features,
         grades=valid.label,
         qid=valid.qid,
+        n_bytes=train.features.nbytes + valid.features.nbytes,
     )
 
 

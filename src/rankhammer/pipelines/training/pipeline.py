@@ -6,6 +6,8 @@ from kedro.pipeline import Pipeline, node, pipeline
 
 from rankhammer.pipelines.training import nodes
 
+PARAMS, FEATURES, SEED = "params:training", "params:feature_set", "params:random_state"
+
 
 def create_pipeline() -> Pipeline:
     """Build the matrix, search parameters, train the rankers, measure and report them."""
@@ -13,45 +15,31 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 nodes.build_training_matrix,
-                inputs=["training_rows", "reference_judgments", "params:training", "params:feature_set"],
+                inputs=["training_rows", "reference_judgments", PARAMS, FEATURES],
                 outputs="training_matrix",
                 name="build_training_matrix",
             ),
             node(
                 nodes.tune,
-                inputs=["training_matrix", "params:training", "params:random_state"],
+                inputs=["training_matrix", PARAMS, SEED],
                 outputs=["tuning_trials", "tuning_failures"],
                 name="tune",
             ),
             node(
                 nodes.train_ranker,
-                inputs=[
-                    "training_matrix",
-                    "tuning_trials",
-                    "tuning_failures",
-                    "params:training",
-                    "params:feature_set",
-                    "params:random_state",
-                ],
+                inputs=["training_matrix", "tuning_trials", "tuning_failures", PARAMS, FEATURES, SEED],
                 outputs=["ranker", "oracle_ranker", "training_failures"],
                 name="train_ranker",
             ),
             node(
                 nodes.evaluate,
-                inputs=["training_matrix", "ranker", "oracle_ranker", "reference_judgments", "params:training"],
+                inputs=["training_matrix", "ranker", "oracle_ranker", "reference_judgments", PARAMS],
                 outputs="evaluation",
                 name="evaluate",
             ),
             node(
                 nodes.report_training,
-                inputs=[
-                    "evaluation",
-                    "tuning_trials",
-                    "ranker",
-                    "training_failures",
-                    "params:training",
-                    "params:random_state",
-                ],
+                inputs=["evaluation", "tuning_trials", "ranker", "training_failures", PARAMS, SEED],
                 outputs=["training_report", "ndcg_comparison", "feature_importance", "ndcg_summary"],
                 name="report_training",
             ),
