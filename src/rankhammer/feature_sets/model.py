@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from rankhammer.feature_sets.expressions import FUNCTIONS, expression_names
 
 
-def _not_an_ordinal(name: str) -> str:
+def _not_reserved(name: str) -> str:
     """XGBoost names unnamed features f0, f1, ...: a name of that form would be read as a place."""
     if name[0] == "f" and name[1:].isdigit():
-        raise ValueError("a name must not be f<digits>")
+        raise ValueError(f"a name must not be f<digits>, which stands for a place: {name!r}")
+    if name in FUNCTIONS:
+        raise ValueError(f"{name!r} is a function of expressions and cannot name a feature")
     return name
 
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100), AfterValidator(_not_an_ordinal)]
+def _readable(expression: str) -> str:
+    expression_names(expression)
+    return expression
+
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100), AfterValidator(_not_reserved)]
+FieldName = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class _Feature(BaseModel):
@@ -30,7 +40,7 @@ class Match(_Feature):
     """BM25 of the query's terms in one text field."""
 
     type: Literal["match"] = "match"
-    field: str = Field(description="text field of the documents")
+    field: FieldName = Field(description="text field of the documents")
     analyzer: Literal["standard", "english"] = Field("english", description="how text becomes terms")
 
 
@@ -38,7 +48,7 @@ class Phrase(_Feature):
     """BM25 of the query as one exact phrase in one text field."""
 
     type: Literal["phrase"] = "phrase"
-    field: str = Field(description="text field of the documents")
+    field: FieldName = Field(description="text field of the documents")
     analyzer: Literal["standard", "english"] = Field("english", description="how text becomes terms")
 
 
@@ -46,9 +56,9 @@ class FieldValue(_Feature):
     """A number that the document carries."""
 
     type: Literal["field_value"] = "field_value"
-    field: str = Field(description="number field of the documents")
+    field: FieldName = Field(description="number field of the documents")
     modifier: Literal["none", "log1p", "ln1p", "sqrt"] = Field("none", description="log1p is base 10, as in the engines")
-    missing: float = Field(0.0, description="value where the document has none")
+    missing: float = Field(0.0, allow_inf_nan=False, description="value where the document has none")
 
 
 class QueryLength(_Feature):
@@ -62,7 +72,9 @@ class Expression(_Feature):
     """Arithmetic over features that stand earlier in the set."""
 
     type: Literal["expression"] = "expression"
-    expression: str = Field(description="+ - * / ( ), numbers, earlier names, and ln, log10, sqrt, abs, min, max")
+    expression: Annotated[str, AfterValidator(_readable)] = Field(
+        max_length=1000, description="+ - * / ( ), numbers, earlier names, and ln, log10, sqrt, abs, min, max"
+    )
 
 
 Feature = Annotated[Match | Phrase | FieldValue | QueryLength | Expression, Field(discriminator="type")]
@@ -81,6 +93,22 @@ class FeatureSet(BaseModel):
     name: Name = Field(description="name of the set")
     features: tuple[Feature, ...] = Field(min_length=1, description="in order")
 
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        seen: set[str] = set()
+        for name in self.names:
+            if name in seen:
+                raise ValueError(f"feature {name!r} is declared twice; names are unique in a set")
+            seen.add(name)
+        return self
+
+    @model_validator(mode="after")
+    def _expressions_look_back(self) -> Self:
+        for place, feature in enumerate(self.features):
+            if isinstance(feature, Expression):
+                _require_earlier(feature, self.names[:place], self.names[place:])
+        return self
+
     @property
     def names(self) -> tuple[str, ...]:
         """Feature names, in order."""
@@ -91,3 +119,13 @@ class FeatureSet(BaseModel):
         """First 12 hex digits of the SHA-256 of the content: same features, same version."""
         content = json.dumps(self.model_dump(mode="json"), sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+
+def _require_earlier(feature: Expression, earlier: tuple[str, ...], later: tuple[str, ...]) -> None:
+    for name in expression_names(feature.expression):
+        if name not in earlier:
+            where = "stands later in the set" if name in later else "is not in the set"
+            raise ValueError(
+                f"feature {feature.name!r}: {name!r} {where}; an expression reads earlier features only: "
+                f"{', '.join(earlier) or 'none stands before it'}"
+            )

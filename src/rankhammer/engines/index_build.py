@@ -1,0 +1,147 @@
+"""Builds one index a corpus inside Spark and puts it on every worker's disk; no document reaches the driver."""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterator  # noqa: TC003 - Spark reads the annotations when it runs the merge
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rankhammer.engines.segments import build_segment, merge_segments
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pyspark.sql import DataFrame
+
+    from rankhammer.engines.bm25 import Bm25
+    from rankhammer.engines.segments import Channel
+
+_CHUNK_BYTES = 8 << 20
+_SEGMENT = "corpus string, segment binary"
+_CHUNK = "corpus string, chunk int, content binary"
+
+
+def build_indexes(
+    documents: DataFrame, *, channels: Sequence[Channel], numbers: Sequence[str], bm25: Bm25
+) -> dict[str, Path]:
+    """Build the index of every corpus in `documents`.
+
+    Tokenising runs in parallel over the documents, merging in one task a corpus. The driver writes the finished
+    indexes to its disk, 8 MiB at a time.
+
+    Args:
+        documents: corpus, doc_id, the text fields of `channels` and the number fields.
+        channels: What to index.
+        numbers: Number fields to keep.
+        bm25: Constants.
+
+    Returns:
+        Corpus to a file on the driver whose name is the hash of its content.
+    """
+    from pyspark.sql import functions as F
+
+    fields = dict.fromkeys(channel.field for channel in channels)
+    segments = (
+        documents.select(
+            "corpus",
+            F.xxhash64("doc_id").alias("doc_key"),
+            *(F.col(f"`{field}`").alias(f"text/{field}") for field in fields),
+            *(F.col(f"`{field}`").cast("double").alias(f"number/{field}") for field in numbers),
+        )
+        .repartition("corpus", "doc_key")
+        .sortWithinPartitions("corpus")
+        .mapInArrow(_segment_builder(channels, numbers), _SEGMENT)
+    )
+    chunks = segments.groupBy("corpus").applyInArrow(_merger(channels, bm25), _CHUNK).repartition("corpus", "chunk")
+    return _write_files(chunks)
+
+
+def ship(documents: DataFrame, files: Mapping[str, Path]) -> dict[str, str]:
+    """Send index files to the workers.
+
+    A file that was sent before in this session is not sent again: its name is its content's hash.
+
+    Returns:
+        Corpus to the file's name under `SparkFiles`.
+    """
+    context = documents.sparkSession.sparkContext
+    sent = {Path(path).name for path in context.listFiles}
+    for path in files.values():
+        if path.name not in sent:
+            context.addFile(str(path))
+            sent.add(path.name)
+    return {corpus: path.name for corpus, path in files.items()}
+
+
+def _segment_builder(
+    channels: Sequence[Channel], numbers: Sequence[str]
+) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    def build(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for corpus in pc.unique(batch.column("corpus")).to_pylist():
+                mine = batch.filter(pc.equal(batch.column("corpus"), corpus))
+                segment = build_segment(
+                    mine.column("doc_key").to_numpy(zero_copy_only=False),
+                    {channel.field: mine.column(f"text/{channel.field}").to_pylist() for channel in channels},
+                    {field: _as_doubles(mine.column(f"number/{field}")) for field in numbers},
+                    channels,
+                )
+                yield pa.record_batch({"corpus": [corpus], "segment": pa.array([segment.to_pybytes()], pa.binary())})
+
+    return build
+
+
+def _as_doubles(column: pa.Array) -> Any:
+    return pc.fill_null(column, float("nan")).to_numpy(zero_copy_only=False)
+
+
+def _merger(
+    channels: Sequence[Channel], bm25: Bm25
+) -> Callable[[tuple[pa.Scalar, ...], Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    def merge(key: tuple[pa.Scalar, ...], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        segments = [segment.as_buffer() for batch in batches for segment in batch.column("segment")]
+        index = merge_segments(segments, channels, bm25)
+        for number, start in enumerate(range(0, index.size, _CHUNK_BYTES)):
+            content = index.slice(start, min(_CHUNK_BYTES, index.size - start)).to_pybytes()
+            yield pa.record_batch(
+                [pa.array([key[0].as_py()]), pa.array([number], pa.int32()), pa.array([content], pa.binary())],
+                names=["corpus", "chunk", "content"],
+            )
+
+    return merge
+
+
+def _write_files(chunks: DataFrame) -> dict[str, Path]:
+    """Write each corpus's chunks where they belong in its file, in whatever order they come."""
+    folder = Path(tempfile.mkdtemp(dir=_index_folder()))
+    names: dict[str, Path] = {}
+    # The action that builds the indexes; one partition at a time comes back, a few chunks of 8 MiB.
+    for row in chunks.toLocalIterator():
+        path = names.setdefault(row["corpus"], folder / str(len(names)))
+        with path.open("r+b" if path.exists() else "wb") as file:
+            file.seek(row["chunk"] * _CHUNK_BYTES)
+            file.write(row["content"])
+    return {corpus: _named_by_content(path) for corpus, path in names.items()}
+
+
+def _named_by_content(path: Path) -> Path:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return path.replace(_index_folder() / f"rankhammer-index-{digest[:32]}.arrow")
+
+
+@cache
+def _index_folder() -> Path:
+    """Make a folder that lives as long as the process: workers that start later fetch the files from it."""
+    folder = Path(tempfile.mkdtemp(prefix="rankhammer-index-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder

@@ -1,0 +1,216 @@
+"""Feature values of a batch of (query, document) pairs: every pair and every term of it at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rankhammer.engines.segments import Channel
+from rankhammer.feature_sets import Expression, FieldValue, Match, Phrase, QueryLength
+from rankhammer.feature_sets.analyzers import analyze
+from rankhammer.feature_sets.expressions import evaluate_expression
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from rankhammer.engines.index import CorpusIndex
+    from rankhammer.feature_sets import Feature, FeatureSet
+    from rankhammer.feature_sets.analyzers import AnalyzerName
+
+MODIFIERS: dict[str, Callable[[Any], Any]] = {
+    "none": np.positive,
+    "log1p": lambda values: np.log10(values + 1.0),
+    "ln1p": np.log1p,
+    "sqrt": np.sqrt,
+}
+"""As in the engines' field_value_factor, where log1p is the base-10 logarithm."""
+
+
+def score_pairs(
+    index: CorpusIndex,
+    queries: Sequence[str | None],
+    query: NDArray[np.int64],
+    docs: NDArray[np.int64],
+    feature_set: FeatureSet,
+) -> NDArray[np.float32]:
+    """Compute a feature set for pairs of one corpus.
+
+    Args:
+        index: The corpus.
+        queries: Distinct queries.
+        query: Index into `queries`, shape (n_pairs,).
+        docs: Document numbers, none of them -1, shape (n_pairs,).
+        feature_set: What to compute, in order.
+
+    Returns:
+        float32, shape (n_pairs, n_features). A feature that does not match is 0.0, NaN where it says `absent: keep`.
+    """
+    by_doc = np.argsort(docs, kind="stable")  # neighbours in memory: a third faster, the values do not change
+    pairs = _Pairs(index, queries, query[by_doc], docs[by_doc])
+    values: dict[str, NDArray[np.float32]] = {}
+    for feature in feature_set.features:
+        values[feature.name] = _finish(feature, _compute(feature, pairs, values))
+    scored = np.empty((len(docs), len(values)), dtype=np.float32)
+    scored[by_doc] = np.stack(list(values.values()), axis=1)
+    return scored
+
+
+def channels_of(feature_set: FeatureSet) -> tuple[Channel, ...]:
+    """Return every (field, analyzer) that a feature set searches, each once."""
+    searched = [feature for feature in feature_set.features if isinstance(feature, Match | Phrase)]
+    phrases = {(feature.field, feature.analyzer) for feature in searched if isinstance(feature, Phrase)}
+    keys = dict.fromkeys((feature.field, feature.analyzer) for feature in searched)
+    return tuple(Channel(field, analyzer, (field, analyzer) in phrases) for field, analyzer in keys)
+
+
+@dataclass(frozen=True)
+class _Slots:
+    """The terms of each pair's query, one entry a (pair, term), in pair and query order.
+
+    pair, term (-1 when no document has it) and offset (from the query's first term), each of shape (n_slots,);
+    n_terms of each pair's query, shape (n_pairs,).
+    """
+
+    pair: NDArray[np.int64]
+    term: NDArray[np.int64]
+    offset: NDArray[np.int64]
+    n_terms: NDArray[np.int64]
+
+
+class _Pairs:
+    """A batch of pairs, with what several features of it share."""
+
+    def __init__(
+        self, index: CorpusIndex, queries: Sequence[str | None], query: NDArray[np.int64], docs: NDArray[np.int64]
+    ) -> None:
+        self.index = index
+        self.docs = docs
+        self._queries = queries
+        self._query = query
+        self._slots: dict[str, _Slots] = {}
+        self._found: dict[str, NDArray[np.int64]] = {}
+
+    def slots(self, analyzer: AnalyzerName) -> _Slots:
+        """Analyse each distinct query once and spread its terms over its pairs."""
+        if analyzer not in self._slots:
+            self._slots[analyzer] = self._spread(analyzer)
+        return self._slots[analyzer]
+
+    def postings(self, channel: Channel) -> NDArray[np.int64]:
+        """Look up the posting of every slot, -1 where there is none."""
+        if channel.key not in self._found:
+            slots = self.slots(channel.analyzer)
+            found = self.index.find_postings(channel, self.docs[slots.pair], np.maximum(slots.term, 0))
+            self._found[channel.key] = np.where(slots.term >= 0, found, -1)
+        return self._found[channel.key]
+
+    @cached_property
+    def n_pairs(self) -> int:
+        return len(self.docs)
+
+    def _spread(self, analyzer: AnalyzerName) -> _Slots:
+        tokens = analyze(self._queries, analyzer)
+        term = self.index.find_terms(tokens.terms, analyzer)[tokens.term]
+        n_terms = np.bincount(tokens.text, minlength=len(self._queries))
+        first = np.cumsum(n_terms) - n_terms
+        per_pair = n_terms[self._query]
+        pair = np.repeat(np.arange(self.n_pairs), per_pair)
+        before = np.cumsum(per_pair) - per_pair
+        token = np.arange(len(pair)) + np.repeat(first[self._query] - before, per_pair)
+        start = np.repeat(first[self._query], per_pair)
+        position = tokens.position.astype(np.int64)
+        return _Slots(pair, term[token], position[token] - position[start], per_pair)
+
+
+def _compute(feature: Feature, pairs: _Pairs, values: dict[str, NDArray[np.float32]]) -> NDArray[np.float64]:
+    """Return one feature, NaN where it does not match."""
+    match feature:
+        case Match():
+            return _match(pairs, Channel(feature.field, feature.analyzer, with_positions=False))
+        case Phrase():
+            return _phrase(pairs, Channel(feature.field, feature.analyzer, with_positions=True))
+        case FieldValue():
+            return _field_value(pairs, feature)
+        case QueryLength():
+            return pairs.slots(feature.analyzer).n_terms.astype(np.float64)
+        case Expression():
+            operands = {name: column.astype(np.float64) for name, column in values.items()}
+            return np.broadcast_to(evaluate_expression(feature.expression, operands), pairs.n_pairs)
+
+
+def _finish(feature: Feature, values: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Round once to 32 bits; what is absent, or beyond 32 bits, becomes 0.0 or NaN as the feature says."""
+    with np.errstate(over="ignore"):
+        rounded = values.astype(np.float32)
+    return np.where(np.isfinite(rounded), rounded, np.float32("nan" if feature.absent == "keep" else 0.0))
+
+
+def _match(pairs: _Pairs, channel: Channel) -> NDArray[np.float64]:
+    slots, postings = pairs.slots(channel.analyzer), pairs.postings(channel)
+    hit = np.flatnonzero(postings >= 0)
+    pair = slots.pair[hit]
+    tf = pairs.index.array(channel, "tf")[postings[hit]]
+    scores = pairs.index.array(channel, "idf")[slots.term[hit]] * pairs.index.weight(channel, pairs.docs[pair], tf)
+    return _absent_where_zero(np.bincount(pair, weights=scores, minlength=pairs.n_pairs))
+
+
+def _phrase(pairs: _Pairs, channel: Channel) -> NDArray[np.float64]:
+    """Score exact phrases: the sum of all terms' idf times the weight of the phrase's frequency.
+
+    A phrase of one term is that term's match, as in Lucene.
+    """
+    slots = pairs.slots(channel.analyzer)
+    frequency = _phrase_frequency(pairs, channel)
+    hit = np.flatnonzero(frequency)
+    idf = np.where(slots.term >= 0, pairs.index.array(channel, "idf")[slots.term] if len(slots.term) else 0.0, 0.0)
+    idf_sum = np.bincount(slots.pair, weights=idf, minlength=pairs.n_pairs)
+    scores = np.zeros(pairs.n_pairs)
+    scores[hit] = idf_sum[hit] * pairs.index.weight(channel, pairs.docs[hit], frequency[hit])
+    return _absent_where_zero(scores)
+
+
+def _phrase_frequency(pairs: _Pairs, channel: Channel) -> NDArray[np.int64]:
+    """Count the places where all terms of the query stand in order, shape (n_pairs,).
+
+    Every place of the query's first term is a candidate; one pass a further term of the longest query drops those
+    where that term does not follow at its offset.
+    """
+    slots, postings = pairs.slots(channel.analyzer), pairs.postings(channel)
+    n_found = np.bincount(slots.pair, weights=postings >= 0, minlength=pairs.n_pairs)
+    complete = np.flatnonzero((n_found == slots.n_terms) & (slots.n_terms > 0))
+    first_slot = (np.cumsum(slots.n_terms) - slots.n_terms)[complete]
+    anchor = postings[first_slot]
+    occurrences = pairs.index.array(channel, "occurrences")
+    begin = np.searchsorted(occurrences, anchor << 32)
+    tf = pairs.index.array(channel, "tf")[anchor].astype(np.int64)
+    candidate = np.repeat(np.arange(len(complete)), tf)
+    place = np.arange(len(candidate)) + np.repeat(begin - (np.cumsum(tf) - tf), tf)
+    start = occurrences[place] & 0xFFFFFFFF
+    n_terms = slots.n_terms[complete]
+    for nth in range(1, int(n_terms.max(initial=0))):
+        slot = first_slot[candidate] + np.minimum(nth, n_terms[candidate] - 1)
+        follows = pairs.index.find_occurrences(channel, postings[slot], start + slots.offset[slot])
+        candidate, start = candidate[follows], start[follows]
+    frequency = np.zeros(pairs.n_pairs, dtype=np.int64)
+    frequency[complete] = np.bincount(candidate, minlength=len(complete))
+    return frequency
+
+
+def _field_value(pairs: _Pairs, feature: FieldValue) -> NDArray[np.float64]:
+    """Return the modified number; a document without it has `missing`, or nothing where absent numbers are kept."""
+    numbers = pairs.index.number(feature.field)[pairs.docs]
+    if feature.absent == "zero":
+        numbers = np.where(np.isfinite(numbers), numbers, feature.missing)
+    with np.errstate(all="ignore"):
+        modified: NDArray[np.float64] = MODIFIERS[feature.modifier](numbers)
+    return modified
+
+
+def _absent_where_zero(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A match scores above 0, since idf and weight do."""
+    return np.where(scores > 0, scores, np.nan)

@@ -1,0 +1,170 @@
+"""Segments: the searchable form of one batch of documents, and how all segments of a corpus become one index.
+
+Postings stand document by document, so that putting segments together is concatenation, and the terms of one document
+lie side by side in memory when a (query, document) pair asks for them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rankhammer.engines.arrays import pack, unpack
+from rankhammer.engines.bm25 import length_to_byte
+from rankhammer.feature_sets.analyzers import analyze
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from rankhammer.engines.bm25 import Bm25
+    from rankhammer.feature_sets.analyzers import AnalyzerName, Tokens
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One text field under one analyzer.
+
+    Args:
+        field: The text field.
+        analyzer: How it becomes terms.
+        with_positions: Whether phrases are asked of it: 8 bytes more a token.
+    """
+
+    field: str
+    analyzer: AnalyzerName
+    with_positions: bool
+
+    @property
+    def key(self) -> str:
+        """Prefix of this channel's arrays."""
+        return f"{self.analyzer}/{self.field}"
+
+
+def build_segment(
+    doc_keys: NDArray[np.int64],
+    texts: Mapping[str, Sequence[str | None]],
+    numbers: Mapping[str, NDArray[np.float64]],
+    channels: Sequence[Channel],
+) -> pa.Buffer:
+    """Make a batch of documents searchable.
+
+    Args:
+        doc_keys: 64-bit hash of each doc_id, shape (n_docs,).
+        texts: Field name to one text a document, None where it has none.
+        numbers: Field name to one number a document, NaN where it has none.
+        channels: What to index; the channels of one analyzer share their terms.
+
+    Returns:
+        A packed segment.
+    """
+    arrays: dict[str, Any] = {"doc_keys": doc_keys}
+    arrays |= {f"number/{field}": values for field, values in numbers.items()}
+    for channel in channels:
+        tokens = analyze(texts[channel.field], channel.analyzer)
+        arrays |= {f"{channel.key}/{name}": values for name, values in _postings(tokens, len(doc_keys)).items()}
+        if not channel.with_positions:
+            del arrays[f"{channel.key}/position"]
+    return pack(arrays)
+
+
+def merge_segments(segments: Sequence[pa.Buffer], channels: Sequence[Channel], bm25: Bm25) -> pa.Buffer:
+    """Put a corpus's segments together as one index; the order of segments and documents does not matter.
+
+    Args:
+        segments: What `build_segment` returned.
+        channels: The same channels.
+        bm25: Constants, folded into the weights.
+
+    Returns:
+        The packed index, read by `rankhammer.engines.index`.
+    """
+    parts = [unpack(segment) for segment in segments]
+    doc_keys = np.concatenate([part["doc_keys"] for part in parts])
+    order = np.argsort(doc_keys, kind="stable")
+    index: dict[str, Any] = {"doc_keys": doc_keys[order]}
+    for name in parts[0]:
+        if name.startswith("number/"):
+            index[name] = np.concatenate([part[name] for part in parts])[order]
+    for analyzer in dict.fromkeys(channel.analyzer for channel in channels):
+        mine = [channel for channel in channels if channel.analyzer == analyzer]
+        terms = _all_terms(parts, mine)
+        index[f"{analyzer}/terms"] = terms
+        for channel in mine:
+            index |= _merge_channel(parts, channel, terms, order, bm25)
+    return pack(index)
+
+
+def _postings(tokens: Tokens, n_docs: int) -> dict[str, Any]:
+    """Count terms a document: one posting for each (document, term), ascending by both."""
+    n_terms = max(len(tokens.terms), 1)
+    key = tokens.text * np.int64(n_terms) + tokens.term
+    by_key = np.argsort(key, kind="stable")
+    key = key[by_key]
+    first = np.flatnonzero(np.diff(key, prepend=-1))
+    term = key[first] % n_terms
+    return {
+        "terms": tokens.terms,
+        "n_postings": np.bincount(key[first] // n_terms, minlength=n_docs).astype(np.int64),
+        "term": term.astype(np.int32),
+        "tf": np.diff(np.append(first, len(key))).astype(np.int32),
+        "position": tokens.position[by_key],
+    }
+
+
+def _all_terms(parts: Sequence[Mapping[str, Any]], channels: Sequence[Channel]) -> pa.Array:
+    terms = pc.unique(pa.chunked_array([part[f"{channel.key}/terms"] for part in parts for channel in channels]))
+    return terms.take(pc.sort_indices(terms))
+
+
+def _merge_channel(
+    parts: Sequence[Mapping[str, Any]], channel: Channel, terms: pa.Array, order: NDArray[np.int64], bm25: Bm25
+) -> dict[str, Any]:
+    """Concatenate one channel's postings in the corpus's document order and weigh its terms."""
+    term = np.concatenate([_renumbered(part, channel, terms) for part in parts])
+    tf = np.concatenate([part[f"{channel.key}/tf"] for part in parts])
+    n_postings = np.concatenate([part[f"{channel.key}/n_postings"] for part in parts])
+    place = _reordered_runs(n_postings, order)
+    doc = np.repeat(np.arange(len(order)), n_postings[order])
+    index = {"begin": np.concatenate([[0], np.cumsum(n_postings[order])]), "term": term[place], "tf": tf[place]}
+    index |= _weights(term, np.bincount(doc, weights=tf[place], minlength=len(order)), len(terms), bm25)
+    if channel.with_positions:
+        position = np.concatenate([part[f"{channel.key}/position"] for part in parts])
+        posting = np.repeat(np.arange(len(tf), dtype=np.int64), tf[place])
+        index["occurrences"] = (posting << 32) | position[_reordered_runs(tf, place)]
+    return {f"{channel.key}/{name}": values for name, values in index.items()}
+
+
+def _renumbered(part: Mapping[str, Any], channel: Channel, terms: pa.Array) -> NDArray[np.int32]:
+    """Replace a segment's term numbers by the corpus's; both ascend by the term, so postings stay sorted."""
+    numbers = pc.index_in(part[f"{channel.key}/terms"], value_set=terms).to_numpy(zero_copy_only=False)
+    renumbered: NDArray[np.int32] = numbers.astype(np.int32)[part[f"{channel.key}/term"]]
+    return renumbered
+
+
+def _weights(
+    term: NDArray[np.int32], lengths: NDArray[np.float64], n_terms: int, bm25: Bm25
+) -> dict[str, NDArray[Any]]:
+    n_docs = int(np.count_nonzero(lengths))
+    return {
+        "idf": bm25.idf(np.bincount(term, minlength=n_terms), n_docs),
+        "length_code": length_to_byte(lengths.astype(np.int64)),
+        "norms": bm25.norms(float(lengths.sum()) / max(n_docs, 1)),
+    }
+
+
+def _reordered_runs(sizes: NDArray[Any], order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return where each element stands now, once runs of these sizes are put into another order.
+
+    Sizes [2, 1] in order [1, 0] give [2, 0, 1].
+    """
+    sizes = sizes.astype(np.int64)
+    starts, taken = np.cumsum(sizes) - sizes, sizes[order]
+    shift = np.repeat(starts[order] - (np.cumsum(taken) - taken), taken)
+    places: NDArray[np.int64] = shift + np.arange(len(shift))
+    return places
