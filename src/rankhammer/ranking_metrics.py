@@ -109,7 +109,8 @@ def ndcg(
         ideal_groups, ideal_gains = _Groups.of(ideal_grades[1], like=groups), _gains(ideal_grades[0], rule)
     ideal = ideal_groups.discounted_sum(ideal_gains[ideal_groups.order(ideal_gains)], k)
     values = np.full(len(ideal), _EMPTY_VALUES[empty])
-    return np.divide(gained, ideal, out=values, where=ideal > 0)
+    np.divide(gained, ideal, out=values, where=ideal > 0)
+    return values
 
 
 def mean_ndcg(
@@ -196,7 +197,7 @@ class _Groups:
         return np.lexsort((-np.asarray(scores, dtype=np.float64), self.group))
 
     def sum(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.bincount(self.group, weights=values, minlength=self.n_queries)
+        return np.bincount(self.group, weights=values, minlength=self.n_queries).astype(np.float64, copy=False)
 
     def discounted_sum(self, gains: NDArray[np.float64], k: int) -> NDArray[np.float64]:
         """DCG@k of gains that already stand in rank order."""
