@@ -72,17 +72,16 @@ def test_robots_exceed_the_daily_threshold_and_people_do_not(tables):
     assert max(count for count in per_day.to_pylist() if count <= MAX_SERPS_PER_DAY) <= 5
 
 
-def test_every_document_shown_is_in_the_corpus_and_every_query_is_judged(tables):
-    log, judged = tables["click_log"], tables["reference_judgments"]
-    assert pc.all(pc.is_in(log["doc_id"], tables["documents"]["doc_id"])).as_py()
-    assert pc.all(pc.is_in(log["query"], judged["query"])).as_py()
+def test_every_document_shown_is_in_the_corpus(tables):
+    assert pc.all(pc.is_in(tables["click_log"]["doc_id"], tables["documents"]["doc_id"])).as_py()
 
 
-def test_spellings_of_one_intent_have_the_same_grades(tables):
-    grades = {}
-    for row in tables["reference_judgments"].to_pylist():
-        key = normalize_query(row["query"], "english"), row["doc_id"]
-        assert grades.setdefault(key, row["grade"]) == row["grade"]
+def test_every_query_is_judged_under_one_of_its_spellings(tables):
+    asked, judged = (
+        {normalize_query(query, "english") for query in tables[name]["query"].unique().to_pylist()}
+        for name in ("click_log", "reference_judgments")
+    )
+    assert asked <= judged
 
 
 def test_a_page_has_positions_from_one_on_and_no_document_twice(tables):

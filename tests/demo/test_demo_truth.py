@@ -65,4 +65,4 @@ def test_coverage_is_the_share_of_the_querys_idf():
 def test_bm25_is_the_formula():
     index = TextIndex.build(["red fish fish", "blue"])
     length_part = 1.2 * (1 - 0.75 + 0.75 * 3 / 2)
-    assert index.bm25(["fish"])[0] == pytest.approx([np.log1p(1.5 / 1.5) * 2 / (2 + length_part), 0.0])
+    assert index.bm25(["fish fish"])[0] == pytest.approx([np.log1p(1.5 / 1.5) * 2 / (2 + length_part), 0.0])

@@ -49,7 +49,7 @@ class CorpusSize:
     n_serps: int
     n_robots: int
     robot_serps: int = 300
-    n_candidates: int = 40
+    n_candidates: int = 30
     n_shown: int = 10
 
 
@@ -179,16 +179,11 @@ def _click_log(
 
 
 def _reference(name: str, documents: pa.Table, intents: list[Intent], pool: Pool) -> pa.Table:
-    """Write the truth once for each spelling: a judge's grade belongs to a query as typed."""
+    """Write the truth under the usual spelling of each intent."""
     intent, row, grade = truth.reference_rows(pool)
-    doc_ids = documents["doc_id"].take(pa.array(row))
-    tables = []
-    for place in range(max(len(found.spellings) for found in intents)):
-        spelled = [found.spellings[place] if place < len(found.spellings) else None for found in intents]
-        queries = pa.array(spelled, pa.string()).take(pa.array(intent))
-        columns = [pa.repeat(name, len(row)), queries, doc_ids, pa.array(grade)]
-        tables.append(pa.table(columns, schema=_REFERENCE).filter(queries.is_valid()))
-    return pa.concat_tables(tables).sort_by([("query", "ascending"), ("doc_id", "ascending")])
+    queries = pa.array([found.spellings[0] for found in intents]).take(pa.array(intent))
+    columns = [pa.repeat(name, len(row)), queries, documents["doc_id"].take(pa.array(row)), pa.array(grade)]
+    return pa.table(columns, schema=_REFERENCE).sort_by([("query", "ascending"), ("doc_id", "ascending")])
 
 
 def _summary(documents: pa.Table, intents: list[Intent], click_log: pa.Table, size: CorpusSize) -> CorpusSummary:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rankhammer.demo.lexical import STOP_WORDS
+from rankhammer.feature_sets.analyzers import ENGLISH_STOP_WORDS
 from rankhammer.query_norm import normalize_query
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ LANGUAGE = "english"
 _HEAD_SHARE = 0.08
 _CANONICAL_WEIGHT = 3.0
 _WORD = re.compile(r"[a-z]{3,}")
+_RARELY_TYPED = "can could from has have its may must should what when which would"
+_STOP_WORDS = ENGLISH_STOP_WORDS | set(_RARELY_TYPED.split())
 
 
 @dataclass(frozen=True)
@@ -165,4 +167,4 @@ def _content(text: str) -> list[str]:
 
 
 def _is_content(word: str) -> bool:
-    return len(word) > 2 and word.isalpha() and word not in STOP_WORDS
+    return len(word) > 2 and word.isalpha() and word not in _STOP_WORDS
