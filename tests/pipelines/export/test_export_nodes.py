@@ -87,20 +87,24 @@ def test_the_stage_stops_when_every_corpus_fails(folder: dict[str, bytes], param
         nodes.export(rankers(de=folder | {"model.ubj": b"broken"}), LINEAGE, params)
 
 
-def test_an_unknown_exporter_stops_the_stage_with_the_closest_name(
-    folder: dict[str, bytes], values: dict[str, Any]
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ({"name": "opensearch_lrt"}, "Did you mean 'opensearch_ltr'"),
+        ({"name": "opensearch_ltr", "options": {"version": "three"}}, "version"),
+        ({"name": "json", "options": {"indent": 2}}, "indent"),
+    ],
+)
+def test_an_unknown_exporter_or_option_is_refused_before_any_node(
+    values: dict[str, Any], target: dict[str, Any], told: str
 ) -> None:
-    params = ExportParams.model_validate(values | {"targets": [{"name": "opensearch_lrt"}]})
-
-    with pytest.raises(PluginError, match="Did you mean 'opensearch_ltr'"):
-        nodes.export(rankers(de=folder), LINEAGE, params)
+    with pytest.raises(PluginError, match=told):
+        ExportParams.model_validate(values | {"targets": [target]})
 
 
-def test_a_target_named_twice_is_refused(folder: dict[str, bytes], values: dict[str, Any]) -> None:
+def test_a_target_named_twice_is_refused(values: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="'json' twice"):
-        nodes.export(
-            rankers(de=folder), LINEAGE, ExportParams.model_validate(values | {"targets": [{"name": "json"}] * 2})
-        )
+        ExportParams.model_validate(values | {"targets": [{"name": "json"}] * 2})
 
 
 def test_two_versions_of_one_engine_are_two_targets(folder: dict[str, bytes], values: dict[str, Any]) -> None:

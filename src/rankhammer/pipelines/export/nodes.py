@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rankhammer import plugins
-from rankhammer.errors import ConfigError, CorpusFailure, DataError, ExportError, stop_if_all_failed
+from rankhammer.errors import CorpusFailure, DataError, ExportError, stop_if_all_failed
 from rankhammer.exporters import publish
 from rankhammer.pipelines.export.params import ExportParams  # noqa: TC001 - Kedro resolves it at run time
-
-if TYPE_CHECKING:
-    from rankhammer.exporters import Exporter
 
 STAGE = "export"
 
@@ -21,7 +17,7 @@ def export(
     ranker: dict[str, bytes], lineage: dict[str, Any], params: ExportParams
 ) -> tuple[dict[str, bytes], list[dict[str, str]]]:
     """Write every corpus's ranker for every target; a corpus is published as a whole or not at all."""
-    exporters = _exporters(params)
+    exporters = [plugins.create("exporters", choice) for choice in params.targets]
     options = params.model_dump(exclude={"targets"})
     published: dict[str, bytes] = {}
     failures: list[CorpusFailure] = []
@@ -38,15 +34,3 @@ def export(
 def report_export(exported_model: dict[str, bytes], failures: list[dict[str, str]]) -> dict[str, Any]:
     """Sum up targets, sizes and parity of every corpus."""
     return {"corpora": publish.report(exported_model), "failures": failures}
-
-
-def _exporters(params: ExportParams) -> list[Exporter]:
-    exporters: list[Exporter] = [plugins.create("exporters", choice) for choice in params.targets]
-    twice = [target for target, count in Counter(exporter.target for exporter in exporters).items() if count > 1]
-    if twice:
-        raise ConfigError(
-            f"export.targets names target {twice[0]!r} twice.",
-            hint="Remove one, or change its version.",
-            target=twice[0],
-        )
-    return exporters

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from collections import Counter
 
+from pydantic import Field, field_validator
+
+from rankhammer import plugins
+from rankhammer.errors import ConfigError
 from rankhammer.pipelines.params import StageParams
 from rankhammer.plugins import Choice  # noqa: TC001 - pydantic resolves it at run time
 
@@ -15,3 +19,17 @@ class ExportParams(StageParams):
     tolerance: float = Field(gt=0, le=0.01, description="largest difference between a booster's score and its export's")
     n_vectors: int = Field(ge=1, le=100_000, description="logged vectors to compare at most, evenly spread")
     n_ties: int = Field(ge=0, le=100_000, description="splits to try on and just below their threshold at most")
+
+    @field_validator("targets")
+    @classmethod
+    def _can_be_made(cls, targets: tuple[Choice, ...]) -> tuple[Choice, ...]:
+        """A mistyped exporter or option must stop the run before any node; two targets need two folders."""
+        folders = Counter(plugins.create("exporters", choice).target for choice in targets)
+        twice = [folder for folder, count in folders.items() if count > 1]
+        if twice:
+            raise ConfigError(
+                f"export.targets names target {twice[0]!r} twice.",
+                hint="Remove one, or change its version.",
+                target=twice[0],
+            )
+        return targets
