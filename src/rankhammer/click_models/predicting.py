@@ -68,17 +68,18 @@ def _add(
     fitted: FittedClickModel, serps: DataFrame, name: str, kind: str, compute: Compute, *, random_state: int = 0
 ) -> DataFrame:
     """Bring every page its documents' parameters, and compute one array a page from them."""
-    names = fitted.model.parameter_names
+    # Not `fitted` itself: it holds a table, which cannot travel to a worker.
+    names, corpora = fitted.model.parameter_names, dict(fitted.corpora)
     looked_up = _look_up(fitted, serps.where(serps["corpus"].isin(*fitted.corpora)), random_state)
     fields = ", ".join([f"`{field.name}` {field.dataType.simpleString()}" for field in serps.schema])
 
     def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             table = pa.Table.from_batches([batch])
-            corpora = batch.column("corpus").dictionary_encode()
-            for code, corpus in enumerate(corpora.dictionary.to_pylist()):
-                rows = table.filter(pc.equal(corpora.indices, code)).combine_chunks()
-                result = _compute_batch(compute, rows, names, fitted.corpora[corpus])
+            found = batch.column("corpus").dictionary_encode()
+            for code, corpus in enumerate(found.dictionary.to_pylist()):
+                rows = table.filter(pc.equal(found.indices, code)).combine_chunks()
+                result = _compute_batch(compute, rows, names, corpora[corpus])
                 yield from rows.drop(["_seed", *(f"_{n}" for n in names)]).append_column(name, result).to_batches()
 
     return looked_up.mapInArrow(run, f"{fields}, {name} {kind}")
