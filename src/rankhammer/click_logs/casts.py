@@ -14,22 +14,32 @@ _MILLISECONDS_FROM = 1e11
 _MICROSECONDS_FROM = 1e14
 
 
-def as_clicked(value: Column) -> Column:
+def as_clicked(value: Column, type_name: str) -> Column:
     """Read a click flag: true/false in any usual spelling, or a count, where more than 0 is a click.
 
     Args:
         value: Boolean, number or text.
+        type_name: Spark's simple type name of the column.
 
     Returns:
         Boolean; null for null, negative counts and any other text.
     """
+    if type_name == "boolean":
+        return value
     text = F.trim(value.cast("string"))
     count = text.try_cast("double")
     return F.coalesce(text.try_cast("boolean"), F.when(count >= 0, count > 0))
 
 
-def as_position(value: Column) -> Column:
-    """Read a position as a double, so that "3", 3 and 3.0 are one; null when it is not a number."""
+def as_position(value: Column, type_name: str) -> Column:
+    """Read a position as a double, so that "3", 3 and 3.0 are one; null when it is not a number.
+
+    Args:
+        value: Number or text.
+        type_name: Spark's simple type name of the column.
+    """
+    if type_name in ("tinyint", "smallint", "int", "bigint"):
+        return value.cast("double")
     number = F.trim(value.cast("string")).try_cast("double")
     return F.when(~F.isnan(number), number)
 

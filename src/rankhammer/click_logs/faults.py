@@ -56,7 +56,7 @@ def page_faults() -> dict[str, Column]:
         "missing_query": is_blank(F.col("query")),
         "empty_result_list": docs.isNull() | (F.size(docs) == 0),
         "unequal_arrays": clicked.isNull() | (F.size(docs) != F.size(clicked)),
-        "missing_doc_id": F.exists(docs, is_blank),
+        "missing_doc_id": F.exists(docs, lambda doc: doc.isNull() | (F.trim(doc) == "")),
         "repeated_document": F.size(F.array_distinct(docs)) < F.size(docs),
         "unreadable_clicked": F.exists(clicked, F.isnull),
     }
@@ -64,7 +64,7 @@ def page_faults() -> dict[str, Column]:
 
 def is_blank(text: Column) -> Column:
     """Tell whether a text is null, empty, or only white space of any script."""
-    return text.isNull() | text.rlike(r"(?U)^\s*$")
+    return text.isNull() | ~text.rlike(r"(?U)\S")
 
 
 def notes(conditions: Mapping[str, Column], *more: Column) -> Column:

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from rankhammer.click_logs.casts import as_clicked, as_position, as_timestamp
 from rankhammer.click_logs.columns import Columns, map_columns
-from rankhammer.click_logs.faults import GAPS_CLOSED, first_fault, is_blank, notes, page_faults
+from rankhammer.click_logs.faults import GAPS_CLOSED, first_fault, notes, page_faults
 from rankhammer.schemas import RAW_SERPS
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Impressions:
     def _cast(self, rows: DataFrame) -> DataFrame:
         types = dict(rows.dtypes)
         shown_at = as_timestamp(F.col("shown_at"), types["shown_at"])
-        serp_id = F.when(~is_blank(F.col("serp_id").cast("string")), F.col("serp_id").cast("string"))
+        serp_id = F.when(F.trim(F.col("serp_id").cast("string")) != "", F.col("serp_id").cast("string"))
         return rows.select(
             F.coalesce(F.col("corpus").cast("string"), F.lit(self._options.corpus)).alias("corpus"),
             serp_id.alias("serp_id"),
@@ -78,9 +78,9 @@ class Impressions:
             shown_at.alias("shown_at"),
             (shown_at.isNull() & F.col("shown_at").isNotNull()).alias("bad_time"),
             F.struct(
-                as_position(F.col("position")).alias("position"),
+                as_position(F.col("position"), types["position"]).alias("position"),
                 F.col("doc_id").cast("string").alias("doc_id"),
-                as_clicked(F.col("clicked")).alias("clicked"),
+                as_clicked(F.col("clicked"), types["clicked"]).alias("clicked"),
             ).alias("impression"),
         )
 

@@ -77,7 +77,9 @@ class Serps:
         return RAW_SERPS.select(pages.withColumn("fault", first_fault(faults)))
 
     def _cast(self, rows: DataFrame) -> DataFrame:
-        shown_at = as_timestamp(F.col("shown_at"), dict(rows.dtypes)["shown_at"])
+        types = dict(rows.dtypes)
+        clicked_type = types["clicked"].removeprefix("array<").removesuffix(">")
+        shown_at = as_timestamp(F.col("shown_at"), types["shown_at"])
         return rows.select(
             F.coalesce(F.col("corpus").cast("string"), F.lit(self._options.corpus)).alias("corpus"),
             F.col("serp_id").cast("string"),
@@ -86,5 +88,5 @@ class Serps:
             shown_at.alias("shown_at"),
             (shown_at.isNull() & F.col("shown_at").isNotNull()).alias("bad_time"),
             F.col("doc_ids").cast("array<string>"),
-            F.transform("clicked", as_clicked).alias("clicked"),
+            F.transform("clicked", lambda clicked: as_clicked(clicked, clicked_type)).alias("clicked"),
         )

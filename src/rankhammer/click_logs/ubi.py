@@ -89,7 +89,9 @@ class Ubi:
         is_query = action.isNull() & (F.col("query_id").isNotNull() | F.col("user_query").isNotNull())
         is_click = F.coalesce(action.isin(*options.click_actions), F.lit(False))
         shows = is_click | F.coalesce(action.isin(*options.impression_actions), F.lit(False))
-        at = as_timestamp(F.col("timestamp"), dict(rows.dtypes)["timestamp"])
+        types = dict(rows.dtypes)
+        ordinal = as_position(F.col("ordinal"), types["ordinal"])
+        at = as_timestamp(F.col("timestamp"), types["timestamp"])
         typed = rows.select(
             F.coalesce(F.col("corpus").cast("string"), F.lit(options.corpus)).alias("corpus"),
             F.coalesce(F.col("application").cast("string"), F.lit("")).alias("application"),
@@ -97,9 +99,7 @@ class Ubi:
             at.alias("at"),
             (at.isNull() & F.col("timestamp").isNotNull()).alias("bad_time"),
             *(F.col(name).cast("array<string>") for name in ("hit_ids", "old_hit_ids")),
-            F.struct(
-                as_position(F.col("ordinal")).alias("ordinal"), F.col("object_id").cast("string").alias("object_id")
-            ).alias("shown"),
+            F.struct(ordinal.alias("ordinal"), F.col("object_id").cast("string").alias("object_id")).alias("shown"),
             is_query.alias("is_query"),
             (is_click & F.col("object_id").isNotNull()).alias("is_click"),
             (shows & F.col("object_id").isNotNull()).alias("shows"),

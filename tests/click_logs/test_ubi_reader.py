@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rankhammer.click_logs.faults import GAPS_CLOSED, OUTSIDE_CLICKS
+from rankhammer.click_logs.ubi import SEVERAL_LISTS, Ubi, UbiOptions
+from rankhammer.errors import SchemaError
+
+REAL = Path(__file__).parents[2].parent / "shared" / "data" / "chorus_ubi" / "ubi_queries_events.ndjson"
+AT = "2025-01-24T07:31:30.699+0000"
+
+
+def query(query_id, text="tv", hits=None, **more):
+    record = {"application": "shop", "query_id": query_id, "user_query": text, "client_id": "c", "timestamp": AT}
+    return record | ({} if hits is None else {"query_response_hit_ids": hits}) | more
+
+
+def event(query_id, action, doc, ordinal, **more):
+    attributes = {"object": {"object_id": doc}, "position": {"ordinal": ordinal}}
+    head = {"application": "shop", "query_id": query_id, "action_name": action, "session_id": "s", "timestamp": AT}
+    return head | {"event_attributes": attributes} | more
+
+
+def read(spark, tmp_path, *records, **options):
+    lines = [{"index": {"_index": "ubi_queries"}}, *records, event("elsewhere", "scroll", "z", 1)]
+    (tmp_path / "log.ndjson").write_text("\n".join(map(json.dumps, lines)))
+    pages = Ubi(UbiOptions(**options)).to_serps(spark.read.json(str(tmp_path)))
+    return {row.serp_id: row for row in pages.collect()}
+
+
+def test_result_list_of_the_query_is_the_page_and_events_click_on_it(spark, tmp_path):
+    found = read(
+        spark, tmp_path, query("p", hits=["a", "b", "c"]), event("p", "click", "b", 2), event("p", "click", "b", 2)
+    )
+    page = found["p"]
+    assert set(found) == {"p"}
+    assert (page.doc_ids, page.clicked, page.fault) == (["a", "b", "c"], [False, True, False], None)
+    assert (page.corpus, page.query, page.session_id) == ("main", "tv", "s")
+    assert page.shown_at.isoformat() == "2025-01-24T07:31:30.699000"
+
+
+def test_list_is_also_found_under_its_old_name(spark, tmp_path):
+    found = read(spark, tmp_path, query("p", query_response_object_ids=["a", "b"]), event("p", "click", "a", 1))
+    assert found["p"].doc_ids == ["a", "b"]
+
+
+def test_without_a_list_impressions_and_clicks_make_the_page(spark, tmp_path):
+    events = [event("p", "view", "b", 2), event("p", "impression", "a", 1), event("p", "click", "c", 3)]
+    page = read(spark, tmp_path, query("p"), *events, *events)["p"]
+    assert (page.doc_ids, page.clicked, page.fault) == (["a", "b", "c"], [False, False, True], None)
+
+
+@pytest.mark.parametrize("base", [0, 1])
+def test_start_of_ordinals_is_found_and_noted(spark, tmp_path, base):
+    page = read(spark, tmp_path, query("p"), event("p", "view", "a", base), event("p", "click", "b", base + 1))["p"]
+    assert (page.doc_ids, page.fault) == (["a", "b"], None)
+    assert page.note == f"ordinals start at {base} in application 'shop'"
+
+
+def test_a_few_zeros_in_a_log_that_starts_at_one_are_faults(spark, tmp_path):
+    sound = [record for i in range(4) for record in (query(f"p{i}"), event(f"p{i}", "view", "a", 1))]
+    found = read(spark, tmp_path, *sound, query("odd"), event("odd", "view", "a", 0))
+    assert {row.fault for name, row in found.items() if name != "odd"} == {None}
+    assert found["odd"].fault == "bad_position"
+
+
+def test_each_application_has_a_start_of_its_own(spark, tmp_path):
+    other = {"application": "blog"}
+    records = [query("p"), event("p", "view", "a", 1), query("r", **other), event("r", "view", "a", 0, **other)]
+    found = read(spark, tmp_path, *records)
+    assert "start at 1" in found["p"].note
+    assert "start at 0" in found["r"].note
+
+
+def test_application_can_be_the_corpus(spark, tmp_path):
+    found = read(spark, tmp_path, query("p"), event("p", "view", "a", 1), columns={"corpus": "application"})
+    assert found["p"].corpus == "shop"
+
+
+@pytest.mark.parametrize(
+    ("records", "fault"),
+    [
+        ([query("p")], "empty_result_list"),
+        ([query("p", text=" ", hits=["a"])], "missing_query"),
+        ([event("p", "click", "a", 1)], "missing_query"),
+        ([query("p", hits=["a"]), query("p", text="radio")], "conflicting_query"),
+        ([query("p"), event("p", "view", "a", 1), event("p", "view", "b", 1)], "repeated_position"),
+        ([query("p"), event("p", "view", "a", 1), event("p", "view", "a", 2)], "repeated_document"),
+        ([query(None, hits=["a"])], "missing_serp_id"),
+    ],
+)
+def test_faulty_pages_are_kept_with_their_reason(spark, tmp_path, records, fault):
+    sound = [query("sound", hits=["a"]), event("sound", "click", "a", 1)]
+    found = read(spark, tmp_path, *sound, *records)
+    assert found.pop("sound").fault is None
+    assert [row.fault for row in found.values()] == [fault]
+
+
+def test_what_was_left_out_is_noted(spark, tmp_path):
+    lists = [query("p", hits=["a", "b"]), query("p", hits=["a"])]
+    found = read(spark, tmp_path, *lists, event("p", "click", "z", 1), query("gap"), event("gap", "view", "a", 4))
+    assert {SEVERAL_LISTS, OUTSIDE_CLICKS} < set(found["p"].note.splitlines())
+    assert found["p"].doc_ids == ["a", "b"]
+    assert GAPS_CLOSED in found["gap"].note.splitlines()
+
+
+def test_queries_without_events_say_what_is_missing(spark, tmp_path):
+    (tmp_path / "log.ndjson").write_text(json.dumps(query("p", hits=["a"])))
+    with pytest.raises(SchemaError, match="'action_name'"):
+        Ubi(UbiOptions()).to_serps(spark.read.json(str(tmp_path)))
+
+
+@pytest.mark.real
+@pytest.mark.skipif(not REAL.exists(), reason="the real log is not beside the repository")
+def test_chorus_sample_is_read_with_two_starts_of_ordinals(spark):
+    reader = Ubi(UbiOptions(columns={"corpus": "application"}))
+    pages = reader.to_serps(spark.read.json(str(REAL))).collect()
+    sound = [page for page in pages if page.fault is None]
+    # 284 query_ids, and 6 of clicks and impressions whose query was not recorded.
+    assert (len(pages), len(sound)) == (284 + 6, 271)
+    assert {note for page in sound for note in (page.note or "").splitlines() if "start" in note} == {
+        "ordinals start at 0 in application 'esci_ubi_sample'",
+        "ordinals start at 1 in application 'Chorus'",
+    }
+    assert sum(page.corpus == "esci_ubi_sample" for page in sound) == 200
