@@ -1,0 +1,105 @@
+"""Rules of every click-log reader, built in or installed."""
+
+from __future__ import annotations
+
+import pytest
+
+from rankhammer import plugins
+from rankhammer.errors import SchemaError
+from rankhammer.schemas import RAW_SERPS
+
+HITS = "query_response_hit_ids array<string>"
+ATTRIBUTES = "event_attributes struct<object: struct<object_id: string>, position: struct<ordinal: int>>"
+
+# By reader: schema, rows of three result pages (the third is faulty), and a column that it cannot do without.
+SAMPLES = {
+    "impressions": (
+        "serp_id string, query string, doc_id string, position int, clicked boolean",
+        [
+            ("p1", "tv", "a", 1, True),
+            ("p1", "tv", "b", 2, False),
+            ("p2", "radio", "c", 1, False),
+            ("p3", "tv", "a", 0, True),
+        ],
+        "doc_id",
+    ),
+    "serps": (
+        "serp_id string, query string, doc_ids array<string>, clicked array<boolean>",
+        [("p1", "tv", ["a", "b"], [True, False]), ("p2", "radio", ["c"], [False]), ("p3", "tv", ["a"], [])],
+        "doc_ids",
+    ),
+    "spaced_lists": (
+        "page string, visit string, typed string, shown string, clicked string",
+        [("p1", "v", "tv", "a b", "a"), ("p2", "v", "radio", "c", ""), ("p3", "v", "tv", "", "")],
+        "shown",
+    ),
+    "ubi": (
+        f"query_id string, user_query string, {HITS}, action_name string, {ATTRIBUTES}",
+        [
+            ("p1", "tv", ["a", "b"], None, None),
+            ("p1", None, None, "click", (("a",), (1,))),
+            ("p2", "radio", ["c"], None, None),
+            ("p3", "tv", [], None, None),
+        ],
+        "query_id",
+    ),
+    "yandex_wscd": ("value string", [("tv\ta,b : a; radio\tc :;",), ("tv\ta,a : a;",)], "value"),
+}
+EXPECTED = [("radio", ["c"], [False]), ("tv", ["a", "b"], [True, False])]
+
+
+@pytest.fixture(params=[found.name for found in plugins.installed() if found.group == "click_logs"])
+def reader(request):
+    if request.param not in SAMPLES:
+        pytest.fail(f"reader {request.param!r} has no sample in {__file__}")
+    return request.param
+
+
+@pytest.fixture
+def raw(spark, reader):
+    schema, rows, _ = SAMPLES[reader]
+    return spark.createDataFrame(rows, schema)
+
+
+def read(reader, raw):
+    return plugins.create("click_logs", plugins.Choice(name=reader)).to_serps(raw)
+
+
+def test_pages_have_the_raw_serps_columns_and_types(reader, raw):
+    RAW_SERPS.require(read(reader, raw).dtypes)
+
+
+def test_sound_pages_hold_documents_and_clicks_in_shown_order(reader, raw):
+    sound = [row for row in read(reader, raw).collect() if row.fault is None]
+    assert sorted((row.query, row.doc_ids, row.clicked) for row in sound) == EXPECTED
+    assert {row.corpus for row in sound} == {"main"}
+    assert len({row.serp_id for row in sound}) == len(sound)
+
+
+def test_no_page_is_lost(reader, raw):
+    faults = [row.fault for row in read(reader, raw).collect()]
+    assert len(faults) == 3
+    assert sum(fault is not None for fault in faults) == 1
+
+
+@pytest.mark.parametrize("partitions", [1, 4])
+def test_pages_do_not_depend_on_partitions_or_row_order(reader, raw, partitions):
+    def contents(pages):
+        return sorted(map(str, pages.select(*RAW_SERPS.columns).collect()))
+
+    shuffled = raw.repartition(partitions).sortWithinPartitions(*raw.columns[:1], ascending=False)
+    assert contents(read(reader, shuffled)) == contents(read(reader, raw))
+
+
+def test_missing_column_is_named(reader, raw):
+    needed = SAMPLES[reader][2]
+    with pytest.raises(SchemaError, match=needed) as caught:
+        read(reader, raw.withColumnRenamed(needed, "something_else"))
+    assert "something_else" in str(caught.value)
+    assert caught.value.hint
+
+
+def test_reading_a_page_twice_gives_no_repeated_id(reader, raw):
+    """Logs are delivered twice now and then: ids of sound pages stay unique."""
+    ids = [row.serp_id for row in read(reader, raw.union(raw)).collect() if row.fault is None]
+    assert len(set(ids)) == len(ids)

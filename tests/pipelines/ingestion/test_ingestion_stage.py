@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.runner import SequentialRunner
+from kedro.validation.type_extractor import TypeExtractor
+from pydantic import ValidationError
+
+from rankhammer.click_logs import PositionRate
+from rankhammer.errors import PluginError
+from rankhammer.pipelines.ingestion.params import IngestionParams
+from rankhammer.pipelines.ingestion.pipeline import create_pipeline
+from rankhammer.pipelines.ingestion.report import click_through_figure, ingestion_facts
+from rankhammer.schemas import SERPS
+
+CONF = Path(__file__).parents[3] / "conf" / "base"
+LOG_SCHEMA = (
+    "corpus string, serp_id string, session_id string, query string, shown_at timestamp, "
+    "doc_id string, position int, clicked boolean"
+)
+
+
+def params(**changes):
+    from_yml = yaml.safe_load((CONF / "parameters" / "ingestion.yml").read_text())["ingestion"]
+    return from_yml | {"reader": {"name": "impressions", "options": {}}} | changes
+
+
+class Kept(MemoryDataset):
+    """A MemoryDataset that the runner does not empty after its last use."""
+
+    def _release(self):
+        pass
+
+
+def run_stage(click_log, **changes):
+    inputs = {"click_log": click_log, "params:ingestion": IngestionParams(**params(**changes))}
+    outputs = create_pipeline().all_outputs()
+    catalog = DataCatalog(
+        {name: Kept(value, copy_mode="assign") for name, value in inputs.items()}
+        | {name: Kept(copy_mode="assign") for name in outputs}
+    )
+    SequentialRunner().run(create_pipeline(), catalog)
+    return {name: catalog.load(name) for name in outputs}
+
+
+@pytest.fixture
+def click_log(spark):
+    rows = [
+        ("x", f"p{i}", "s", ("Reading files", "read file")[i % 2], None, doc, position, i == 0 and doc == "b")
+        for i in range(20)
+        for position, doc in enumerate("ab", start=1)
+    ]
+    faulty = ("x", "p19", "s", "read file", None, "c", 0, False)
+    silent = ("y", "p0", "s", "sort", None, "a", 1, False)
+    return spark.createDataFrame([*rows, faulty, silent], LOG_SCHEMA)
+
+
+def test_stage_writes_serps_and_reports_what_it_left_out(click_log):
+    found = run_stage(click_log)
+    SERPS.check(found["serps"])
+    assert {row.query_cluster_id for row in found["serps"].collect()} == {found["serps"].first().query_cluster_id}
+    report = json.loads(json.dumps(found["ingestion_report"]))
+    facts = report["corpora"]["x"]
+    assert (facts["n_read"], facts["n_serps"], facts["set_aside"]) == (20, 19, {"bad_position": 1})
+    assert (facts["n_queries"], facts["n_clusters"], facts["click_through"]) == (2, 1, 1 / (19 * 2))
+    assert len(found["click_through_by_position"].data) == 1
+
+
+def test_a_corpus_without_clicks_is_a_failure_and_not_in_the_table(click_log):
+    found = run_stage(click_log)
+    assert [failure["corpus"] for failure in found["ingestion_failures"]] == ["y"]
+    assert found["ingestion_report"]["failures"] == found["ingestion_failures"]
+    assert {row.corpus for row in found["serps"].select("corpus").collect()} == {"x"}
+
+
+def test_hand_off_does_not_depend_on_partitions(click_log):
+    def contents(log):
+        return sorted(map(str, run_stage(log)["serps"].collect()))
+
+    assert contents(click_log.repartition(5)) == contents(click_log.coalesce(1))
+
+
+def test_kedro_finds_the_parameter_model_of_the_stage():
+    requirements = TypeExtractor({"ingestion": create_pipeline()}).extract_types_from_pipelines()
+    assert requirements == {"ingestion": IngestionParams}
+
+
+def test_yml_has_every_parameter_and_every_output_is_catalogued():
+    assert set(params()) == set(IngestionParams.model_fields)
+    catalogued = yaml.safe_load((CONF / "catalog" / "ingestion.yml").read_text())
+    assert set(catalogued) == create_pipeline().all_outputs()
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"reader": {"name": "impresions"}}, "Did you mean 'impressions'"),
+        ({"reader": {"name": "impressions", "options": {"colums": {}}}}, "colums"),
+        ({"reader": {"name": "impressions", "options": {"columns": {"dok_id": "sku"}}}}, "dok_id"),
+    ],
+)
+def test_mistyped_reader_or_option_stops_before_any_node(change, word):
+    with pytest.raises(PluginError, match=word):
+        IngestionParams(**params(**change))
+
+
+@pytest.mark.parametrize("change", [{"max_bad_share": 1.5}, {"max_serps_per_day": 0}, {"max_bad_shar": 0.1}])
+def test_values_out_of_bounds_and_unknown_names_are_refused(change):
+    with pytest.raises(ValidationError):
+        IngestionParams(**params(**change))
+
+
+def test_report_shows_a_failed_corpus_with_its_counts():
+    counts = {"y": {"n_read": 2, "set_aside": {"x": 2}, "n_robot_serps": 0, "n_robot_sessions": 0, "notes": {}}}
+    report = ingestion_facts({}, counts, [{"corpus": "y"}])
+    assert report == {"corpora": {"y": {"n_serps": 0, **counts["y"]}}, "failures": [{"corpus": "y"}]}
+
+
+def test_figure_has_one_line_a_corpus():
+    rates = [PositionRate("x", 1, 4, 2), PositionRate("x", 2, 4, 1), PositionRate("y", 1, 2, 0)]
+    lines = {trace.name: list(trace.y) for trace in click_through_figure(rates).data}
+    assert lines == {"x": [0.5, 0.25], "y": [0.0]}
