@@ -8,7 +8,7 @@ MEASURED = {"mean": 0.5, "lower": 0.4, "upper": 0.6}
 REPORTS = {
     "ingestion": {"corpora": {"main": {"n_serps": 1000}, "fr": {"n_serps": 3}}, "failures": []},
     "labeling": {"corpora": {"main": {"n_judgments": 200}}, "failures": []},
-    "features": None,
+    "features": {"corpora": {"main": {"n_rows": 190}}, "failures": []},
     "folding": {
         "corpora": {},
         "failures": [{"corpus": "fr", "stage": "folding", "error": "too few clusters", "hint": "bring more"}],
@@ -26,7 +26,8 @@ def facts(**change):
 def test_every_known_corpus_has_a_row_and_unknown_counts_stay_open():
     corpora = facts()["corpora"]
     assert corpora["main"]["n_serps"] == 1000
-    assert corpora["main"]["n_feature_rows"] is None
+    assert corpora["main"]["n_feature_rows"] == 190
+    assert corpora["fr"]["n_feature_rows"] is None
     assert corpora["fr"]["n_judgments"] is None
     assert corpora["main"]["ndcg@10"] == {"ranker": MEASURED}
 

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 SYSTEMS = ("logged", "baseline", "ranker", "oracle")
 METRIC = "ndcg@10"
 PLAIN_WIDTH = 132
-COUNTS = {"n_serps": "ingestion", "n_judgments": "labeling", "n_feature_rows": "features"}
+COUNTS = {
+    "n_serps": ("ingestion", "n_serps"),
+    "n_judgments": ("labeling", "n_judgments"),
+    "n_feature_rows": ("features", "n_rows"),
+}
 
 
 def build(
@@ -95,7 +99,7 @@ def show(facts: Mapping[str, Any], *, where: str) -> None:
 
 def _facts(corpus: str, reports: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     of_stage = {stage: report["corpora"].get(corpus, {}) for stage, report in reports.items()}
-    facts: dict[str, Any] = {count: of_stage.get(stage, {}).get(count) for count, stage in COUNTS.items()}
+    facts: dict[str, Any] = {name: of_stage.get(stage, {}).get(fact) for name, (stage, fact) in COUNTS.items()}
     training = of_stage.get("training", {})
     facts |= {"truth": training.get("truth"), METRIC: training.get(METRIC), "differences": training.get("differences")}
     return facts | {"targets": of_stage.get("export", {}).get("targets")}
