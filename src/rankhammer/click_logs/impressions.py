@@ -21,14 +21,14 @@ class ImpressionColumns(Columns):
 
     optional: ClassVar[frozenset[str]] = frozenset({"corpus", "session_id", "shown_at"})
 
-    corpus: str = Field("corpus", min_length=1, description="which corpus the page searched; may be missing")
-    serp_id: str = Field("serp_id", min_length=1, description="one result page shown once")
-    session_id: str = Field("session_id", min_length=1, description="one visit; may be missing")
-    query: str = Field("query", min_length=1, description="as typed")
-    shown_at: str = Field("shown_at", min_length=1, description="time, ISO text or epoch; may be missing")
-    doc_id: str = Field("doc_id", min_length=1, description="id in the search index")
-    position: str = Field("position", min_length=1, description="place on the page")
-    clicked: str = Field("clicked", min_length=1, description="true/false, 0/1, or a count of clicks")
+    corpus: str = Field(default="corpus", min_length=1, description="which corpus the page searched; may be missing")
+    serp_id: str = Field(default="serp_id", min_length=1, description="one result page shown once")
+    session_id: str = Field(default="session_id", min_length=1, description="one visit; may be missing")
+    query: str = Field(default="query", min_length=1, description="as typed")
+    shown_at: str = Field(default="shown_at", min_length=1, description="time, ISO text or epoch; may be missing")
+    doc_id: str = Field(default="doc_id", min_length=1, description="id in the search index")
+    position: str = Field(default="position", min_length=1, description="place on the page")
+    clicked: str = Field(default="clicked", min_length=1, description="true/false, 0/1, or a count of clicks")
 
 
 class ImpressionOptions(BaseModel):
@@ -37,8 +37,8 @@ class ImpressionOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     columns: ImpressionColumns = Field(default_factory=ImpressionColumns, description="our names to yours")
-    corpus: str = Field("main", min_length=1, description="corpus of rows that name none")
-    first_position: int = Field(1, ge=0, le=1, description="what the log calls the top of the page: 1 or 0")
+    corpus: str = Field(default="main", min_length=1, description="corpus of rows that name none")
+    first_position: int = Field(default=1, ge=0, le=1, description="what the log calls the top of the page: 1 or 0")
 
 
 class Impressions:

@@ -25,13 +25,15 @@ class SerpColumns(Columns):
     optional: ClassVar[frozenset[str]] = frozenset({"corpus", "serp_id", "session_id", "shown_at"})
     arrays: ClassVar[frozenset[str]] = frozenset({"doc_ids", "clicked"})
 
-    corpus: str = Field("corpus", min_length=1, description="which corpus the page searched; may be missing")
-    serp_id: str = Field("serp_id", min_length=1, description="id of the page; made from its content if missing")
-    session_id: str = Field("session_id", min_length=1, description="one visit; may be missing")
-    query: str = Field("query", min_length=1, description="as typed")
-    shown_at: str = Field("shown_at", min_length=1, description="time, ISO text or epoch; may be missing")
-    doc_ids: str = Field("doc_ids", min_length=1, description="array of document ids in shown order")
-    clicked: str = Field("clicked", min_length=1, description="array as long: true/false, 0/1, or counts")
+    corpus: str = Field(default="corpus", min_length=1, description="which corpus the page searched; may be missing")
+    serp_id: str = Field(
+        default="serp_id", min_length=1, description="id of the page; made from its content if missing"
+    )
+    session_id: str = Field(default="session_id", min_length=1, description="one visit; may be missing")
+    query: str = Field(default="query", min_length=1, description="as typed")
+    shown_at: str = Field(default="shown_at", min_length=1, description="time, ISO text or epoch; may be missing")
+    doc_ids: str = Field(default="doc_ids", min_length=1, description="array of document ids in shown order")
+    clicked: str = Field(default="clicked", min_length=1, description="array as long: true/false, 0/1, or counts")
 
 
 class SerpOptions(BaseModel):
@@ -40,7 +42,7 @@ class SerpOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     columns: SerpColumns = Field(default_factory=SerpColumns, description="our names to yours")
-    corpus: str = Field("main", min_length=1, description="corpus of rows that name none")
+    corpus: str = Field(default="main", min_length=1, description="corpus of rows that name none")
 
 
 class Serps:

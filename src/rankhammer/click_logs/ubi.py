@@ -26,18 +26,24 @@ class UbiColumns(Columns):
     )
     arrays: ClassVar[frozenset[str]] = frozenset({"hit_ids", "old_hit_ids"})
 
-    corpus: str = Field("corpus", min_length=1, description="which corpus was searched, for example `application`")
-    application: str = Field("application", min_length=1, description="whose ordinals start at one number")
-    query_id: str = Field("query_id", min_length=1, description="one result page, in queries and events")
-    user_query: str = Field("user_query", min_length=1, description="as typed")
-    client_id: str = Field("client_id", min_length=1, description="a browser; stands in for a missing session_id")
-    session_id: str = Field("session_id", min_length=1, description="one visit, in events")
-    timestamp: str = Field("timestamp", min_length=1, description="ISO text or epoch milliseconds")
-    hit_ids: str = Field("query_response_hit_ids", min_length=1, description="the result list")
-    old_hit_ids: str = Field("query_response_object_ids", min_length=1, description="its name before UBI 1.3")
-    action_name: str = Field("action_name", min_length=1, description="what an event is; null in a query record")
-    object_id: str = Field("event_attributes.object.object_id", min_length=1, description="an event's document")
-    ordinal: str = Field("event_attributes.position.ordinal", min_length=1, description="its place on the page")
+    corpus: str = Field(
+        default="corpus", min_length=1, description="which corpus was searched, for example `application`"
+    )
+    application: str = Field(default="application", min_length=1, description="whose ordinals start at one number")
+    query_id: str = Field(default="query_id", min_length=1, description="one result page, in queries and events")
+    user_query: str = Field(default="user_query", min_length=1, description="as typed")
+    client_id: str = Field(
+        default="client_id", min_length=1, description="a browser; stands in for a missing session_id"
+    )
+    session_id: str = Field(default="session_id", min_length=1, description="one visit, in events")
+    timestamp: str = Field(default="timestamp", min_length=1, description="ISO text or epoch milliseconds")
+    hit_ids: str = Field(default="query_response_hit_ids", min_length=1, description="the result list")
+    old_hit_ids: str = Field(default="query_response_object_ids", min_length=1, description="its name before UBI 1.3")
+    action_name: str = Field(
+        default="action_name", min_length=1, description="what an event is; null in a query record"
+    )
+    object_id: str = Field(default="event_attributes.object.object_id", min_length=1, description="an event's document")
+    ordinal: str = Field(default="event_attributes.position.ordinal", min_length=1, description="its place on the page")
 
 
 class UbiOptions(BaseModel):
@@ -46,8 +52,8 @@ class UbiOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     columns: UbiColumns = Field(default_factory=UbiColumns, description="UBI's fields to yours")
-    corpus: str = Field("main", min_length=1, description="corpus of records that name none")
-    click_actions: tuple[str, ...] = Field(("click",), min_length=1, description="action names that are clicks")
+    corpus: str = Field(default="main", min_length=1, description="corpus of records that name none")
+    click_actions: tuple[str, ...] = Field(default=("click",), min_length=1, description="action names that are clicks")
     impression_actions: tuple[str, ...] = Field(("impression", "view"), description="action names that show a document")
 
 

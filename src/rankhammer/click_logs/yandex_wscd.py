@@ -22,7 +22,7 @@ _RECORD = r"^([^\t]+)\t([^\t:]*):([^\t:]*)$"
 class YandexColumns(Columns):
     """The one column of a table of text lines."""
 
-    value: str = Field("value", min_length=1, description="the text")
+    value: str = Field(default="value", min_length=1, description="the text")
 
 
 class YandexOptions(BaseModel):
@@ -31,7 +31,7 @@ class YandexOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     columns: YandexColumns = Field(default_factory=YandexColumns, description="our names to yours")
-    corpus: str = Field("main", min_length=1, description="corpus of the whole log")
+    corpus: str = Field(default="main", min_length=1, description="corpus of the whole log")
 
 
 class YandexWscd:

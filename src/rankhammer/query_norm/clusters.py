@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.functions import ArrowUDFType, arrow_udf
 
 from rankhammer.query_norm.normalize import normalize_query, require_language
 
@@ -50,10 +51,10 @@ def add_query_columns(table: DataFrame, *, language: str = "english") -> DataFra
 def _normalizer(language: str) -> Callable[[str], Column]:
     """Make an Arrow function that normalises each distinct query of a batch once."""
 
-    def normalize(queries: pa.Array) -> pa.Array:
+    def _normalize(queries: pa.Array) -> pa.Array:
         encoded = queries.dictionary_encode()
         known = encoded.dictionary.to_pylist()
         forms = pa.array([normalize_query(query, language) for query in known], pa.string())
         return forms.take(encoded.indices)
 
-    return F.arrow_udf(normalize, "string")  # type: ignore[no-any-return]
+    return arrow_udf(_normalize, "string", ArrowUDFType.SCALAR)
