@@ -35,7 +35,10 @@ def test_each_corpus_is_scored_by_its_own_ranker_whatever_the_partitioning(spark
     scored = score_rows(rows, {"ranker": {"a": up, "b": down}, "oracle": {}}, ranker=CHOICE)
     found = {row.corpus: (row.ranker, row.oracle) for row in scored.collect()}
     ranker = plugins.create("rankers", CHOICE)
-    expected = {name: float(ranker.score(model, np.array([[0.9, 0.5]], np.float32))[0]) for name, model in (("a", up), ("b", down))}
+    expected = {
+        name: float(ranker.score(model, np.array([[0.9, 0.5]], np.float32))[0])
+        for name, model in (("a", up), ("b", down))
+    }
     assert found == {"a": (expected["a"], None), "b": (expected["b"], None), "c": (None, None)}
     assert found["a"][0] > found["b"][0]
 

@@ -59,9 +59,9 @@ class TrainingParams(StageParams):
         return parse_space(self.search_space, known=plugins.create("rankers", self.ranker).default_params())
 
     def budget(self) -> Budget:
-        """Return how much the search may try."""
+        """Return how much the search may try: one trial where there is nothing to search."""
         return Budget(
-            n_trials=self.n_trials,
+            n_trials=self.n_trials if self.search_space else 1,
             batch_size=self.batch_size,
             n_startup_trials=self.n_startup_trials,
             n_rounds=self.n_rounds,

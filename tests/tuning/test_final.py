@@ -1,0 +1,75 @@
+"""The final rankers' files."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from rankhammer.feature_sets import FeatureSet
+from rankhammer.plugins import Choice
+from rankhammer.rankers import FittedRanker
+from rankhammer.tuning import final
+from rankhammer.tuning.matrix import CorpusFacts, SampleVectors
+from rankhammer.tuning.search import Trial
+from rankhammer.tuning.tune import Budget
+from rankhammer.tuning.worker import FinalResult
+
+FEATURES = FeatureSet.model_validate(
+    {
+        "name": "set",
+        "features": [
+            {"type": "match", "name": "title", "field": "title"},
+            {"type": "field_value", "name": "age", "field": "age", "absent": "keep"},
+        ],
+    }
+)
+BUDGET = Budget(n_trials=5, batch_size=2, n_startup_trials=2, n_rounds=6, early_stopping_rounds=3, metric_k=10)
+TRAINER = final.Trainer(Choice(name="xgboost"), BUDGET, 10, 42)
+FACTS = CorpusFacts((0, 1, 2), {"train": 9, "test": 4}, {"train": 3, "test": 2}, 8, 3, has_reference=True)
+BEST = {"a": Trial("a", 3, {"max_depth": 4}, -0.75, 17)}
+VECTORS = np.array([[0.1, np.nan], [1 / 3, 2e-7]], np.float32)
+RESULT = FinalResult(
+    "a", "clicks", FittedRanker(b"model", 17), SampleVectors(VECTORS, np.array([5, 5], np.int32)), VECTORS[:, 0]
+)
+
+
+def _files() -> dict[str, bytes]:
+    return TRAINER.ranker_files(final.FinalFits({"a": RESULT}, {}, {"a": FACTS}, []), BEST, FEATURES)
+
+
+def test_a_ranker_is_published_with_what_the_export_needs():
+    assert set(_files()) == {
+        f"a/{name}" for name in ("model.ubj", "manifest.json", "feature_set.json", "sample_vectors.json")
+    }
+    assert _files()["a/model.ubj"] == b"model"
+    assert FeatureSet.model_validate_json(_files()["a/feature_set.json"]) == FEATURES
+
+
+def test_sampled_vectors_read_back_bit_by_bit():
+    sample = json.loads(_files()["a/sample_vectors.json"])
+    assert np.array_equal(np.array(sample["features"], np.float32), VECTORS, equal_nan=True)
+    assert np.array_equal(np.array(sample["scores"], np.float32), VECTORS[:, 0])
+    assert (sample["feature_names"], sample["qid"]) == (["title", "age"], [5, 5])
+    assert sample["features"][0][1] is None
+
+
+def test_the_manifest_tells_what_was_trained_on_what():
+    manifest = json.loads(_files()["a/manifest.json"])
+    assert manifest["params"]["max_depth"] == 4
+    assert manifest["params"]["learning_rate"] == 0.1
+    assert manifest["n_rounds"] == 17
+    assert manifest["cross_validation"] == {"metric": "ndcg@10", "mean": 0.75, "n_folds": 3, "trial": 3}
+    assert manifest["feature_set"] == {"name": "set", "version": FEATURES.version}
+    assert manifest["missing_value_policy"]["absent"] == {"title": "zero", "age": "keep"}
+    assert (manifest["n_train_rows"], manifest["n_test_rows"]) == (8, 4)
+
+
+def test_the_same_fits_give_the_same_bytes():
+    assert _files() == _files()
+
+
+def test_models_are_found_by_corpus():
+    fits = final.FinalFits({}, {"b/c": RESULT}, {}, [])
+    assert final.models(_files()) == {"a": b"model"}
+    assert final.models(final.oracle_files(fits)) == {"b/c": b"model"}
