@@ -22,7 +22,7 @@ SCHEMA = pa.schema([(name, TYPES.get(kind, FEATURES)) for name, kind in schemas.
 
 
 def _matrix_rows(corpus: str, *, n_queries: int = 40, seed: int = 0, max_grade: int = 2) -> list[dict]:
-    """Eight documents a query; the grade follows `signal` and some chance. Query 0, 4, 8, ... is test, the others fill three folds."""
+    """Eight documents a query; the grade follows `signal` and chance. Every fourth query is test, the others folds."""
     rng = np.random.default_rng(seed)
     signal, noise = rng.random((2, n_queries, N_DOCS)).astype(np.float32)
     grades = np.digitize(signal + rng.normal(0, 0.2, signal.shape), [0.5, 0.8]).clip(max=max_grade)
