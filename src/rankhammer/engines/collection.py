@@ -1,4 +1,4 @@
-"""Collect a feature set for judged pairs: which corpora can be served, which pairs are set aside, and the rest's values."""
+"""Collect a feature set for judged pairs: what can be served, what is set aside, and the values of the rest."""
 
 from __future__ import annotations
 

@@ -86,9 +86,7 @@ def _features(names: Mapping[str, str], feature_set: FeatureSet, rows: DataFrame
     return score.asNondeterministic()(rows["corpus"], rows["query"], F.xxhash64(rows["doc_id"]))
 
 
-def _scorer(
-    names: Mapping[str, str], feature_set: FeatureSet
-) -> Callable[[Iterator[_Columns]], Iterator[pa.Array]]:
+def _scorer(names: Mapping[str, str], feature_set: FeatureSet) -> Callable[[Iterator[_Columns]], Iterator[pa.Array]]:
     def score(batches: Iterator[_Columns]) -> Iterator[pa.Array]:
         from pyspark import SparkFiles
 

@@ -52,16 +52,12 @@ class CorpusIndex:
             return np.full(len(terms), -1, dtype=np.int64)
         return np.fromiter((self._find_term(term, analyzer) for term in terms.to_pylist()), np.int64, len(terms))
 
-    def find_postings(
-        self, channel: Channel, docs: NDArray[np.int64], terms: NDArray[np.int64]
-    ) -> NDArray[np.int64]:
+    def find_postings(self, channel: Channel, docs: NDArray[np.int64], terms: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the posting of each (document, term), shape (n,); -1 where the document does not hold the term."""
         begin = self.array(channel, "begin")
         return _find_in_runs(self.array(channel, "term"), begin[docs], begin[docs + 1], terms)
 
-    def weight(
-        self, channel: Channel, docs: NDArray[np.int64], frequency: NDArray[Any]
-    ) -> NDArray[np.float64]:
+    def weight(self, channel: Channel, docs: NDArray[np.int64], frequency: NDArray[Any]) -> NDArray[np.float64]:
         """Return tf / (tf + norm of the document), shape (n,), for frequencies above 0."""
         code = self._arrays[f"{channel.key}/length_code"][docs]
         weights: NDArray[np.float64] = frequency / (frequency + self._arrays[f"{channel.key}/norms"][code])

@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -25,7 +24,9 @@ if TYPE_CHECKING:
     from rankhammer.engines.bm25 import Bm25
     from rankhammer.engines.segments import Channel
 
-_CHUNK_BYTES = 8 << 20
+CHUNK_BYTES = 8 << 20
+"""An index travels in pieces of this size, so that no process but the builder holds it whole."""
+
 _SEGMENT = "corpus string, segment binary"
 _CHUNK = "corpus string, chunk int, content binary"
 
@@ -110,8 +111,8 @@ def _merger(
     def merge(key: tuple[pa.Scalar, ...], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         segments = [segment.as_buffer() for batch in batches for segment in batch.column("segment")]
         index = merge_segments(segments, channels, bm25)
-        for number, start in enumerate(range(0, index.size, _CHUNK_BYTES)):
-            content = index.slice(start, min(_CHUNK_BYTES, index.size - start)).to_pybytes()
+        for number, start in enumerate(range(0, index.size, CHUNK_BYTES)):
+            content = index.slice(start, min(CHUNK_BYTES, index.size - start)).to_pybytes()
             yield pa.record_batch(
                 [pa.array([key[0].as_py()]), pa.array([number], pa.int32()), pa.array([content], pa.binary())],
                 names=["corpus", "chunk", "content"],
@@ -128,7 +129,7 @@ def _write_files(chunks: DataFrame) -> dict[str, Path]:
     for row in chunks.toLocalIterator():
         path = names.setdefault(row["corpus"], folder / str(len(names)))
         with path.open("r+b" if path.exists() else "wb") as file:
-            file.seek(row["chunk"] * _CHUNK_BYTES)
+            file.seek(row["chunk"] * CHUNK_BYTES)
             file.write(row["content"])
     return {corpus: _named_by_content(path) for corpus, path in names.items()}
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from rankhammer.engines.segments import Channel
 from rankhammer.feature_sets import Expression, FieldValue, Match, Phrase, QueryLength
-from rankhammer.feature_sets.analyzers import analyze
+from rankhammer.feature_sets.analyzers import analyze_words, split_words
 from rankhammer.feature_sets.expressions import evaluate_expression
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rankhammer.engines.index import CorpusIndex
     from rankhammer.feature_sets import Feature, FeatureSet
-    from rankhammer.feature_sets.analyzers import AnalyzerName
+    from rankhammer.feature_sets.analyzers import AnalyzerName, Words
 
 MODIFIERS: dict[str, Callable[[Any], Any]] = {
     "none": np.positive,
@@ -113,8 +113,12 @@ class _Pairs:
     def n_pairs(self) -> int:
         return len(self.docs)
 
+    @cached_property
+    def _words(self) -> Words:
+        return split_words(self._queries)
+
     def _spread(self, analyzer: AnalyzerName) -> _Slots:
-        tokens = analyze(self._queries, analyzer)
+        tokens = analyze_words(self._words, analyzer)
         term = self.index.find_terms(tokens.terms, analyzer)[tokens.term]
         n_terms = np.bincount(tokens.text, minlength=len(self._queries))
         first = np.cumsum(n_terms) - n_terms
@@ -167,8 +171,9 @@ def _phrase(pairs: _Pairs, channel: Channel) -> NDArray[np.float64]:
     slots = pairs.slots(channel.analyzer)
     frequency = _phrase_frequency(pairs, channel)
     hit = np.flatnonzero(frequency)
-    idf = np.where(slots.term >= 0, pairs.index.array(channel, "idf")[slots.term] if len(slots.term) else 0.0, 0.0)
-    idf_sum = np.bincount(slots.pair, weights=idf, minlength=pairs.n_pairs)
+    known = np.flatnonzero(slots.term >= 0)
+    idf = pairs.index.array(channel, "idf")[slots.term[known]]
+    idf_sum = np.bincount(slots.pair[known], weights=idf, minlength=pairs.n_pairs)
     scores = np.zeros(pairs.n_pairs)
     scores[hit] = idf_sum[hit] * pairs.index.weight(channel, pairs.docs[hit], frequency[hit])
     return _absent_where_zero(scores)

@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 
 from rankhammer.engines.arrays import pack, unpack
 from rankhammer.engines.bm25 import length_to_byte
-from rankhammer.feature_sets.analyzers import analyze
+from rankhammer.errors import EngineError
+from rankhammer.feature_sets.analyzers import analyze_words, split_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,9 +66,10 @@ def build_segment(
     """
     arrays: dict[str, Any] = {"doc_keys": doc_keys}
     arrays |= {f"number/{field}": values for field, values in numbers.items()}
+    words = {field: split_words(texts[field]) for field in dict.fromkeys(channel.field for channel in channels)}
     for channel in channels:
-        tokens = analyze(texts[channel.field], channel.analyzer)
-        arrays |= {f"{channel.key}/{name}": values for name, values in _postings(tokens, len(doc_keys)).items()}
+        postings = _postings(analyze_words(words[channel.field], channel.analyzer), len(doc_keys))
+        arrays |= {f"{channel.key}/{name}": values for name, values in postings.items()}
         if not channel.with_positions:
             del arrays[f"{channel.key}/position"]
     return pack(arrays)
@@ -103,18 +105,29 @@ def merge_segments(segments: Sequence[pa.Buffer], channels: Sequence[Channel], b
 def _postings(tokens: Tokens, n_docs: int) -> dict[str, Any]:
     """Count terms a document: one posting for each (document, term), ascending by both."""
     n_terms = max(len(tokens.terms), 1)
-    key = tokens.text * np.int64(n_terms) + tokens.term
-    by_key = np.argsort(key, kind="stable")
-    key = key[by_key]
-    first = np.flatnonzero(np.diff(key, prepend=-1))
-    term = key[first] % n_terms
+    n_positions = int(tokens.position.max(initial=0)) + 1
+    _require_narrow(n_docs * n_terms * n_positions)
+    # One number a token, ascending by document, term and position: sorting numbers is ten times faster than an argsort.
+    key = np.sort((tokens.text * np.int64(n_terms) + tokens.term) * n_positions + tokens.position)
+    posting, position = np.divmod(key, n_positions)
+    first = np.flatnonzero(np.diff(posting, prepend=-1))
+    doc, term = np.divmod(posting[first], n_terms)
     return {
         "terms": tokens.terms,
-        "n_postings": np.bincount(key[first] // n_terms, minlength=n_docs).astype(np.int64),
+        "n_postings": np.bincount(doc, minlength=n_docs).astype(np.int64),
         "term": term.astype(np.int32),
         "tf": np.diff(np.append(first, len(key))).astype(np.int32),
-        "position": tokens.position[by_key],
+        "position": position.astype(np.int32),
     }
+
+
+def _require_narrow(n_keys: int) -> None:
+    """Only a batch of gigabytes gets here: documents x distinct terms x longest text beyond 63 bits."""
+    if n_keys >= 1 << 63:
+        raise EngineError(
+            "A batch of documents is too large to index.",
+            hint="Lower spark.sql.execution.arrow.maxRecordsPerBatch in spark.yml.",
+        )
 
 
 def _all_terms(parts: Sequence[Mapping[str, Any]], channels: Sequence[Channel]) -> pa.Array:

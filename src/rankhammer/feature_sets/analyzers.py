@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 
 AnalyzerName = Literal["standard", "english"]
 ENGLISH_STOP_WORDS = frozenset(
-    "a an and are as at be but by for if in into is it no not of on or such that the their then there these they "
-    "this to was will with".split()
+    {
+        *("a", "an", "and", "are", "as", "at", "be", "but", "by", "for", "if", "in", "into", "is", "it", "no", "not"),
+        *("of", "on", "or", "such", "that", "the", "their", "then", "there", "these", "they", "this", "to", "was"),
+        *("will", "with"),
+    }
 )
 _POSSESSIVES = ("'s", "\u2019s", "\uff07s")
 _CHARS_AT_ONCE = 1_000_000
@@ -48,6 +51,49 @@ class Tokens:
     position: NDArray[np.int32]
 
 
+@dataclass(frozen=True)
+class Words:
+    """The words of some texts before an analyzer has its say, one entry a word, in text order.
+
+    Args:
+        words: The distinct words, lower case.
+        word: Index into `words`, int32, shape (n_words,).
+        text: Index of the text, ascending, int32, shape (n_words,).
+        position: Place of the word in its text, from 0, int32, shape (n_words,).
+    """
+
+    words: pa.Array
+    word: NDArray[np.int32]
+    text: NDArray[np.int32]
+    position: NDArray[np.int32]
+
+
+def split_words(texts: Sequence[str | None]) -> Words:
+    """Split texts at word boundaries: the slow half of every analyzer, done once a field.
+
+    Args:
+        texts: Any texts; None is an empty one.
+    """
+    runs = list(_split(texts))
+    words = pa.chunked_array([run[0] for run in runs]).dictionary_encode().unify_dictionaries().combine_chunks()
+    text = np.concatenate([run[1] for run in runs])
+    number = words.indices.to_numpy(zero_copy_only=False).astype(np.int32)
+    return Words(words.dictionary, number, text, _places_in_runs(text))
+
+
+def analyze_words(words: Words, analyzer: AnalyzerName) -> Tokens:
+    """Turn split words into terms.
+
+    Args:
+        words: What `split_words` returned.
+        analyzer: `standard` or `english`.
+    """
+    terms, mapped = _distinct_terms(words.words, analyzer)
+    term = mapped[words.word]
+    kept = term >= 0
+    return Tokens(terms, term[kept], words.text[kept], words.position[kept])
+
+
 def analyze(texts: Sequence[str | None], analyzer: AnalyzerName) -> Tokens:
     """Split texts into terms.
 
@@ -58,17 +104,7 @@ def analyze(texts: Sequence[str | None], analyzer: AnalyzerName) -> Tokens:
     Returns:
         All tokens of all texts; a text without any has none.
     """
-    runs = list(_split(texts))
-    words = pa.chunked_array([run[0] for run in runs], type=pa.large_string()).dictionary_encode()
-    words = words.unify_dictionaries().combine_chunks() if runs else words.combine_chunks()
-    text = np.concatenate([np.zeros(0, dtype=np.int32), *(run[1] for run in runs)])
-    position = _places_in_runs(text)
-    raw = words.dictionary if len(runs) else pa.array([], pa.large_string())
-    number = words.indices.to_numpy(zero_copy_only=False).astype(np.int32)
-    terms, mapped = _distinct_terms(raw, analyzer)
-    term = mapped[number]
-    kept = term >= 0
-    return Tokens(terms, term[kept], text[kept], position[kept])
+    return analyze_words(split_words(texts), analyzer)
 
 
 def _split(texts: Sequence[str | None]) -> Iterator[tuple[pa.Array, NDArray[np.int32]]]:

@@ -57,7 +57,7 @@ class FieldValue(_Feature):
 
     type: Literal["field_value"] = "field_value"
     field: FieldName = Field(description="number field of the documents")
-    modifier: Literal["none", "log1p", "ln1p", "sqrt"] = Field("none", description="log1p is base 10, as in the engines")
+    modifier: Literal["none", "log1p", "ln1p", "sqrt"] = Field("none", description="log1p: base 10, as in the engines")
     missing: float = Field(0.0, allow_inf_nan=False, description="value where the document has none")
 
 

@@ -117,5 +117,5 @@ def _ends_with_double_consonant(stem: str) -> bool:
 
 
 def _ends_like_hop(stem: str) -> bool:
-    """Tell whether the stem ends consonant, vowel, consonant other than w, x, y: then an e was dropped, as in hoping."""
+    """Tell whether the stem ends consonant, vowel, consonant (not w, x, y): an e was dropped, as in hoping."""
     return _shape(stem)[-3:] == b"cvc" and stem[-1] not in "wxy"

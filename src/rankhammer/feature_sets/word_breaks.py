@@ -98,9 +98,7 @@ def _joins_its_neighbours(kinds: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return joins
 
 
-def _begins(
-    kinds: NDArray[np.uint8], inside: NDArray[np.bool_], marks: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
+def _begins(kinds: NDArray[np.uint8], inside: NDArray[np.bool_], marks: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Tell where a character does not join the one before it."""
     begins = np.ones(len(kinds), dtype=bool)
     begins[1:] = ~inside[:-1]

@@ -1,0 +1,85 @@
+"""What every registered feature source must do, built-in or not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pydantic import BaseModel
+
+from rankhammer import plugins
+from rankhammer.feature_sets import FeatureSet
+from rankhammer.plugins import Choice
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+NAMES = [found.name for found in plugins.installed() if found.group == "feature_sources" and not found.error]
+FEATURES = FeatureSet.model_validate(
+    {
+        "name": "contract",
+        "features": [
+            {"name": "title_bm25", "type": "match", "field": "title"},
+            {"name": "title_or_nan", "type": "match", "field": "title", "absent": "keep"},
+            {"name": "title_phrase", "type": "phrase", "field": "title"},
+            {"name": "sold", "type": "field_value", "field": "sold"},
+            {"name": "query_length", "type": "query_length"},
+            {"name": "both", "type": "expression", "expression": "title_bm25 + sold"},
+        ],
+    }
+)
+
+
+@pytest.fixture(params=NAMES)
+def source(request: pytest.FixtureRequest) -> Any:
+    return plugins.create("feature_sources", Choice(name=request.param))
+
+
+def given(spark: SparkSession) -> tuple[DataFrame, DataFrame]:
+    documents = spark.createDataFrame(
+        [("a", "1", "red shoe", 3.0), ("a", "2", None, None), ("b", "1", "red hat", 5.0)],
+        "corpus string, doc_id string, title string, sold double",
+    )
+    rows = spark.createDataFrame(
+        [
+            ("a", "red shoe", "1", "x"),
+            ("a", "red shoe", "2", "y"),
+            ("b", "red shoe", "1", "z"),
+            ("a", "red", "404", "w"),
+        ],
+        "corpus string, query string, doc_id string, carried string",
+    )
+    return rows, documents
+
+
+def test_there_is_a_source() -> None:
+    assert "embedded" in NAMES
+
+
+def test_it_declares_its_options_and_says_what_it_is(source: Any) -> None:
+    assert issubclass(type(source).Options, BaseModel)
+    assert (type(source).__doc__ or "").strip()
+
+
+def test_it_adds_one_struct_in_the_feature_sets_order(source: Any, spark: SparkSession) -> None:
+    rows, documents = given(spark)
+    collected = source.collect(rows, documents=documents, feature_set=FEATURES)
+    fields = ",".join(f"{name}:float" for name in FEATURES.names)
+    assert dict(collected.dtypes) == {**dict(rows.dtypes), "features": f"struct<{fields}>"}
+
+
+def test_it_keeps_every_row_and_marks_unknown_documents_null(source: Any, spark: SparkSession) -> None:
+    rows, documents = given(spark)
+    found = source.collect(rows, documents=documents, feature_set=FEATURES).collect()
+    assert sorted(row["carried"] for row in found) == ["w", "x", "y", "z"]
+    assert [row["carried"] for row in found if row["features"] is None] == ["w"]
+
+
+def test_what_does_not_match_is_zero_and_nan_only_where_absence_is_kept(source: Any, spark: SparkSession) -> None:
+    rows, documents = given(spark)
+    found = source.collect(rows, documents=documents, feature_set=FEATURES).collect()
+    values = {row["carried"]: row["features"] for row in found}
+    assert str(values["y"].asDict()["title_or_nan"]) == "nan"
+    assert [values["y"][name] for name in FEATURES.names if name not in ("title_or_nan", "query_length")] == [0.0] * 4
+    for row in values.values():
+        assert row is None or row["query_length"] >= 0
