@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from pyspark.sql import functions as F
-from pyspark.sql.pandas.functions import ArrowUDFType, arrow_udf
+from pyspark.sql.pandas.functions import arrow_udf
 
 from rankhammer.query_norm.normalize import normalize_query, require_language
 
@@ -57,4 +57,5 @@ def _normalizer(language: str) -> Callable[[str], Column]:
         forms = pa.array([normalize_query(query, language) for query in known], pa.string())
         return forms.take(encoded.indices)
 
-    return arrow_udf(_normalize, "string", ArrowUDFType.SCALAR)
+    # The stubs ask for a function type, whose use Spark warns of: the annotations above say it.
+    return arrow_udf(_normalize, "string")  # type: ignore[call-overload, no-any-return]
