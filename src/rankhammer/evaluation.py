@@ -144,7 +144,7 @@ def _evaluate_chunk(rows: pa.Table, metrics: Mapping[str, Metric], systems: Sequ
         judged = _judged(rows, qid, first, truth)
         for system in systems:
             scores = rows[system].to_numpy()
-            kept = judged.kept & np.isin(qid, qid[judged.kept & ~np.isnan(scores)])
+            kept = judged.kept & _members(qid[judged.kept & ~np.isnan(scores)], len(first))[qid]
             for name, metric in metrics.items() if kept.any() else ():
                 values = metric.values(
                     scores[kept], judged.grades[kept], qid[kept], ideal_grades=judged.ideal(qid[kept])
@@ -164,7 +164,7 @@ class _Judged(NamedTuple):
         if self.all_judged is None:
             return None
         grades, queries = self.all_judged
-        wanted = np.isin(queries, qid)
+        wanted = _members(qid, queries[-1] + 1)[queries]
         return grades[wanted], queries[wanted]
 
 
@@ -187,6 +187,13 @@ def _number_queries(rows: pa.Table) -> tuple[NDArray[np.intp], NDArray[np.intp]]
         keys = rows[name].to_numpy()
         starts[1:] |= keys[1:] != keys[:-1]
     return np.cumsum(starts) - 1, np.flatnonzero(starts)
+
+
+def _members(numbers: NDArray[np.intp], n_all: int) -> NDArray[np.bool_]:
+    """Mark which of the numbers 0 to n_all - 1 are there."""
+    found = np.zeros(n_all, dtype=bool)
+    found[numbers] = True
+    return found
 
 
 def _as_evaluation(queries: pa.Table, values: NDArray[np.float64], metric: str, truth: str, system: str) -> pa.Table:
