@@ -59,8 +59,8 @@ class Bm25(BaseModel):
     def norms(self, average_length: float) -> NDArray[np.float64]:
         """Return k1 * (1 - b + b * length / average) for each of the 256 length bytes, float64, shape (256,)."""
         lengths = byte_to_length(np.arange(256, dtype=np.uint8))
-        norms: NDArray[np.float64] = self.k1 * (1.0 - self.b + self.b * lengths / max(average_length, 1e-9))
-        return norms
+        norms = self.k1 * (1.0 - self.b + self.b * lengths / max(average_length, 1e-9))
+        return np.asarray(norms, dtype=np.float64)
 
 
 def length_to_byte(lengths: NDArray[np.int64]) -> NDArray[np.uint8]:

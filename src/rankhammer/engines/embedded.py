@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator  # noqa: TC003 - Spark reads the annotations of the function it runs
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -78,16 +78,20 @@ class Embedded:
 def _features(names: Mapping[str, str], feature_set: FeatureSet, rows: DataFrame) -> Column:
     """Return the column that scores each row, as one Arrow function over (corpus, query, document key)."""
     from pyspark.sql import functions as F
+    from pyspark.sql.pandas.functions import arrow_udf
     from pyspark.sql.types import FloatType, StructField, StructType
 
     struct = StructType([StructField(name, FloatType()) for name in feature_set.names])
-    score = F.arrow_udf(_scorer(names, feature_set), struct)
+    as_column: Any = arrow_udf  # its stub demands the argument that it warns about when it runs
     # Called non-deterministic so that a filter on the result does not make Spark score every row twice.
-    return score.asNondeterministic()(rows["corpus"], rows["query"], F.xxhash64(rows["doc_id"]))
+    score = as_column(_scorer(names, feature_set), struct).asNondeterministic()
+    scored: Column = score(rows["corpus"], rows["query"], F.xxhash64(rows["doc_id"]))
+    return scored
 
 
 def _scorer(names: Mapping[str, str], feature_set: FeatureSet) -> Callable[[Iterator[_Columns]], Iterator[pa.Array]]:
     def score(batches: Iterator[_Columns]) -> Iterator[pa.Array]:
+        """Score (corpus, query, document key) batches; runs on the workers."""
         from pyspark import SparkFiles
 
         paths = {corpus: SparkFiles.get(name) for corpus, name in names.items()}

@@ -87,6 +87,7 @@ def _segment_builder(
     channels: Sequence[Channel], numbers: Sequence[str]
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def build(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Make one segment of each batch and corpus; runs on the workers."""
         for batch in batches:
             for corpus in pc.unique(batch.column("corpus")).to_pylist():
                 mine = batch.filter(pc.equal(batch.column("corpus"), corpus))
@@ -109,6 +110,7 @@ def _merger(
     channels: Sequence[Channel], bm25: Bm25
 ) -> Callable[[tuple[pa.Scalar, ...], Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def merge(key: tuple[pa.Scalar, ...], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Put one corpus's segments together; runs on one worker."""
         segments = [segment.as_buffer() for batch in batches for segment in batch.column("segment")]
         index = merge_segments(segments, channels, bm25)
         for number, start in enumerate(range(0, index.size, CHUNK_BYTES)):

@@ -111,6 +111,7 @@ class _Pairs:
 
     @cached_property
     def n_pairs(self) -> int:
+        """Number of pairs in the batch."""
         return len(self.docs)
 
     @cached_property
@@ -160,7 +161,7 @@ def _match(pairs: _Pairs, channel: Channel) -> NDArray[np.float64]:
     pair = slots.pair[hit]
     tf = pairs.index.array(channel, "tf")[postings[hit]]
     scores = pairs.index.array(channel, "idf")[slots.term[hit]] * pairs.index.weight(channel, pairs.docs[pair], tf)
-    return _absent_where_zero(np.bincount(pair, weights=scores, minlength=pairs.n_pairs))
+    return _absent_where_zero(np.bincount(pair, weights=scores, minlength=pairs.n_pairs).astype(np.float64))
 
 
 def _phrase(pairs: _Pairs, channel: Channel) -> NDArray[np.float64]:

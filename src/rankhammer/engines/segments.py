@@ -145,7 +145,8 @@ def _merge_channel(
     place = _reordered_runs(n_postings, order)
     doc = np.repeat(np.arange(len(order)), n_postings[order])
     index = {"begin": np.concatenate([[0], np.cumsum(n_postings[order])]), "term": term[place], "tf": tf[place]}
-    index |= _weights(term, np.bincount(doc, weights=tf[place], minlength=len(order)), len(terms), bm25)
+    lengths = np.bincount(doc, weights=tf[place], minlength=len(order)).astype(np.float64)
+    index |= _weights(term, lengths, len(terms), bm25)
     if channel.with_positions:
         position = np.concatenate([part[f"{channel.key}/position"] for part in parts])
         posting = np.repeat(np.arange(len(tf), dtype=np.int64), tf[place])
