@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rankhammer.click_models.base import CountedSerps
+from rankhammer.click_models.packing import from_arrow, pack_ints, pack_texts, to_arrow, unpack_ints, unpack_texts
 from rankhammer.click_models.sequences import distinct, factorize, take_ragged
 
 if TYPE_CHECKING:
@@ -31,14 +32,16 @@ COUNTED_COLUMNS = {
     "part": "int",
     "n_serps": "bigint",
     "n_clicks": "bigint",
-    "queries": "array<string>",
-    "query_counts": "array<int>",
-    "doc_ids": "array<string>",
-    "lengths": "array<int>",
-    "weights": "array<int>",
-    "cells": "array<int>",
+    "queries": "binary",
+    "query_lengths": "binary",
+    "query_counts": "binary",
+    "doc_ids": "binary",
+    "doc_lengths": "binary",
+    "page_lengths": "binary",
+    "page_weights": "binary",
+    "cells": "binary",
 }
-"""A cell is 2 x (index into doc_ids) + clicked; `lengths` cuts the cells into pages."""
+"""Lists as `packing` packs them. A cell is 2 x (place in doc_ids) + clicked; `page_lengths` cuts cells into pages."""
 
 _CHUNK_BYTES = 64 * 2**20
 """Log bytes counted at once: bounds a map task's Python memory to a few times this."""
@@ -96,7 +99,7 @@ def read_counted(batches: Iterable[pa.RecordBatch]) -> Iterator[CountedCorpus]:
     table = table.take(pc.sort_indices(table, [("corpus", "ascending"), ("query_cluster_id", "ascending")]))
     table = table.combine_chunks()
     runs = table["corpus"].combine_chunks().dictionary_encode()
-    edges = np.searchsorted(runs.indices.to_numpy(), np.arange(len(runs.dictionary) + 1))
+    edges = np.searchsorted(from_arrow(runs.indices), np.arange(len(runs.dictionary) + 1))
     for place, corpus in enumerate(runs.dictionary.to_pylist()):
         yield _merge(corpus, table.slice(edges[place], edges[place + 1] - edges[place]).combine_chunks())
 
@@ -125,9 +128,9 @@ def count_chunk(chunk: pa.Table) -> pa.RecordBatch:
     """
     group, groups = _group(chunk)
     docs = chunk["doc_ids"].combine_chunks()
-    length = pc.list_value_length(docs).to_numpy().astype(np.int64)
-    clicked = chunk["clicked"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    local, doc_lists = _number_documents(docs.flatten(), np.repeat(group, length), len(groups))
+    length = from_arrow(pc.list_value_length(docs)).astype(np.int64)
+    clicked = from_arrow(chunk["clicked"].combine_chunks().flatten())
+    local, docs_of_group = _number_documents(docs.flatten(), np.repeat(group, length), len(groups))
     cells = 2 * local + clicked
     pages = distinct(cells, length, group)
     order = pages.first[np.argsort(group[pages.first], kind="stable")]
@@ -135,17 +138,15 @@ def count_chunk(chunk: pa.Table) -> pa.RecordBatch:
     pages_of_group = np.bincount(group[order], minlength=len(groups))
     cells_of_group = np.bincount(group[order], weights=length[order], minlength=len(groups)).astype(np.int64)
     n_clicks = np.bincount(np.repeat(group, length)[clicked], minlength=len(groups))
-    queries, query_counts = _count_queries(chunk["query"], group, len(groups))
     columns = [
-        *(chunk[name].combine_chunks().take(pa.array(groups)) for name in ("corpus", "query_cluster_id", "part")),
-        pa.array(np.bincount(group, minlength=len(groups))),
-        pa.array(n_clicks),
-        queries,
-        query_counts,
-        doc_lists,
-        _lists(pages_of_group, pa.array(length[order].astype(np.int32))),
-        _lists(pages_of_group, pa.array(weight.astype(np.int32))),
-        _lists(cells_of_group, pa.array(take_ragged(cells, length, order).astype(np.int32))),
+        *(chunk[name].combine_chunks().take(to_arrow(groups)) for name in ("corpus", "query_cluster_id", "part")),
+        to_arrow(np.bincount(group, minlength=len(groups))),
+        to_arrow(n_clicks),
+        *_count_queries(chunk["query"], group, len(groups)),
+        *pack_texts(*docs_of_group),
+        pack_ints(pages_of_group, length[order]),
+        pack_ints(pages_of_group, weight),
+        pack_ints(cells_of_group, take_ragged(cells, length, order)),
     ]
     return pa.RecordBatch.from_arrays(columns, names=list(COUNTED_COLUMNS))
 
@@ -154,7 +155,7 @@ def _group(chunk: pa.Table) -> tuple[Ints, Ints]:
     """Number the (corpus, cluster, part) of each row; also one row number of each group."""
     corpus = _codes(chunk["corpus"])
     cluster = _codes(chunk["query_cluster_id"])
-    part = chunk["part"].to_numpy().astype(np.int64)
+    part = from_arrow(chunk["part"]).astype(np.int64)
     key = (corpus * (cluster.max() + 1) + cluster) * (part.max() + 1) + part
     group, keys = factorize(key)
     rows = np.zeros(len(keys), np.int64)
@@ -162,10 +163,10 @@ def _group(chunk: pa.Table) -> tuple[Ints, Ints]:
     return group, rows
 
 
-def _number_documents(docs: pa.Array, group: Ints, n_groups: int) -> tuple[Ints, pa.ListArray]:
-    """Number each group's documents from 0; also the list of document ids of each group."""
+def _number_documents(docs: pa.Array, group: Ints, n_groups: int) -> tuple[Ints, tuple[Ints, pa.Array]]:
+    """Number each group's documents from 0; also how many each group has, and their ids group by group."""
     encoded = docs.dictionary_encode()
-    code = encoded.indices.to_numpy().astype(np.int64)
+    code = from_arrow(encoded.indices).astype(np.int64)
     n_docs = max(len(encoded.dictionary), 1)
     pair, keys = factorize(group * n_docs + code)
     order = np.argsort(keys, kind="stable")
@@ -173,52 +174,42 @@ def _number_documents(docs: pa.Array, group: Ints, n_groups: int) -> tuple[Ints,
     per_group = np.bincount(owner, minlength=n_groups)
     local = np.empty(len(keys), np.int64)
     local[order] = np.arange(len(keys)) - (np.cumsum(per_group) - per_group)[owner]
-    return local[pair], _lists(per_group, encoded.dictionary.take(pa.array(keys[order] % n_docs)))
+    return local[pair], (per_group, encoded.dictionary.take(to_arrow(keys[order] % n_docs)))
 
 
-def _count_queries(query: pa.ChunkedArray, group: Ints, n_groups: int) -> tuple[pa.ListArray, pa.ListArray]:
+def _count_queries(query: pa.ChunkedArray, group: Ints, n_groups: int) -> tuple[pa.Array, ...]:
     encoded = query.combine_chunks().dictionary_encode()
     n_queries = max(len(encoded.dictionary), 1)
-    keys, counts = np.unique(group * n_queries + encoded.indices.to_numpy(), return_counts=True)
+    keys, counts = np.unique(group * n_queries + from_arrow(encoded.indices), return_counts=True)
     per_group = np.bincount(keys // n_queries, minlength=n_groups)
-    texts = encoded.dictionary.take(pa.array(keys % n_queries))
-    return _lists(per_group, texts), _lists(per_group, pa.array(counts.astype(np.int32)))
-
-
-def _lists(per_group: Ints, values: pa.Array) -> pa.ListArray:
-    offsets = np.concatenate([[0], np.cumsum(per_group)]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), values)
+    texts = encoded.dictionary.take(to_arrow(keys % n_queries))
+    return *pack_texts(per_group, texts), pack_ints(per_group, counts)
 
 
 def _codes(column: pa.ChunkedArray) -> Ints:
-    codes: Ints = column.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
+    codes: Ints = from_arrow(column.combine_chunks().dictionary_encode().indices).astype(np.int64)
     return codes
 
 
 def _merge(corpus: str, rows: pa.Table) -> CountedCorpus:
     """Merge the shares of one corpus; `rows` are sorted by cluster."""
     clusters = rows["query_cluster_id"].combine_chunks().dictionary_encode()
-    cluster = clusters.indices.to_numpy().astype(np.int64)
-    docs = rows["doc_ids"].combine_chunks()
-    n_docs = pc.list_value_length(docs).to_numpy().astype(np.int64)
-    texts, rank = _sorted_codes(docs.flatten())
+    cluster = from_arrow(clusters.indices).astype(np.int64)
+    n_docs, docs = unpack_texts(rows["doc_ids"], rows["doc_lengths"])
+    texts, rank = _sorted_codes(docs)
     keys, share_pair = np.unique(np.repeat(cluster, n_docs) * len(texts) + rank, return_inverse=True)
-    lengths = rows["lengths"].combine_chunks()
-    n_pages = pc.list_value_length(lengths).to_numpy()
-    length = lengths.flatten().to_numpy().astype(np.int64)
-    cells = rows["cells"].combine_chunks()
-    cell = cells.flatten().to_numpy().astype(np.int64)
-    first_doc = np.repeat(np.cumsum(n_docs) - n_docs, pc.list_value_length(cells).to_numpy())
+    n_pages, length = unpack_ints(rows["page_lengths"])
+    n_cells, cell = unpack_ints(rows["cells"])
     serps = CountedSerps(
-        pair=share_pair[first_doc + cell // 2],
+        pair=share_pair[np.repeat(np.cumsum(n_docs) - n_docs, n_cells) + cell // 2],
         clicked=cell % 2 == 1,
         length=length,
-        weight=rows["weights"].combine_chunks().flatten().to_numpy().astype(np.float64),
+        weight=unpack_ints(rows["page_weights"])[1].astype(np.float64),
         pair_cluster=keys // len(texts),
     )
-    part = np.repeat(rows["part"].to_numpy().astype(np.int64), n_pages)
+    part = np.repeat(from_arrow(rows["part"]).astype(np.int64), n_pages)
     queries = _most_frequent(rows, cluster)
-    return CountedCorpus(corpus, serps, part, clusters.dictionary, queries, texts.take(pa.array(keys % len(texts))))
+    return CountedCorpus(corpus, serps, part, clusters.dictionary, queries, texts.take(to_arrow(keys % len(texts))))
 
 
 def _sorted_codes(texts: pa.Array) -> tuple[pa.Array, Ints]:
@@ -226,17 +217,16 @@ def _sorted_codes(texts: pa.Array) -> tuple[pa.Array, Ints]:
     encoded = texts.dictionary_encode()
     order = pc.sort_indices(encoded.dictionary)
     rank = np.empty(len(order), np.int64)
-    rank[order.to_numpy()] = np.arange(len(order))
-    return encoded.dictionary.take(order), rank[encoded.indices.to_numpy()]
+    rank[from_arrow(order)] = np.arange(len(order))
+    return encoded.dictionary.take(order), rank[from_arrow(encoded.indices)]
 
 
 def _most_frequent(rows: pa.Table, cluster: Ints) -> pa.Array:
     """Return one query a cluster: the most frequent, then the first by text."""
-    queries = rows["queries"].combine_chunks()
-    texts, rank = _sorted_codes(queries.flatten())
-    owner = np.repeat(cluster, pc.list_value_length(queries).to_numpy())
-    keys, inverse = np.unique(owner * len(texts) + rank, return_inverse=True)
-    counts = np.bincount(inverse, weights=rows["query_counts"].combine_chunks().flatten().to_numpy())
+    n_queries, queries = unpack_texts(rows["queries"], rows["query_lengths"])
+    texts, rank = _sorted_codes(queries)
+    keys, inverse = np.unique(np.repeat(cluster, n_queries) * len(texts) + rank, return_inverse=True)
+    counts = np.bincount(inverse, weights=unpack_ints(rows["query_counts"])[1])
     order = np.lexsort((keys, -counts, keys // len(texts)))
     _, first = np.unique(keys[order] // len(texts), return_index=True)
-    return texts.take(pa.array(keys[order][first] % len(texts)))
+    return texts.take(to_arrow(keys[order][first] % len(texts)))

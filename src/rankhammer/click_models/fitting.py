@@ -13,6 +13,7 @@ import pyarrow as pa
 from rankhammer.click_models.base import ClickModel, CorpusFit
 from rankhammer.click_models.counting import CountedCorpus, count_serps, read_counted
 from rankhammer.click_models.evidence import count_pairs, lower_bound
+from rankhammer.click_models.packing import to_arrow
 from rankhammer.errors import ConvergenceWarning, CorpusFailure, DataError
 
 if TYPE_CHECKING:
@@ -206,23 +207,23 @@ def fit_pairs(model: ClickModel, found: CountedCorpus, corpus: CorpusFit) -> pa.
     fitted = model.fit(found.serps, corpus)
     counts = count_pairs(found.serps)
     relevance = model.predict_relevance(fitted, corpus)
-    cluster = pa.array(found.serps.pair_cluster)
+    cluster = to_arrow(found.serps.pair_cluster)
     columns = [
-        pa.array([found.corpus]).take(pa.array(np.zeros(found.serps.n_pairs, np.int64))),
+        pa.repeat(found.corpus, found.serps.n_pairs),
         found.cluster_ids.take(cluster),
         found.queries.take(cluster),
         found.doc_ids,
-        pa.array(counts.impressions.astype(np.int64)),
-        pa.array(fitted.n_examined),
-        pa.array(counts.clicks.astype(np.int64)),
-        pa.array(counts.mean_position),
-        pa.array(relevance.mean),
-        pa.array(relevance.sd),
-        pa.array(lower_bound(relevance.mean, relevance.sd)),
-        pa.array(relevance.prior_share),
-        pa.array(fitted.n_iter.astype(np.int32)),
-        pa.array(fitted.converged),
-        *(pa.array(fitted.parameters[name]) for name in model.parameter_names),
+        to_arrow(counts.impressions.astype(np.int64)),
+        to_arrow(fitted.n_examined),
+        to_arrow(counts.clicks.astype(np.int64)),
+        to_arrow(counts.mean_position),
+        to_arrow(relevance.mean),
+        to_arrow(relevance.sd),
+        to_arrow(lower_bound(relevance.mean, relevance.sd)),
+        to_arrow(relevance.prior_share),
+        to_arrow(fitted.n_iter.astype(np.int32)),
+        to_arrow(fitted.converged),
+        *(to_arrow(fitted.parameters[name]) for name in model.parameter_names),
     ]
     return pa.RecordBatch.from_arrays(columns, names=[*PAIR_COLUMNS, *model.parameter_names])
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rankhammer.click_models.base import CountedSerps
+from rankhammer.click_models.packing import from_arrow, to_arrow
 from rankhammer.click_models.sequences import mix
 
 if TYPE_CHECKING:
@@ -110,13 +111,13 @@ def _values(name: str, unseen: Any) -> Any:
 
 def _compute_batch(compute: Compute, rows: pa.Table, names: tuple[str, ...], corpus: CorpusFit) -> pa.ListArray:
     docs = rows["doc_ids"].combine_chunks()
-    length = pc.list_value_length(docs).to_numpy().astype(np.int64)
+    length = from_arrow(pc.list_value_length(docs)).astype(np.int64)
     n_cells = int(length.sum())
-    clicked = rows["clicked"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    clicked = from_arrow(rows["clicked"].combine_chunks().flatten())
     pages = CountedSerps(np.arange(n_cells), clicked, length, np.ones(len(length)), np.zeros(n_cells, np.int64))
-    parameters = {name: rows[f"_{name}"].combine_chunks().flatten().to_numpy() for name in names}
-    seed = rows["_seed"].to_numpy().view(np.uint64)[pages.cell_serp]
+    parameters = {name: from_arrow(rows[f"_{name}"].combine_chunks().flatten()) for name in names}
+    seed = from_arrow(rows["_seed"]).view(np.uint64)[pages.cell_serp]
     uniform = (mix(seed + mix(pages.position.astype(np.uint64))) >> np.uint64(11)) * 2.0**-53
     values = compute(pages, parameters, corpus, uniform)
     offsets = np.concatenate([[0], np.cumsum(length)]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
+    return pa.ListArray.from_arrays(to_arrow(offsets), to_arrow(values))

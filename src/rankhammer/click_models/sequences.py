@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
+
+from rankhammer.click_models.packing import from_arrow, to_arrow
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,8 +43,8 @@ def factorize(keys: Ints) -> tuple[Ints, Ints]:
     Returns:
         (code of each key, the distinct keys): shapes (n,) and (n_distinct,).
     """
-    encoded = pa.array(keys).dictionary_encode()
-    return encoded.indices.to_numpy().astype(np.int64), encoded.dictionary.to_numpy()
+    encoded = to_arrow(keys).dictionary_encode()
+    return from_arrow(encoded.indices).astype(np.int64), from_arrow(encoded.dictionary)
 
 
 def mix(values: Hashes) -> Hashes:
