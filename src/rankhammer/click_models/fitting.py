@@ -13,7 +13,7 @@ import pyarrow as pa
 from rankhammer.click_models.base import ClickModel, CorpusFit
 from rankhammer.click_models.counting import CountedCorpus, count_serps, read_counted
 from rankhammer.click_models.evidence import count_pairs, lower_bound
-from rankhammer.click_models.packing import to_arrow
+from rankhammer.click_models.packing import texts_to_arrow, to_arrow
 from rankhammer.errors import ConvergenceWarning, CorpusFailure, DataError
 
 if TYPE_CHECKING:
@@ -163,7 +163,8 @@ def for_each_corpus(
 
     def run(table: pa.Table) -> pa.Table:
         facts = {found.corpus: json.dumps(compute(found)) for found in read_counted(table.to_batches())}
-        return pa.table({"corpus": list(facts), "facts": list(facts.values())})
+        columns = [texts_to_arrow(list(facts)), texts_to_arrow(list(facts.values()))]
+        return pa.Table.from_arrays(columns, names=["corpus", "facts"])
 
     computed = counted.groupBy("corpus").applyInArrow(run, "corpus string, facts string")
     # An action: the facts steer the next job. A few kilobytes a corpus come back.
@@ -209,7 +210,7 @@ def fit_pairs(model: ClickModel, found: CountedCorpus, corpus: CorpusFit) -> pa.
     relevance = model.predict_relevance(fitted, corpus)
     cluster = to_arrow(found.serps.pair_cluster)
     columns = [
-        pa.repeat(found.corpus, found.serps.n_pairs),
+        texts_to_arrow([found.corpus]).take(to_arrow(np.zeros(found.serps.n_pairs, np.int64))),
         found.cluster_ids.take(cluster),
         found.queries.take(cluster),
         found.doc_ids,

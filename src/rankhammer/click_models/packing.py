@@ -9,6 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     Ints = NDArray[np.int64]
@@ -34,6 +36,14 @@ def from_arrow(values: pa.Array | pa.ChunkedArray) -> NDArray[Any]:
         bits = np.frombuffer(content, np.uint8)
         return np.unpackbits(bits, count=inside.stop, bitorder="little")[inside].astype(bool)
     return np.frombuffer(content, held.type.to_pandas_dtype())[inside]
+
+
+def texts_to_arrow(texts: Sequence[str]) -> pa.Array:
+    """Make an array of a few texts; `pa.array` would import pandas."""
+    encoded = [text.encode() for text in texts]
+    offsets = _offsets(np.array([len(text) for text in encoded], np.int64))
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
+    return pa.Array.from_buffers(pa.string(), len(texts), buffers)
 
 
 def pack_ints(per_row: Ints, values: Ints) -> pa.Array:
