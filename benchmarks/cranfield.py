@@ -1,0 +1,196 @@
+"""Run all six stages on the Cranfield collection, and measure the rankers by its human judgments.
+
+    python benchmarks/cranfield.py prepare --data DIR    # writes data/01_raw/cranfield
+    python benchmarks/cranfield.py run                   # all stages, then five test splits; prints one JSON line
+
+DIR holds cran_docs.json, cran_queries.json and cran_qrels.json. Texts, queries and judgments are real; clicks are
+simulated from the judgments by a known DBN over result pages in a noisy BM25 order.
+
+225 queries are too few for one test split: the queries are cut into five parts, and each part is held out in one of
+five runs. So every query is ranked once by a ranker that never saw it, and the figures are over all of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+import zlib
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+
+from rankhammer.demo.lexical import TextIndex
+from rankhammer.demo.queries import popularity
+from rankhammer.demo.sessions import impressions, people
+from rankhammer.demo.simulate import Pool, Users, search_pages
+from rankhammer.pipeline_registry import STAGES
+from rankhammer.resampling import Bootstrap, compare_systems
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+ENV = "cranfield"
+N_SERPS, N_SHOWN, N_CANDIDATES, LIST_NOISE = 30_000, 20, 60, 1.0
+USERS = Users(continuation=0.95)
+N_SPLITS = 5
+METRIC = "ndcg@10"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True)
+    preparing = commands.add_parser("prepare", help="write the input")
+    preparing.add_argument("--data", type=Path, required=True, help="folder with the three JSON files")
+    preparing.add_argument("--out", type=Path, default=Path("data/01_raw/cranfield"))
+    preparing.add_argument("--random-state", type=int, default=42)
+    preparing.set_defaults(command=lambda given: prepare(given.data, given.out, random_state=given.random_state))
+    running = commands.add_parser("run", help="run all stages and print the figures")
+    running.add_argument("--project", type=Path, default=Path.cwd())
+    running.add_argument("--splits", type=int, default=N_SPLITS, help="runs, each holding out one part")
+    running.set_defaults(command=lambda given: print(json.dumps(run(given.project, given.splits))))
+    given = parser.parse_args()
+    given.command(given)
+
+
+def prepare(data: Path, out: Path, *, random_state: int = 42, n_serps: int = N_SERPS) -> None:
+    """Write documents, the simulated click log and the human judgments as Parquet folders."""
+    documents, queries = read_documents(data), read_queries(data)
+    grades = read_grades(data, documents["doc_id"].to_pylist(), len(queries))
+    rng = np.random.default_rng(random_state)
+    pool = make_pool(documents, queries, grades)
+    query = rng.choice(len(queries), size=n_serps, p=popularity(len(queries), exponent=0.3))
+    pages = search_pages(pool, query, users=USERS, n_shown=N_SHOWN, noise=LIST_NOISE, rng=rng)
+    typed = [queries[number] for number in query]
+    log = impressions(ENV, documents["doc_id"].to_pylist(), [(pages, people(n_serps, rng), typed)])
+    tables = {
+        "documents": documents,
+        "click_log": log,
+        "reference_judgments": judgments(documents["doc_id"].to_pylist(), queries, grades),
+    }
+    for name, table in tables.items():
+        (out / name).mkdir(parents=True, exist_ok=True)
+        pq.write_table(table, out / name / "part-0.parquet")
+        print(f"{out / name}: {table.num_rows} rows", file=sys.stderr)
+
+
+def read_documents(data: Path) -> pa.Table:
+    """Read the abstracts; two of the 1,400 are empty."""
+    found = json.loads((data / "cran_docs.json").read_text())
+    texts = {name: [row[name] for row in found] for name in ("title", "body", "author", "bibliography")}
+    columns = {"corpus": [ENV] * len(found), "doc_id": [str(row["id"]) for row in found], **texts}
+    return pa.table({**columns, "body_length": [float(len(text.split())) for text in texts["body"]]})
+
+
+def read_queries(data: Path) -> list[str]:
+    """Read the queries in the order that the judgments number them, from 1."""
+    rows = json.loads((data / "cran_queries.json").read_text())
+    return [row["query"] for row in sorted(rows, key=lambda row: row["query number"])]
+
+
+def read_grades(data: Path, doc_ids: Sequence[str], n_queries: int) -> np.ndarray:
+    """Read the judgments as grades, 4 for a complete answer to 1 for the least interest, 0 for none.
+
+    Returns:
+        int, shape (n_queries, n_documents). The file's own scale runs the other way: 1 is best, 5 and -1 are none.
+    """
+    row_of = {doc_id: row for row, doc_id in enumerate(doc_ids)}
+    grades = np.zeros((n_queries, len(doc_ids)), dtype=np.int64)
+    for judged in json.loads((data / "cran_qrels.json").read_text()):
+        if judged["id"] in row_of and 1 <= judged["position"] <= 4:
+            grades[int(judged["query_num"]) - 1, row_of[judged["id"]]] = 5 - judged["position"]
+    return grades
+
+
+def make_pool(documents: pa.Table, queries: Sequence[str], grades: np.ndarray) -> Pool:
+    """Let the site's search find candidates by BM25 of the whole abstract."""
+    scores = TextIndex.build(documents["body"].to_pylist()).bm25(queries)
+    candidates = np.argsort(-scores, axis=1, kind="stable")[:, :N_CANDIDATES]
+    return Pool(
+        candidates, np.take_along_axis(scores, candidates, axis=1), np.take_along_axis(grades, candidates, axis=1)
+    )
+
+
+def judgments(doc_ids: Sequence[str], queries: Sequence[str], grades: np.ndarray) -> pa.Table:
+    """Write the documents that people found of some interest; all others count as 0."""
+    query, row = np.nonzero(grades)
+    columns = {
+        "corpus": [ENV] * len(query),
+        "query": [queries[number] for number in query],
+        "doc_id": [doc_ids[number] for number in row],
+    }
+    return pa.table({**columns, "grade": pa.array(grades[query, row], pa.int32())})
+
+
+def run(project: Path, n_splits: int) -> dict[str, Any]:
+    """Run the line once for each part of the queries held out, and sum up what the rankers did on them."""
+    bootstrap_project(project)
+    values: dict[str, dict[str, float]] = {}
+    for part, pattern in enumerate(held_out_patterns(project, n_splits)):
+        # What does not depend on the split is done in the first run.
+        stages = STAGES if part == 0 else STAGES[STAGES.index("folding") :]
+        kedro_run(project, pattern, stages)
+        for system, of_query in test_values(project).items():
+            values.setdefault(system, {}).update(of_query)
+    return facts(values, n_splits)
+
+
+def held_out_patterns(project: Path, n_splits: int) -> Iterator[str]:
+    """Yield, for each part of the queries, the regular expression that matches exactly them."""
+    table = pq.read_table(project / "data/01_raw" / ENV / "reference_judgments", columns=["query"])
+    queries = sorted(table["query"].unique().to_pylist())
+    for part in range(n_splits):
+        mine = [query for query in queries if zlib.crc32(query.encode()) % n_splits == part]
+        yield f"^(?:{'|'.join(re.escape(query) for query in mine)})$"
+
+
+def kedro_run(project: Path, pattern: str, stages: Sequence[str]) -> None:
+    """Do what `kedro run --env=cranfield` does, with the queries that match the pattern held out."""
+    held_out = {"folding": {"test_pattern": pattern}}
+    with redirect_stdout(sys.stderr), KedroSession.create(project, env=ENV, runtime_params=held_out) as session:
+        session.run(pipeline_names=list(stages))
+
+
+def test_values(project: Path) -> Mapping[str, dict[str, float]]:
+    """Read the metric of each system and test query by the human judgments; a query without any hit scores 0."""
+    table = pq.read_table(project / "data" / ENV / "07_model_output/evaluation").to_pylist()
+    found: dict[str, dict[str, float]] = {}
+    for row in table:
+        if (row["truth"], row["metric"]) == ("reference", METRIC) and row["value"] is not None:
+            found.setdefault(row["system"], {})[row["query"]] = row["value"]
+    return found
+
+
+def facts(values: Mapping[str, Mapping[str, float]], n_splits: int) -> dict[str, Any]:
+    """Average over the queries, with 95 % intervals by resampling them."""
+    queries = sorted(values["ranker"])
+    arrays = {name: np.array([of_query.get(query, np.nan) for query in queries]) for name, of_query in values.items()}
+    bootstrap = Bootstrap(n_resamples=10_000, confidence=0.95, random_state=42)
+    rows = compare_systems(arrays, np.arange(len(queries)), bootstrap)
+    rounded = [{key: round(v, 4) if isinstance(v, float) else v for key, v in row.items()} for row in rows]
+    means = {row["system"]: interval(row) for row in rounded if row["quantity"] == "mean"}
+    gains = {f"{row['system']} - {row['against']}": interval(row) for row in rounded if row["quantity"] == "difference"}
+    return {
+        "benchmark": "cranfield",
+        "metric": METRIC,
+        "truth": "human judgments",
+        "n_queries": len(queries),
+        "n_splits": n_splits,
+        **means,
+        "differences": gains,
+    }
+
+
+def interval(row: Mapping[str, Any]) -> dict[str, float]:
+    return {name: row[name] for name in ("mean", "lower", "upper")}
+
+
+if __name__ == "__main__":
+    main()
