@@ -124,11 +124,11 @@ def _module_sources(module: str) -> Iterator[Source]:
     twin, single, package = library / f"_py{module}.py", library / f"{module}.py", library / module
     if twin.exists() or single.exists():
         yield Source(module, module, twin if twin.exists() else single)
-    elif package.is_dir():
-        for path in sorted(package.rglob("*.py")):
-            parts = path.relative_to(library).with_suffix("").parts
-            if not {"test", "tests"} & set(parts):
-                yield Source(module, ".".join(parts).removesuffix(".__init__"), path)
+        return
+    for path in sorted(package.rglob("*.py")):
+        parts = path.relative_to(library).with_suffix("").parts
+        if not {"test", "tests"} & set(parts):
+            yield Source(module, ".".join(parts).removesuffix(".__init__"), path)
 
 
 def _documents(source: Source, tree: ast.Module) -> Iterator[Document]:
