@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 REPOSITORY = Path(__file__).parents[1]
+SETTINGS = {"spark.master": "local[2]", "spark.driver.extraJavaOptions": "-XX:+UseParallelGC"}
+"""Beside conf/base/spark.yml: as for a log of this size, the JVM compiles with all it has."""
+
 LIMITS = {"sample_serps": 100_000, "min_examined": 1.0}
 CONTINUATION, N_QUERIES, N_DOCS, SHOWN, N_LISTS = 0.9, 50_000, 15, 10, 20
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
@@ -42,7 +45,7 @@ TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 def main() -> None:
     arguments = parse()
     settings = yaml.safe_load((REPOSITORY / "conf/base/spark.yml").read_text())
-    spark_provider.configure(lambda: {**settings, "spark.master": "local[2]"})
+    spark_provider.configure(lambda: {**settings, **SETTINGS})
     spark_provider.session().range(1).count()
     with TemporaryDirectory() as folder:
         log = arguments.log or write_simulated_log(Path(folder, "log"), arguments.serps)
@@ -129,7 +132,7 @@ def processor_seconds() -> float:
 
 
 def write_simulated_log(folder: Path, n_serps: int, seed: int = 7) -> Path:
-    """Simulate a DBN: Zipf queries with up to 20 noisy lists each; the first three quarters are train, the rest test."""
+    """Simulate a DBN: Zipf queries, up to 20 noisy lists each; the first three quarters are train, the rest test."""
     rng = np.random.default_rng(seed)
     popularity = 1 / (np.arange(N_QUERIES) + 5.0) ** 0.9
     query = rng.choice(N_QUERIES, size=n_serps, p=popularity / popularity.sum()).astype(np.int32)

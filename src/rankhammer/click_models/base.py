@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 
+from rankhammer.click_models.sequences import add_up
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -85,7 +87,7 @@ class CountedSerps:
 
     def per_pair(self, values: Floats) -> Floats:
         """Add up one value a cell by pair: shape (n_cells,) to (n_pairs,)."""
-        return np.bincount(self.pair, weights=values, minlength=self.n_pairs)
+        return add_up(self.pair, values, self.n_pairs)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rankhammer.click_models.evidence import pooled_mean
+from rankhammer.click_models.sequences import add_up
 from rankhammer.click_models.tails import Tails, find_tails
 
 if TYPE_CHECKING:
@@ -54,13 +55,13 @@ class Data:
     def sum_cells(self, values: Floats) -> Floats:
         """Add up one value a tail cell by pair."""
         weights = self.tails.cell_weight * values
-        return np.bincount(self.tails.pair, weights=weights, minlength=len(self.clicks))
+        return add_up(self.tails.pair, weights, len(self.clicks))
 
     def sum_last(self, values: Floats) -> Floats:
         """Add up one value a tail by the pair of its last click."""
         clicked = self.tails.has_click
         weights = (self.tails.weight * values)[clicked]
-        return np.bincount(self.tails.last[clicked], weights=weights, minlength=len(self.clicks))
+        return add_up(self.tails.last[clicked], weights, len(self.clicks))
 
 
 @dataclass(frozen=True)

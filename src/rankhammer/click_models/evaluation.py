@@ -9,6 +9,7 @@ import numpy as np
 from rankhammer.click_models.base import bounded_probability, log_likelihood
 from rankhammer.click_models.counting import count_serps
 from rankhammer.click_models.fitting import corpus_sizes, for_each_corpus, sample_clusters
+from rankhammer.click_models.sequences import add_up
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,10 +72,11 @@ def measure(serps: CountedSerps, conditional: Floats, marginal: Floats) -> dict[
         n_serps, log_likelihood per document, perplexity, conditional_perplexity, and `positions`: for each the
         documents shown (n), click_through seen and predicted, and both perplexities.
     """
-    n = np.bincount(serps.position - 1, weights=serps.cell_weight)
+    deepest = int(serps.length.max())
+    n = add_up(serps.position - 1, serps.cell_weight, deepest)
     perplexity, conditional_perplexity = (_perplexity(serps, p, n) for p in (marginal, conditional))
-    seen = np.bincount(serps.position - 1, weights=serps.cell_weight * serps.clicked) / n
-    predicted = np.bincount(serps.position - 1, weights=serps.cell_weight * marginal) / n
+    seen = add_up(serps.position - 1, serps.cell_weight * serps.clicked, deepest) / n
+    predicted = add_up(serps.position - 1, serps.cell_weight * marginal, deepest) / n
     columns = {
         "n": n,
         "click_through": seen,
@@ -94,7 +96,7 @@ def measure(serps: CountedSerps, conditional: Floats, marginal: Floats) -> dict[
 def _perplexity(serps: CountedSerps, probability: Floats, n: Floats) -> Floats:
     bounded = bounded_probability(probability)
     bits = np.log2(np.where(serps.clicked, bounded, 1 - bounded)) * serps.cell_weight
-    return np.exp2(-np.bincount(serps.position - 1, weights=bits) / n)
+    return np.exp2(-add_up(serps.position - 1, bits, len(n)) / n)
 
 
 def _fit_and_measure(model: ClickModel, found: CountedCorpus) -> dict[str, Any]:

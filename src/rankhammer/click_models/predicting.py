@@ -117,7 +117,7 @@ def _compute_batch(compute: Compute, rows: pa.Table, names: tuple[str, ...], cor
     pages = CountedSerps(np.arange(n_cells), clicked, length, np.ones(len(length)), np.zeros(n_cells, np.int64))
     parameters = {name: from_arrow(rows[f"_{name}"].combine_chunks().flatten()) for name in names}
     seed = from_arrow(rows["_seed"]).view(np.uint64)[pages.cell_serp]
-    uniform = (mix(seed + mix(pages.position.astype(np.uint64))) >> np.uint64(11)) * 2.0**-53
+    uniform: Floats = (mix(seed + mix(pages.position.astype(np.uint64))) >> np.uint64(11)) * np.float64(2.0**-53)
     values = compute(pages, parameters, corpus, uniform)
     offsets = np.concatenate([[0], np.cumsum(length)]).astype(np.int32)
     return pa.ListArray.from_arrays(to_arrow(offsets), to_arrow(values))

@@ -12,6 +12,7 @@ from rankhammer.click_models.packing import from_arrow, to_arrow
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
     Hashes = NDArray[np.uint64]
 
@@ -86,12 +87,18 @@ def distinct(values: Ints, length: Ints, group: Ints) -> Distinct:
     return _split_collisions(inverse, first, same, content)
 
 
+def add_up(place: Ints, values: Floats, n: int) -> Floats:
+    """Add up values by place, in the order they come: shape (m,) to (n,)."""
+    return np.bincount(place, weights=values, minlength=n).astype(np.float64, copy=False)
+
+
 def take_ragged(values: Ints, length: Ints, order: Ints) -> Ints:
     """Put whole sequences in another order: `values` end to end, `order` the sequence numbers to take."""
     start = np.cumsum(length) - length
     taken = length[order]
     shift = start[order] - (np.cumsum(taken) - taken)
-    return values[np.repeat(shift, taken) + np.arange(taken.sum())]
+    found: Ints = values[np.repeat(shift, taken) + np.arange(taken.sum())]
+    return found
 
 
 def _hash(values: Ints, length: Ints, place: Ints, start: Ints) -> Hashes:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rankhammer.click_models.sequences import distinct, take_ragged
+from rankhammer.click_models.sequences import add_up, distinct, take_ragged
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,7 +58,8 @@ class Tails:
     def at_end(self) -> Bools:
         """Whether a cell is the last of its page, shape (n_cells,)."""
         depth = np.repeat(np.arange(len(self.depth_size)), self.depth_size)
-        return self._spread(self.length) == depth + 1
+        end: Bools = self._spread(self.length) == depth + 1
+        return end
 
     @cached_property
     def has_click(self) -> Bools:
@@ -112,7 +113,7 @@ def find_tails(serps: CountedSerps) -> Tails:
     n_below = (length - (last > 0))[kinds.first]
     order = np.lexsort((kinds.hash, last[kinds.first] > 0, cluster[kinds.first], -n_below))
     chosen = kinds.first[order]
-    weight = np.bincount(kinds.inverse, weights=serps.weight, minlength=len(order))[order]
+    weight = add_up(kinds.inverse, serps.weight, len(order))[order]
     return _by_depth(take_ragged(pair, length, chosen), length[chosen], last[chosen] > 0, weight, cluster[chosen])
 
 
