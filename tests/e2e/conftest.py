@@ -20,6 +20,9 @@ LOCAL_SPARK = (REPOSITORY / "conf" / "test" / "spark.yml").read_text()
 LOCAL_PARAMETERS = "training: {n_trials: 2, batch_size: 2, n_rounds: 20}\n"
 
 
+JVM_NOTICE = "WARNING: Using incubator modules: jdk.incubator.vector"
+
+
 @dataclass(frozen=True)
 class Project:
     """A folder that a user could have: the repository's, with data of its own."""
@@ -52,11 +55,17 @@ class Project:
         (self.path / "conf" / env).mkdir(exist_ok=True)
         (self.path / "conf" / env / name).write_text(text)
 
+    @staticmethod
+    def warnings(output: str) -> list[str]:
+        """Lines that warn, but for what the JVM itself says of a module that Spark asks it for."""
+        return [line for line in output.splitlines() if "WARN" in line.upper() and line != JVM_NOTICE]
+
     def summary(self) -> dict[str, Any]:
         return json.loads((self.path / "data/08_reporting/run_summary.json").read_text())
 
     def digests(self) -> dict[str, str]:
-        found = json.loads(self.rankhammer("handoffs", "--json"))
+        output = self.rankhammer("handoffs", "--json")
+        found = json.loads(output.removeprefix(JVM_NOTICE))
         return {handoff["name"]: handoff["digest"] for handoff in found}
 
     def copy(self, path: Path) -> Project:
