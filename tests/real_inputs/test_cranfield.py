@@ -41,6 +41,8 @@ def project(benchmark, tmp_path_factory):
         shutil.copy(REPOSITORY / part, path / part)
     (path / "conf" / "local").mkdir()
     shutil.copy(REPOSITORY / "conf" / "test" / "spark.yml", path / "conf" / "cranfield" / "spark.yml")
+    training = path / "conf" / "cranfield" / "parameters" / "training.yml"
+    training.write_text(training.read_text().replace("n_trials: 4", "n_trials: 1").replace(": 300", ": 100"))
     benchmark.prepare(DATA, path / "data/01_raw/cranfield", n_serps=6000)
     return path
 
