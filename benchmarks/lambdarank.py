@@ -21,7 +21,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from sklearn.datasets import load_svmlight_file
 
 from rankhammer import schemas
 from rankhammer.ranking_metrics import mean_by_rule
@@ -71,10 +70,15 @@ def main() -> None:
 
 def read_split(folder: Path, name: str) -> Split:
     """Read one libsvm file and the row counts of its queries."""
-    features, grades = load_svmlight_file(str(folder / f"rank.{name}"), n_features=N_FEATURES, zero_based=False)
+    lines = [line.split() for line in (folder / f"rank.{name}").read_text().splitlines()]
+    features = np.zeros((len(lines), N_FEATURES), np.float32)
+    for row, (_, *pairs) in enumerate(lines):
+        places, values = zip(*(pair.split(":") for pair in pairs), strict=True)
+        features[row, np.array(places, int) - 1] = np.array(values, np.float32)
+    grades = np.array([line[0] for line in lines], np.int32)
     sizes = np.loadtxt(folder / f"rank.{name}.query", dtype=int)
     qid = np.repeat(np.arange(1, len(sizes) + 1), sizes)
-    return Split(features.toarray().astype(np.float32), grades.astype(np.int32), qid)
+    return Split(features, grades, qid)
 
 
 def to_feature_rows(split: Split, name: str) -> pa.Table:

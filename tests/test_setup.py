@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 LOCKS = ["requirements.lock", "requirements-dev.lock", "dev/bootstrap.lock", "dev/java.lock"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-IMPORT_NAMES = {"sklearn": "scikit-learn"}
 BROUGHT_BY = {"py4j": "pyspark", "yaml": "kedro", "cloudpickle": "hyperopt"}
 """Packages that a declared dependency needs by its own public interface."""
 
@@ -87,7 +86,7 @@ def test_every_package_that_the_source_imports_is_declared() -> None:
     declared |= {"xgboost"}  # xgboost-cpu is this module's other name
     imported = {name for path in (ROOT / "src").rglob("*.py") for name in _imports(path)}
     outside = imported - set(sys.stdlib_module_names) - {"rankhammer"}
-    names = {BROUGHT_BY.get(name) or IMPORT_NAMES.get(name, name) for name in outside}
+    names = {BROUGHT_BY.get(name, name) for name in outside}
     assert {canonicalize_name(name) for name in names} - declared == set()
 
 
