@@ -41,7 +41,9 @@ if TYPE_CHECKING:
 
 ENV = "cranfield"
 N_SERPS, N_SHOWN, N_CANDIDATES, LIST_NOISE = 30_000, 20, 60, 1.0
-USERS = Users(continuation=0.95)
+USERS = Users(
+    attractiveness=(0.03, 0.12, 0.30, 0.50, 0.70), satisfaction=(0.02, 0.10, 0.25, 0.45, 0.65), continuation=0.95
+)
 N_SPLITS = 5
 N_RELATED = 10
 METRIC = "ndcg@10"

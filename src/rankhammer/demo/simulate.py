@@ -27,8 +27,8 @@ class Users:
         Chapelle and Zhang, A Dynamic Bayesian Network Click Model for Web Search Ranking, WWW 2009.
     """
 
-    attractiveness: tuple[float, ...] = (0.03, 0.12, 0.30, 0.50, 0.70)
-    satisfaction: tuple[float, ...] = (0.02, 0.10, 0.25, 0.45, 0.65)
+    attractiveness: tuple[float, ...] = (0.06, 0.14, 0.28, 0.44, 0.60)
+    satisfaction: tuple[float, ...] = (0.06, 0.13, 0.25, 0.40, 0.54)
     continuation: float = 0.9
 
 

@@ -20,7 +20,7 @@ GRADE_SHARES = (0.58, 0.22, 0.10, 0.06, 0.04)
 """Share of the candidates that get grade 0, 1, 2, 3 and 4."""
 
 _KIND = {"module": 0.35, "class": 0.30, "function": 0.15, "method": 0.0}
-_NOISE_SD = 0.15
+_NOISE_SD = 0.10
 _TITLE, _BODY, _POPULARITY, _SUMMARY = 0.65, 0.65, 0.9, 0.25
 
 
