@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rankhammer import errors, pipeline_registry
+from rankhammer import errors, pipeline_registry, spark
 from rankhammer.errors import ConfigError, RankhammerError, did_you_mean
 
 if TYPE_CHECKING:
@@ -105,6 +105,7 @@ def _run(options: dict[str, Any]) -> int:
 
     names = [name for name in [options["pipeline"], *options["pipelines"]] if name]
     _require_known(names)
+    spark.open_early()
     runner = load_obj(options["runner"] or "SequentialRunner", "kedro.runner")
     filters = ("from_nodes", "to_nodes", "from_inputs", "to_outputs", "load_versions", "namespaces")
     session = _session(options)

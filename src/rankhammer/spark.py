@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rankhammer import java
-from rankhammer.errors import ClusterError
+from rankhammer.errors import ClusterError, RankhammerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 LOG_SETTINGS = Path(__file__).with_name("log4j2.properties")
 _settings: Callable[[], Mapping[str, object]] = dict
 _opened: SparkSession | None = None
+_opening = threading.RLock()
+_is_wanted_early = False
+logger = logging.getLogger(__name__)
 
 
 def configure(settings: Callable[[], Mapping[str, object]]) -> None:
@@ -28,6 +33,16 @@ def configure(settings: Callable[[], Mapping[str, object]]) -> None:
     """
     global _settings  # noqa: PLW0603 - one session a process, so one source of its settings
     _settings = settings
+    if _is_wanted_early:
+        values = dict(settings())
+        _settings = lambda: values  # noqa: E731 - read here, because a configuration loader is not made for threads
+        threading.Thread(target=_open_quietly, name="spark-start", daemon=True).start()
+
+
+def open_early() -> None:
+    """Open the session in the background as soon as it is configured: a run imports a lot while the JVM starts."""
+    global _is_wanted_early  # noqa: PLW0603 - one session a process
+    _is_wanted_early = True
 
 
 def session() -> SparkSession:
@@ -41,12 +56,14 @@ def session() -> SparkSession:
     Raises:
         ClusterError: Java is missing or older than 17, or YARN is asked for without HADOOP_CONF_DIR.
     """
+    with _opening:
+        return active_session() or _open()
+
+
+def _open() -> SparkSession:
     global _opened  # noqa: PLW0603 - one session a process
     from pyspark.sql import SparkSession
 
-    active = active_session()
-    if active is not None:
-        return active
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     settings = {key: str(value) for key, value in _settings().items()}
     if submitted:
@@ -60,6 +77,17 @@ def session() -> SparkSession:
     _opened = builder.getOrCreate()
     _opened.sparkContext.setLogLevel(settings.get("spark.log.level", "ERROR"))
     return _opened
+
+
+def _open_quietly() -> None:
+    """Open the session; whoever needs it asks again, and is told what is wrong."""
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    try:
+        session()
+    except (RankhammerError, PySparkException, Py4JError, OSError):
+        logger.debug("Spark could not be started early", exc_info=True)
 
 
 def clear_cache() -> None:

@@ -31,7 +31,7 @@ def test_every_dataset_of_prod_is_made_without_spark(small_project):
     )
     facts = json.loads(answer.stdout.splitlines()[-1])
     assert not facts["opened"]
-    assert facts["datasets"]["serps"] == "hdfs://namenode:8020/apps/rankhammer/02_intermediate/serps"
+    assert facts["datasets"]["serps"] == "hdfs://namenode:8020/apps/rankhammer/03_primary/serps"
     assert facts["datasets"]["exported_model"].startswith("s3a://search-rankers/")
     assert facts["spark"]["spark.master"] == "yarn"
     assert facts["spark"]["spark.sql.session.timeZone"] == "UTC"

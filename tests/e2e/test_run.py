@@ -101,7 +101,7 @@ def test_train_runs_alone_in_an_environment_of_its_own(finished_project, tmp_pat
     assert (project.path / "data/test/07_model_output/exported_model").exists()
 
 
-@pytest.mark.parametrize("command", [["viz", "build"], ["catalog", "list"], ["registry", "list"]])
+@pytest.mark.parametrize("command", [["viz", "build"], ["catalog", "describe-datasets"], ["registry", "list"]])
 def test_browsing_never_starts_spark(finished_project, tmp_path, command):
     project = finished_project[0].copy(tmp_path / "browse")
     output = project.kedro(*command, SPARK_HOME="/nonexistent")
