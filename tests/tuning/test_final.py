@@ -12,6 +12,7 @@ from rankhammer.rankers import FittedRanker
 from rankhammer.tuning import final
 from rankhammer.tuning.matrix import CorpusFacts, SampleVectors
 from rankhammer.tuning.search import Trial
+from rankhammer.tuning.staging import stage_matrix
 from rankhammer.tuning.tune import Budget
 from rankhammer.tuning.worker import FinalResult
 
@@ -73,3 +74,11 @@ def test_models_are_found_by_corpus():
     fits = final.FinalFits({}, {"b/c": RESULT}, {}, [])
     assert final.models(_files()) == {"a": b"model"}
     assert final.models(final.oracle_files(fits)) == {"b/c": b"model"}
+
+
+def test_the_oracle_trains_for_the_rounds_that_the_reference_grades_bear(spark, stored_matrix, matrix_rows):
+    rows = [row | {"reference_grade": round(row["features"]["signal"] * 4)} for row in matrix_rows("a")]
+    best = {"a": Trial("a", 0, {}, -0.5, 1)}
+    fits = TRAINER.fit(spark.sparkContext, stage_matrix(stored_matrix({"a": rows})), best)
+    assert fits.rankers["a"].fitted.n_rounds == 1
+    assert 1 < fits.oracles["a"].fitted.n_rounds <= BUDGET.n_rounds

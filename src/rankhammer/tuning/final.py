@@ -12,8 +12,8 @@ from rankhammer import plugins
 from rankhammer.errors import CorpusFailure
 from rankhammer.tuning.matrix import read_facts
 from rankhammer.tuning.search import seed_of
-from rankhammer.tuning.tune import threads_a_task
-from rankhammer.tuning.worker import FinalResult, FinalTask, run_final
+from rankhammer.tuning.tune import run_folds, threads_a_task
+from rankhammer.tuning.worker import FinalResult, FinalTask, FoldTask, run_final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -69,8 +69,8 @@ class Trainer:
     def fit(self, context: SparkContext, corpora: Mapping[str, StagedCorpus], best: Mapping[str, Trial]) -> FinalFits:
         """Train each corpus's ranker on its whole train split, with the best trial's parameters and rounds.
 
-        The oracle is trained the same way on the reference judgments: what this ranker and these features could
-        reach if the judgments were right. It serves the evaluation only.
+        The oracle is trained with the same parameters on the reference judgments, for the rounds that they bear: what
+        this ranker and these features could reach if the judgments were right. It serves the evaluation only.
 
         Args:
             context: The session's.
@@ -79,8 +79,9 @@ class Trainer:
         """
         facts = {corpus: read_facts(corpora[corpus].paths) for corpus in sorted(best)}
         n_threads = threads_a_task(context)
+        oracles = self._with_oracle_rounds(context, corpora, best, facts)
         tasks = [
-            self._task(corpora[corpus], best[corpus], truth, n_threads)
+            self._task(corpora[corpus], (oracles if truth == "reference" else best)[corpus], truth, n_threads)
             for corpus, found in facts.items()
             for truth in (_BOTH if found.has_reference else _CLICKS)
         ]
@@ -107,6 +108,27 @@ class Trainer:
             files[f"{corpus}/feature_set.json"] = to_json(feature_set.model_dump(mode="json"))
             files[f"{corpus}/sample_vectors.json"] = to_json(_sample(result, feature_set.names))
         return files
+
+    def _with_oracle_rounds(
+        self,
+        context: SparkContext,
+        corpora: Mapping[str, StagedCorpus],
+        best: Mapping[str, Trial],
+        facts: Mapping[str, CorpusFacts],
+    ) -> dict[str, Trial]:
+        """Find by cross-validation how many rounds the reference grades bear: they are cleaner than clicks."""
+        n_threads = threads_a_task(context)
+        tasks = [
+            FoldTask(corpora[corpus].names, best[corpus], fold, self.ranker, settings, truth="reference")
+            for corpus, found in facts.items()
+            if found.has_reference
+            for settings in [self.budget.fit_settings(n_threads, seed_of(self.random_state, corpus))]
+            for fold in found.folds
+        ]
+        rounds: dict[str, list[int]] = {}
+        for result in run_folds(context, tasks) if tasks else ():
+            rounds.setdefault(result.corpus, []).append(result.n_rounds or best[result.corpus].n_rounds or 1)
+        return {corpus: replace(best[corpus], n_rounds=round(sum(n) / len(n))) for corpus, n in rounds.items()}
 
     def _task(self, staged: StagedCorpus, best: Trial, truth: Truth, n_threads: int) -> FinalTask:
         searched = self.budget.fit_settings(n_threads, seed_of(self.random_state, staged.corpus))

@@ -38,6 +38,7 @@ class FoldTask:
         fold: The validation fold.
         ranker: Registered ranker and its options.
         settings: Rounds, threads and seed.
+        truth: Whose grades to learn and to be measured by.
     """
 
     names: tuple[str, ...]
@@ -45,6 +46,7 @@ class FoldTask:
     fold: int
     ranker: Choice
     settings: FitSettings
+    truth: Truth = "clicks"
 
 
 @dataclass(frozen=True)
@@ -187,17 +189,18 @@ def run_final(task: FinalTask) -> FinalResult:
 def _validate(task: FoldTask) -> tuple[float, int]:
     ranker: Ranker = plugins.create("rankers", task.ranker)
     n_threads = task.settings.n_threads
-    key = (task.names, task.fold, task.ranker.model_dump_json())
-    fold = _folds.get(key, lambda: _build_fold(ranker, _arrays(task.names), task.fold, n_threads))
+    key = (task.names, task.fold, task.truth, task.ranker.model_dump_json())
+    fold = _folds.get(key, lambda: _build_fold(ranker, _arrays(task.names), task.fold, task.truth, n_threads))
     fitted = ranker.fit(fold.train, fold.valid, params=task.trial.params, settings=task.settings)
     scores = ranker.score(fitted.model, fold.features, n_threads=n_threads)
     return mean_ndcg(scores, fold.grades, fold.qid, task.settings.metric_k), fitted.n_rounds
 
 
-def _build_fold(ranker: Ranker, corpus: CorpusArrays, fold: int, n_threads: int) -> _Fold:
-    rows = corpus.trainable("clicks")
-    train = corpus.ranking_data(rows & (corpus.fold != fold), "clicks")
-    valid = corpus.ranking_data(rows & (corpus.fold == fold), "clicks", weighted=False)
+def _build_fold(ranker: Ranker, corpus: CorpusArrays, fold: int, truth: Truth, n_threads: int) -> _Fold:
+    rows = corpus.trainable(truth)
+    # A row's weight tells how much the clicks know about it; a person's grade needs no such caution.
+    train = corpus.ranking_data(rows & (corpus.fold != fold), truth, weighted=truth == "clicks")
+    valid = corpus.ranking_data(rows & (corpus.fold == fold), truth, weighted=False)
     prepared = ranker.prepare(train, n_threads=n_threads)
     return _Fold(
         train=prepared,
@@ -213,7 +216,6 @@ def _train(task: FinalTask) -> FinalResult:
     ranker: Ranker = plugins.create("rankers", task.ranker)
     n_threads = task.settings.n_threads
     corpus = _arrays(task.names)
-    # A row's weight tells how much the clicks know about it; a person's grade needs no such caution.
     data = corpus.ranking_data(corpus.trainable(task.truth), task.truth, weighted=task.truth == "clicks")
     prepared = ranker.prepare(data, n_threads=n_threads)
     fitted = ranker.fit(prepared, None, params=task.params, settings=task.settings)
