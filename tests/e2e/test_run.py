@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import tarfile
 import time
+import zipfile
 
 import pytest
 
@@ -110,3 +112,16 @@ def test_browsing_never_starts_spark(finished_project, tmp_path, command):
         shown = (project.path / "build/api/main").read_text()
         assert "ndcg_comparison" in shown
         assert "label_histogram" in shown
+
+
+def test_a_package_holds_the_code_and_an_archive_of_its_configuration(small_project, tmp_path):
+    project = small_project.copy(tmp_path / "package")
+    project.kedro("package")
+    (wheel,) = (project.path / "dist").glob("rankhammer-*.whl")
+    with zipfile.ZipFile(wheel) as packed:
+        names = set(packed.namelist())
+    assert {"rankhammer/spark.py", "rankhammer/log4j2.properties", "rankhammer/pipelines/export/nodes.py"} <= names
+    with tarfile.open(project.path / "dist" / "conf-rankhammer.tar.gz") as packed:
+        names = set(packed.getnames())
+    assert "conf/prod/spark.yml" in names
+    assert not any(name.startswith("conf/local/") for name in names)
