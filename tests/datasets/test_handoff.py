@@ -47,7 +47,7 @@ def test_a_stale_handoff_is_refused_and_says_what_changed(ranker):
     assert not ranker.exists()
     with pytest.raises(Exception, match=r"params:training changed since node 'train_ranker' wrote it") as caught:
         ranker.load()
-    assert "--from-nodes=train_ranker" in str(user_error(caught.value))
+    assert "--only-missing-outputs" in str(user_error(caught.value))
 
 
 def test_an_interrupted_save_is_not_complete(ranker, monkeypatch):

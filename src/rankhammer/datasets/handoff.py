@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rankhammer.datasets.storage import Storage
 
 MARKER = "_fingerprint.json"
+_AGAIN = "kedro run --only-missing-outputs makes whatever is stale or missing anew."
 
 
 @dataclass(frozen=True)
@@ -75,16 +76,15 @@ class Handoff:
             DataError: Says which, why, and which command makes it anew.
         """
         recorded = self.recorded
-        again = f"kedro run --to-outputs={self.name} makes it, or run every stage again: kedro run"
         if recorded is None:
             raise DataError(
-                f"Hand-off {self.name!r} at {self._path} is missing or was not finished.", hint=again, name=self.name
+                f"Hand-off {self.name!r} at {self._path} is missing or was not finished.", hint=_AGAIN, name=self.name
             )
         if self.expected is not None and recorded.digest != self.expected.digest:
             raise DataError(
                 f"Hand-off {self.name!r} at {self._path} is stale: {self.expected.difference(recorded)} "
                 f"changed since node {self.expected.node!r} wrote it.",
-                hint=f"kedro run --from-nodes={self.expected.node} makes it and what follows anew.",
+                hint=_AGAIN,
                 name=self.name,
                 node=self.expected.node,
             )
