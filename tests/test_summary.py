@@ -39,7 +39,7 @@ def test_failures_of_all_stages_are_kept():
 def test_the_table_shows_intervals_failures_and_what_to_type_next(capsys):
     summary.show(facts(), where="run_summary.json")
     shown = capsys.readouterr().out
-    for text in ("0.500 (0.400-0.600)", "1,000", "too few clusters", "Hint: bring more", "kedro viz run"):
+    for text in ("0.500 (0.400-0.600)", "1,000", "too few clusters", "Hint: bring more", "reference judgments (main)"):
         assert text in shown
 
 

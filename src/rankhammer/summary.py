@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 from typing import TYPE_CHECKING, Any
 
-from rich import get_console
+from rich import box, get_console
 from rich.console import Console
 from rich.table import Table
 
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 SYSTEMS = ("logged", "baseline", "ranker", "oracle")
+ORDERED_BY = {"logged": "logged order", "baseline": "baseline", "ranker": "ranker", "oracle": "trained on truth"}
+TRUTHS = {"reference": "reference judgments", "clicks": "judgments from clicks"}
 METRIC = "ndcg@10"
-PLAIN_WIDTH = 132
+PLAIN_WIDTH = 100
 COUNTS = {
     "n_serps": ("ingestion", "n_serps"),
     "n_judgments": ("labeling", "n_judgments"),
@@ -86,6 +88,8 @@ def show(facts: Mapping[str, Any], *, where: str) -> None:
     """
     console = get_console() if get_console().is_terminal else Console(width=PLAIN_WIDTH)
     console.print(_table(facts))
+    if truths := _truths(facts):
+        console.print(f"Measured against {truths}.", soft_wrap=True)
     for failure in facts["failures"]:
         console.print(f"[red]Corpus {failure['corpus']!r} failed in {failure['stage']}:[/] {failure['error']}")
         console.print(f"  Hint: {failure['hint']}", soft_wrap=True)
@@ -106,16 +110,26 @@ def _facts(corpus: str, reports: Mapping[str, Mapping[str, Any]]) -> dict[str, A
 
 
 def _table(facts: Mapping[str, Any]) -> Table:
-    table = Table(title=f"{METRIC} on held-out queries, 95 % intervals by resampling query clusters")
-    for column in ("corpus", "truth", "SERPs", "judgments", "feature rows"):
-        table.add_column(column, justify="left" if column in ("corpus", "truth") else "right")
-    for system in SYSTEMS:
-        table.add_column({"logged": "logged order", "oracle": "trained on truth"}.get(system, system), justify="right")
+    """One block a corpus, one line an order: it fits a terminal of 80 columns."""
+    title = f"{METRIC} on held-out queries, 95 % intervals by resampling query clusters"
+    table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column in ("corpus", "SERPs", "judgments", "feature\nrows", "ordered by", METRIC):
+        table.add_column(column, justify="left" if column in ("corpus", "ordered by") else "right", no_wrap=True)
     for corpus, of_corpus in facts["corpora"].items():
-        counts = [_count(of_corpus[name]) for name in COUNTS]
         measured = of_corpus[METRIC] or {}
-        table.add_row(corpus, of_corpus["truth"] or "-", *counts, *(_interval(measured.get(name)) for name in SYSTEMS))
+        first = [corpus, *(_count(of_corpus[name]) for name in COUNTS)]
+        for system in SYSTEMS:
+            row = [*first, ORDERED_BY[system], _interval(measured.get(system))]
+            table.add_row(*row, end_section=system == SYSTEMS[-1])
+            first = [""] * len(first)
     return table
+
+
+def _truths(facts: Mapping[str, Any]) -> str:
+    """Say by whose grades each corpus was measured."""
+    truths = {of_corpus["truth"] for of_corpus in facts["corpora"].values() if of_corpus["truth"]}
+    named = {truth: [name for name, of in facts["corpora"].items() if of["truth"] == truth] for truth in sorted(truths)}
+    return "; ".join(f"{TRUTHS.get(truth, truth)} ({', '.join(corpora)})" for truth, corpora in named.items())
 
 
 def _count(value: int | None) -> str:

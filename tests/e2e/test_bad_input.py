@@ -66,7 +66,7 @@ def test_unknown_pipelines_and_nodes_are_named(small_project, tmp_path):
 
 
 def test_an_output_that_cannot_be_written_is_found_before_any_work(small_project, tmp_path):
-    output = stopped(small_project, tmp_path, **{"data/02_intermediate": "a file where a folder must be"})
+    output = stopped(small_project, tmp_path, **{"data/03_primary": "a file where a folder must be"})
     assert "serps" in output
     assert "paths" in output
 

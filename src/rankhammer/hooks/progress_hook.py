@@ -32,9 +32,9 @@ class ProgressHook:
         self._started_at: dict[str, float] = {}
         self._bars: _Bars | None = None
 
-    @hook_impl
+    @hook_impl(trylast=True)
     def before_pipeline_run(self, pipeline: Pipeline) -> None:
-        """Start the bars."""
+        """Start the bars, after every other hook has had its chance to refuse the run."""
         self._outputs, self._n_nodes, self._n_finished = OutputsLeft(), len(pipeline.nodes), 0
         if get_console().is_terminal:
             self._bars = _Bars(self._n_nodes)
@@ -57,9 +57,9 @@ class ProgressHook:
         if self._bars is not None:
             self._bars.advance()
 
-    @hook_impl
+    @hook_impl(tryfirst=True)
     def after_pipeline_run(self) -> None:
-        """Take the bars away."""
+        """Take the bars away, before the closing table is printed."""
         self._stop()
 
     @hook_impl
