@@ -15,7 +15,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 PARTS = ("conf", "src", "notebooks", "pyproject.toml", "README.md", ".telemetry")
-SMALL = {"stdlib": {"n_serps": 3000, "n_intents": 120}, "network": {"n_serps": 1200, "n_intents": 60}}
+SMALL = {"stdlib": {"n_serps": 3000, "n_intents": 120}, "network": {"n_serps": 1200, "n_intents": 40}}
 LOCAL_SPARK = (REPOSITORY / "conf" / "test" / "spark.yml").read_text()
 LOCAL_PARAMETERS = "training: {n_trials: 2, batch_size: 2, n_rounds: 20}\n"
 

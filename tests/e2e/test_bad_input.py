@@ -67,14 +67,14 @@ def test_unknown_pipelines_and_nodes_are_named(small_project, tmp_path):
 
 def test_an_output_that_cannot_be_written_is_found_before_any_work(small_project, tmp_path):
     output = stopped(small_project, tmp_path, **{"data/03_primary": "a file where a folder must be"})
-    assert "serps" in output
+    assert "03_primary" in output
     assert "paths" in output
 
 
 def test_a_corpus_with_too_few_clusters_does_not_stop_the_others(finished_project, tmp_path):
     project = finished_project[0].copy(tmp_path / "project")
-    project.configure("parameters.yml", "folding: {n_folds: 40}\ntraining: {n_trials: 2, batch_size: 2, n_rounds: 5}\n")
+    project.configure("parameters.yml", "folding: {n_folds: 45}\ntraining: {n_trials: 2, batch_size: 2, n_rounds: 5}\n")
     output = project.kedro("run", "--pipelines=folding", expect=3)
     assert "network" in output
-    project.configure("parameters.yml", "folding: {n_folds: 500}\n")
-    assert "cluster" in project.kedro("run", "--pipelines=folding", expect=2)
+    project.configure("parameters.yml", "folding: {test_pattern: nothing is called this}\n")
+    assert "matches no query" in project.kedro("run", "--pipelines=folding", expect=2)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import getitem
 from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
 from kedro.io import DatasetError, MemoryDataset
 from kedro.pipeline import Pipeline
+from kedro.validation import ParameterValidator
 
 import rankhammer
 from rankhammer import fingerprints
@@ -38,7 +41,7 @@ class FingerprintHook:
             ConfigError: A hand-off's folder cannot be written.
         """
         whole = _whole_line(pipeline, catalog)
-        parameters = {name: catalog[name].load() for name in whole.inputs() if _is_parameter(name)}
+        parameters = _parameters(whole, catalog)
         code = fingerprints.code_digest()
         sources = _sources(whole, pipeline, catalog)
         lineage = _lineage(parameters, sources, code)
@@ -72,8 +75,16 @@ class FingerprintHook:
                 setattr(catalog[name], "exists", lambda: False)  # noqa: B010 - replaces a method of one object
 
 
-def _is_parameter(name: str) -> bool:
-    return name.startswith("params:") or name == "parameters"
+def _parameters(whole: Pipeline, catalog: DataCatalog) -> dict[str, Any]:
+    """Return every `params:` input, checked and completed by its model.
+
+    Kedro does that only for the pipelines of this run; a default that is filled in for one run and not for the next
+    must not make a hand-off stale.
+    """
+    given = fingerprints.plain(catalog["parameters"].load())
+    checked = ParameterValidator({"whole": whole}).validate_raw_params(given)
+    names = [name for name in whole.inputs() if name.startswith("params:")]
+    return {name: reduce(getitem, name.removeprefix("params:").split("."), checked) for name in names}
 
 
 def _handoff(catalog: DataCatalog, name: str) -> Handoff | None:
