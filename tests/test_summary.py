@@ -43,6 +43,11 @@ def test_the_table_shows_intervals_failures_and_what_to_type_next(capsys):
         assert text in shown
 
 
+def test_a_log_without_features_is_pointed_to_them():
+    steps = summary.next_steps("yandex", known=("ingestion", "labeling"), stages_run=("labeling",))
+    assert steps[0].startswith("kedro run --pipeline=collect --env=yandex")
+
+
 def test_a_run_that_stops_before_training_says_how_to_go_on():
     assert any("--pipeline=train" in step for step in facts(stages_run=("labeling",))["next"])
     assert not any("--pipeline=train" in step for step in facts()["next"])

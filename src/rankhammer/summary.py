@@ -60,21 +60,25 @@ def build(
         "corpora": {corpus: _facts(corpus, known) for corpus in corpora},
         "failures": [failure for report in known.values() for failure in report.get("failures", [])],
         "published": published,
-        "next": next_steps(environment, trained="training" in known, exported="export" in stages_run),
+        "next": next_steps(environment, known=tuple(known), stages_run=stages_run),
     }
 
 
-def next_steps(environment: str, *, trained: bool, exported: bool) -> list[str]:
+def next_steps(environment: str, *, known: Sequence[str], stages_run: Sequence[str]) -> list[str]:
     """Say what people do after this run.
 
     Args:
         environment: Kedro environment of the run.
-        trained: Whether a ranker has been trained.
-        exported: Whether this run exported it.
+        known: Stages that have run, now or before.
+        stages_run: Stages of this run.
     """
     env = "" if environment == "local" else f" --env={environment}"
-    steps = [] if exported else [f"kedro run --pipeline=train{env}     # from the collected features to the ranker"]
-    if trained:
+    steps = []
+    if "features" not in known:
+        steps.append(f"kedro run --pipeline=collect{env}     # from the log to features; they need documents")
+    elif "export" not in stages_run:
+        steps.append(f"kedro run --pipeline=train{env}     # from the collected features to the ranker")
+    if "training" in known:
         steps.append(f"kedro viz run{env}     # the line, and the reports behind this table")
     return [*steps, "conf/local/globals.yml     # put your own click log there (README)"]
 
@@ -118,10 +122,10 @@ def _table(facts: Mapping[str, Any]) -> Table:
     for corpus, of_corpus in facts["corpora"].items():
         measured = of_corpus[METRIC] or {}
         first = [corpus, *(_count(of_corpus[name]) for name in COUNTS)]
-        for system in SYSTEMS:
-            row = [*first, ORDERED_BY[system], _interval(measured.get(system))]
-            table.add_row(*row, end_section=system == SYSTEMS[-1])
+        for system in [system for system in SYSTEMS if system in measured] or ["none"]:
+            table.add_row(*first, ORDERED_BY.get(system, "-"), _interval(measured.get(system)))
             first = [""] * len(first)
+        table.add_section()
     return table
 
 
