@@ -23,7 +23,8 @@ class ClickLog(Protocol):
             raw: The log as the catalog's dataset loaded it.
 
         Returns:
-            `schemas.RAW_SERPS`: one row a result page, `fault` naming why a row cannot be used, else null.
+            `schemas.RAW_SERPS`: one row a result page, `fault` naming why a row cannot be used, else null. A string
+            column `note` may stand beside them: remarks on rows that are used all the same, which the report counts.
 
         Raises:
             SchemaError: A column that this format needs is missing or has another type.
