@@ -65,12 +65,15 @@ def test_a_stage_killed_midway_and_run_again_ends_like_an_undisturbed_run(small_
     project = small_project.copy(tmp_path / "killed")
     process = project.start("kedro", "run")
     deadline = time.monotonic() + 300
-    while not (project.path / "data/04_feature/feature_rows").exists():
+    feature_rows = project.path / "data/04_feature/feature_rows"
+    while not (feature_rows / "_temporary").exists():
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() < deadline
-        time.sleep(0.05)
+        time.sleep(0.01)
     process.kill()
     process.communicate()
+    assert not (feature_rows / "_fingerprint.json").exists()
+    assert (project.path / "data/03_primary/judgments/_fingerprint.json").exists()
     project.kedro("run", "--only-missing-outputs")
     expected, found = undisturbed.digests(), project.digests()
     assert {name for name in expected if expected[name] != found[name]} <= {"tuning_trials"}
