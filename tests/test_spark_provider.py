@@ -22,6 +22,12 @@ def test_the_launcher_owns_master_deploy_mode_and_driver(key, owned):
     assert spark._owned_by_launcher(key) is owned
 
 
+def test_null_takes_a_setting_back_and_spark_submit_keeps_its_own():
+    settings = {"spark.master": "yarn", "spark.driver.host": None, "spark.executor.cores": 4}
+    assert spark.effective_settings(settings, submitted=False) == {"spark.master": "yarn", "spark.executor.cores": "4"}
+    assert spark.effective_settings(settings, submitted=True) == {"spark.executor.cores": "4"}
+
+
 def test_yarn_without_its_configuration_is_said_first(monkeypatch):
     monkeypatch.delenv("HADOOP_CONF_DIR", raising=False)
     monkeypatch.delenv("YARN_CONF_DIR", raising=False)

@@ -65,10 +65,8 @@ def _open() -> SparkSession:
     from pyspark.sql import SparkSession
 
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
-    settings = {key: str(value) for key, value in _settings().items()}
-    if submitted:
-        settings = {key: value for key, value in settings.items() if not _owned_by_launcher(key)}
-    else:
+    settings = effective_settings(_settings(), submitted=submitted)
+    if not submitted:
         _prepare_local_launch(settings)
         settings["spark.driver.extraJavaOptions"] = _quiet(settings.get("spark.driver.extraJavaOptions", ""))
     builder = SparkSession.builder
@@ -77,6 +75,17 @@ def _open() -> SparkSession:
     _opened = builder.getOrCreate()
     _opened.sparkContext.setLogLevel(settings.get("spark.log.level", "ERROR"))
     return _opened
+
+
+def effective_settings(settings: Mapping[str, object], *, submitted: bool) -> dict[str, str]:
+    """Return what the session is built with.
+
+    Args:
+        settings: Flat Spark keys; null takes a setting of conf/base back.
+        submitted: Whether spark-submit started this process: its flags own master, deploy mode and driver.
+    """
+    given = {key: str(value) for key, value in settings.items() if value is not None}
+    return {key: value for key, value in given.items() if not (submitted and _owned_by_launcher(key))}
 
 
 def _open_quietly() -> None:
