@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field, field_validator
 
-from rankhammer import plugins
 from rankhammer.pipelines.params import StageParams
-from rankhammer.plugins import Choice  # noqa: TC001 - pydantic resolves annotations at run time
+from rankhammer.plugins import Choice, of_group
 from rankhammer.query_norm import require_language
 
 
 class IngestionParams(StageParams):
     """How a raw click log becomes result pages."""
 
-    reader: Choice = Field(description="click_logs plugin that understands the log, and its options")
+    reader: Annotated[Choice, of_group("click_logs")] = Field(
+        description="click_logs plugin that understands the log, and its options"
+    )
     language: str = Field(description="Snowball stemmer of the queries")
     max_bad_share: float = Field(ge=0, le=1, description="largest share of faulty result pages in a corpus")
     max_serps_per_day: int = Field(ge=1, description="a session with more pages in a UTC day is a robot's")
-
-    @field_validator("reader")
-    @classmethod
-    def _can_be_made(cls, reader: Choice) -> Choice:
-        """A mistyped reader or option must stop the run before any node."""
-        plugins.create("click_logs", reader)
-        return reader
 
     @field_validator("language")
     @classmethod

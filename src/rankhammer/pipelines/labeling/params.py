@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from rankhammer import plugins
 from rankhammer.click_models import check_cuts
 from rankhammer.click_models.grading import GradingMethod  # noqa: TC001 - pydantic resolves annotations at run time
 from rankhammer.click_models.judging import Weighting  # noqa: TC001
 from rankhammer.pipelines.params import StageParams
-from rankhammer.plugins import Choice  # noqa: TC001
+from rankhammer.plugins import Choice, of_group
 
 
 class GradingParams(StageParams):
@@ -38,7 +37,7 @@ class HeldOutParams(StageParams):
 class LabelingParams(StageParams):
     """How clicks become judgments."""
 
-    click_model: Choice = Field(description="click_models plugin and its options")
+    click_model: Annotated[Choice, of_group("click_models")] = Field(description="click_models plugin and its options")
     sample_serps: int = Field(
         ge=1000, le=5_000_000, description="result pages of a corpus that shared parameters are fitted on"
     )
@@ -46,10 +45,3 @@ class LabelingParams(StageParams):
     grading: GradingParams = Field(description="from relevance to grade")
     weighting: Weighting = Field(description="training weight of a judgment: equal or evidence")
     held_out: HeldOutParams = Field(description="measure of fit in the report")
-
-    @field_validator("click_model")
-    @classmethod
-    def _can_be_made(cls, click_model: Choice) -> Choice:
-        """A mistyped model or option must stop the run before any node."""
-        plugins.create("click_models", click_model)
-        return click_model
