@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from rankhammer.errors import ExportError
 from rankhammer.exporters import scorer
 from rankhammer.exporters.base import Step, TreePath
+from rankhammer.exporters.json_bytes import to_json
 from rankhammer.exporters.needed_features import needed_features
 from rankhammer.exporters.trees import Forest, with_depths
 from rankhammer.exporters.walk import leaf_places, sum_leaves
@@ -72,8 +73,8 @@ class NeutralJson:
         }
         source = resources.files("rankhammer.exporters").joinpath("scorer.py").read_bytes()
         return {
-            "model.json": _json(model),
-            "feature_set.json": _json(needed.model_dump(mode="json")),
+            "model.json": to_json(model, indent=None),
+            "feature_set.json": to_json(needed.model_dump(mode="json"), indent=None),
             "scorer.py": source,
         }
 
@@ -179,7 +180,3 @@ def _path(model: dict[str, Any], tree: dict[str, Any], values: list[float]) -> T
 def _shortest(numbers: NDArray[np.float32]) -> list[float]:
     """Return the floats with the fewest digits that read back as the same 32-bit floats."""
     return [float(str(number)) for number in numbers]
-
-
-def _json(value: Any) -> bytes:
-    return (json.dumps(value, sort_keys=True, separators=(",", ":")) + "\n").encode()

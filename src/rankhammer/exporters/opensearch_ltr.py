@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rankhammer.errors import ExportError
 from rankhammer.exporters import ltr_json
+from rankhammer.exporters.json_bytes import to_json
 from rankhammer.exporters.missing_values import RULES, opensearch_rule, refuse_other_directions
 from rankhammer.exporters.needed_features import needed_features
 from rankhammer.exporters.opensearch_features import plugin_features, query_params, text_fields
@@ -87,9 +88,9 @@ class OpenSearchLtr:
         name = _name(ranker.corpus, features, definition)
         model = {"model": {"name": name, "model": {"type": "model/xgboost+json", "definition": definition}}}
         files = {
-            "model.json": _json(model, indent=None),
-            "feature_set.json": _json(self._feature_set(features, needed)),
-            "rescore_query.json": _json(self._rescore_query(name, needed)),
+            "model.json": to_json(model, indent=None),
+            "feature_set.json": to_json(self._feature_set(features, needed)),
+            "rescore_query.json": to_json(self._rescore_query(name, needed)),
         }
         _refuse_too_big(len(definition), len(files["model.json"]))
         return files
@@ -203,11 +204,6 @@ def _name(corpus: str, features: list[dict[str, Any]], definition: str) -> str:
     content = json.dumps([corpus, features, definition], sort_keys=True)
     readable = re.sub(r"[^a-z0-9]+", "_", corpus.lower()).strip("_")[:40]
     return "_".join(filter(None, ["rankhammer", readable, hashlib.sha256(content.encode()).hexdigest()[:12]]))
-
-
-def _json(value: Any, *, indent: int | None = 2) -> bytes:
-    separators = (",", ":") if indent is None else None
-    return (json.dumps(value, indent=indent, sort_keys=True, separators=separators) + "\n").encode()
 
 
 def _refuse_too_big(definition_chars: int, body_bytes: int) -> None:

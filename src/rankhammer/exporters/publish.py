@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rankhammer.errors import DataError
 from rankhammer.exporters.base import Explains, RankerFiles
+from rankhammer.exporters.json_bytes import to_json
 from rankhammer.exporters.parity import check_logged_scores, check_parity
 from rankhammer.exporters.vectors import parity_vectors, read_sample
 from rankhammer.feature_sets import FeatureSet
@@ -126,7 +127,7 @@ def _export_target(
 ) -> dict[str, bytes]:
     files = exporter.write(ranker)
     parity = check_parity(exporter, files, ranker, vectors, tolerance=tolerance)
-    files = {**files, PARITY: _json(parity)}
+    files = {**files, PARITY: to_json(parity)}
     facts = exporter.facts(ranker, files) if isinstance(exporter, Explains) else {}
     manifest = {
         "corpus": ranker.corpus,
@@ -143,12 +144,8 @@ def _export_target(
         "warnings": [],
         **facts,
     }
-    return {**files, MANIFEST: _json(manifest)}
+    return {**files, MANIFEST: to_json(manifest)}
 
 
 def _fingerprint(content: bytes) -> dict[str, Any]:
     return {"sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
-
-
-def _json(value: Any) -> bytes:
-    return (json.dumps(value, indent=2, sort_keys=True) + "\n").encode()
