@@ -6,7 +6,7 @@ build out. `cold` is the first run of a fresh session, `warm` the same again: in
 have warmed the JVM. `max_abs_difference` compares a sample with BM25 computed from the formula in plain Python. `load`
 is the machine's load average: above its cores, the figures are too low.
 
-Usage: python benchmarks/embedded_engine.py [--docs 50000] [--queries 20000] [--docs-per-query 100] [--features 10]
+Usage: python benchmarks/embedded_engine.py [--docs 50000] [--queries 60000] [--docs-per-query 100] [--features 10]
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--docs", type=int, default=50_000)
-    parser.add_argument("--queries", type=int, default=20_000)
+    parser.add_argument("--queries", type=int, default=60_000)
     parser.add_argument("--docs-per-query", type=int, default=100)
     parser.add_argument("--features", type=int, default=len(FEATURES), help="how many of the set; 3: BM25 alone")
     parser.add_argument("--cores", type=int, default=2)

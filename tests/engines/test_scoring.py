@@ -199,7 +199,7 @@ def test_expressions_read_what_earlier_features_became() -> None:
     assert math.isnan(values[1, 4])
 
 
-def test_neither_segments_nor_their_order_change_the_index() -> None:
+def test_neither_the_number_nor_the_order_of_segments_changes_the_index() -> None:
     features = feature_set(MATCH, PHRASE)
     texts = ["quick fox", "lazy dog", None, "fox fox jump", "running dogs", "over the tree"]
     channels = channels_of(features)
@@ -208,6 +208,32 @@ def test_neither_segments_nor_their_order_change_the_index() -> None:
     merged = merge_segments([whole], channels, Bm25()).to_pybytes()
     assert merge_segments(parts[::-1], channels, Bm25()).to_pybytes() == merged
     assert merge_segments([parts[i] for i in (3, 1, 5, 0, 2, 4)], channels, Bm25()).to_pybytes() == merged
+
+
+def test_documents_are_found_by_their_keys_however_segments_interleave() -> None:
+    features = feature_set(MATCH, PHRASE)
+    keys = np.array([50, -7, 3, 2**60, -(2**61), 8], dtype=np.int64)
+    texts = ["quick fox", "lazy dog", "über straße", "fox fox jump", "running dogs", "zebra fox"]
+    channels = channels_of(features)
+    cuts = [[0, 1, 2, 3, 4, 5], [2, 0], [5, 4], [1, 3]]
+    parts = [build_segment(keys[cut], {"body": [texts[i] for i in cut]}, {}, channels) for cut in cuts]
+    asked = [
+        ("quick fox", 0),
+        ("straße über", 2),
+        ("über", 2),
+        ("zebra nowhere", 5),
+        ("fox", 3),
+        ("dog", 1),
+        ("dog", 4),
+    ]
+    scored = []
+    for segments in (parts[:1], parts[1:]):
+        index = CorpusIndex(unpack(merge_segments(segments, channels, Bm25())))
+        assert index.find_docs(np.array([1, 2**62, -(2**62)])).tolist() == [-1, -1, -1]
+        docs = index.find_docs(keys)
+        scored.append(score(index, features, [(query, int(docs[doc])) for query, doc in asked]))
+    assert np.array_equal(*scored)
+    assert (scored[0][:, 0] > 0).all()
 
 
 def test_a_corpus_without_any_text_scores_zero() -> None:

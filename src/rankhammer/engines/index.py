@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from rankhammer.engines.arrays import unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -29,17 +29,21 @@ class CorpusIndex:
 
     def __init__(self, arrays: Mapping[str, Any]) -> None:
         self._arrays = arrays
-        self._term_numbers: dict[tuple[str, str], int] = {}
+        self._term_numbers: dict[str, dict[str, int]] = {}
 
     @property
     def doc_keys(self) -> NDArray[np.int64]:
-        """64-bit hashes of all doc_ids, ascending; a document's number is its place here."""
+        """64-bit hashes of all doc_ids, ascending."""
         keys: NDArray[np.int64] = self._arrays["doc_keys"]
         return keys
 
     def find_docs(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the number of each document, shape (n,); -1 for one that the corpus does not have."""
-        return _find(self.doc_keys, keys)
+        ascending = self.doc_keys
+        if not len(ascending):
+            return np.full(len(keys), -1, dtype=np.int64)
+        places = np.minimum(np.searchsorted(ascending, keys), len(ascending) - 1)
+        return np.where(ascending[places] == keys, self._arrays["doc_number"][places], -1)
 
     def number(self, field: str) -> NDArray[np.float64]:
         """Return a number field, shape (n_docs,); NaN where a document has none."""
@@ -47,10 +51,16 @@ class CorpusIndex:
         return values
 
     def find_terms(self, terms: pa.Array, analyzer: AnalyzerName) -> NDArray[np.int64]:
-        """Return the number of each term, shape (n,); -1 for one that no document has."""
-        if f"{analyzer}/terms" not in self._arrays:
-            return np.full(len(terms), -1, dtype=np.int64)
-        return np.fromiter((self._find_term(term, analyzer) for term in terms.to_pylist()), np.int64, len(terms))
+        """Return the number of each distinct term, shape (n,); -1 for one that no document has.
+
+        What was found is remembered: the terms of queries are few beside those of documents.
+        """
+        known = self._term_numbers.setdefault(analyzer, {})
+        names = terms.to_pylist()
+        new = [name for name in names if name not in known]
+        if new:
+            known |= zip(new, _find_strings(self._arrays.get(f"{analyzer}/terms"), new).tolist(), strict=True)
+        return np.fromiter(map(known.__getitem__, names), np.int64, len(names))
 
     def find_postings(self, channel: Channel, docs: NDArray[np.int64], terms: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the posting of each (document, term), shape (n,); -1 where the document does not hold the term."""
@@ -64,23 +74,16 @@ class CorpusIndex:
         return weights
 
     def array(self, channel: Channel, name: str) -> NDArray[Any]:
-        """Return one of a channel's arrays: `begin`, `term`, `tf`, `idf` or `occurrences`."""
+        """Return one of a channel's arrays: `begin`, `term`, `tf`, `idf`, `position` or `first_position`."""
         values: NDArray[Any] = self._arrays[f"{channel.key}/{name}"]
         return values
 
-    def find_occurrences(
+    def find_positions(
         self, channel: Channel, postings: NDArray[np.int64], positions: NDArray[np.int64]
     ) -> NDArray[np.bool_]:
         """Tell whether a posting's term stands at a position, shape (n,)."""
-        return _find(self.array(channel, "occurrences"), (postings << 32) + positions) >= 0
-
-    def _find_term(self, term: str, analyzer: AnalyzerName) -> int:
-        """Bisect, and remember: the terms of queries are few beside those of documents."""
-        known = self._term_numbers.get((analyzer, term))
-        if known is None:
-            known = _bisect(self._arrays[f"{analyzer}/terms"], term)
-            self._term_numbers[analyzer, term] = known
-        return known
+        first = self.array(channel, "first_position")
+        return _find_in_runs(self.array(channel, "position"), first[postings], first[postings + 1], positions) >= 0
 
 
 @lru_cache(maxsize=64)
@@ -93,34 +96,49 @@ def open_index(path: str) -> CorpusIndex:
     return CorpusIndex(unpack(pa.memory_map(path)))
 
 
-def _find(ascending: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the place of each wanted value in an ascending array, -1 where it is not there."""
-    if not len(ascending):
-        return np.full(len(wanted), -1, dtype=np.int64)
-    places = np.minimum(np.searchsorted(ascending, wanted), len(ascending) - 1)
-    return np.where(ascending[places] == wanted, places, -1)
-
-
 def _find_in_runs(
-    values: NDArray[np.int32], begin: NDArray[np.int64], end: NDArray[np.int64], wanted: NDArray[np.int64]
+    values: NDArray[np.signedinteger[Any]], begin: NDArray[Any], end: NDArray[Any], wanted: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Return the place of each wanted value within its own ascending run of `values`, -1 where it is not there.
-
-    All binary searches advance together: as many steps as the longest run has bits, each one gather.
-    """
+    """Return the place of each wanted value within its own ascending run of `values`, -1 where it is not there."""
     if not len(values):
         return np.full(len(wanted), -1, dtype=np.int64)
-    low, size = begin.copy(), end - begin
-    for _ in range(int(size.max(initial=0)).bit_length()):
-        half = size >> 1
-        low += half * (values[low + half - 1] < wanted)
-        size -= half
+    low = _bisect_together(begin, end, lambda places: values[places] < wanted)
     low = np.minimum(low, len(values) - 1)
     return np.where((end > begin) & (values[low] == wanted), low, -1)
 
 
-def _bisect(terms: pa.Array, term: str) -> int:
-    """Find a term by its UTF-8 bytes, the order that Arrow sorts by."""
-    wanted = term.encode()
-    place = bisect_left(range(len(terms)), wanted, key=lambda number: terms[number].as_py().encode())
-    return place if place < len(terms) and terms[place].as_py() == term else -1
+def _find_strings(ascending: pa.Array | None, wanted: list[str]) -> NDArray[np.int64]:
+    """Return the place of each wanted string in an array that ascends by UTF-8 bytes, -1 where it is not there."""
+    if ascending is None or not len(ascending):
+        return np.full(len(wanted), -1, dtype=np.int64)
+    strings = pa.array(wanted, ascending.type)
+
+    def compare(how: Callable[[pa.Array, pa.Array], pa.Array], places: NDArray[np.int64]) -> NDArray[np.bool_]:
+        compared: NDArray[np.bool_] = how(ascending.take(pa.array(places)), strings).to_numpy(zero_copy_only=False)
+        return compared
+
+    begin, end = np.zeros(len(wanted), dtype=np.int64), np.full(len(wanted), len(ascending))
+    low = _bisect_together(begin, end, lambda places: compare(pc.less, np.maximum(places, 0)))
+    return np.where(compare(pc.equal, low), low, -1)
+
+
+def _bisect_together(
+    begin: NDArray[Any], end: NDArray[Any], is_less: Callable[[NDArray[np.int64]], NDArray[np.bool_]]
+) -> NDArray[np.int64]:
+    """Search many ascending runs at once: as many steps as the longest has bits, each one gather.
+
+    Args:
+        begin: Where each run begins, shape (n,).
+        end: Where it ends, shape (n,).
+        is_less: Compares what stands at one place a run with what is sought there. Asked of a place before its run
+            where nothing is left to compare; the answer does not matter then.
+
+    Returns:
+        The last place of each run at or before which everything is less than what is sought, shape (n,).
+    """
+    low, size = begin.astype(np.int64), (end - begin).astype(np.int64)
+    for _ in range(int(size.max(initial=0)).bit_length()):
+        half = size >> 1
+        low += half * is_less(low + half - 1)
+        size -= half
+    return low

@@ -191,16 +191,15 @@ def _phrase_frequency(pairs: _Pairs, channel: Channel) -> NDArray[np.int64]:
     complete = np.flatnonzero((n_found == slots.n_terms) & (slots.n_terms > 0))
     first_slot = (np.cumsum(slots.n_terms) - slots.n_terms)[complete]
     anchor = postings[first_slot]
-    occurrences = pairs.index.array(channel, "occurrences")
-    begin = np.searchsorted(occurrences, anchor << 32)
+    begin = pairs.index.array(channel, "first_position")[anchor]
     tf = pairs.index.array(channel, "tf")[anchor].astype(np.int64)
     candidate = np.repeat(np.arange(len(complete)), tf)
     place = np.arange(len(candidate)) + np.repeat(begin - (np.cumsum(tf) - tf), tf)
-    start = occurrences[place] & 0xFFFFFFFF
+    start = pairs.index.array(channel, "position")[place].astype(np.int64)
     n_terms = slots.n_terms[complete]
     for nth in range(1, int(n_terms.max(initial=0))):
         slot = first_slot[candidate] + np.minimum(nth, n_terms[candidate] - 1)
-        follows = pairs.index.find_occurrences(channel, postings[slot], start + slots.offset[slot])
+        follows = pairs.index.find_positions(channel, postings[slot], start + slots.offset[slot])
         candidate, start = candidate[follows], start[follows]
     frequency = np.zeros(pairs.n_pairs, dtype=np.int64)
     frequency[complete] = np.bincount(candidate, minlength=len(complete))
