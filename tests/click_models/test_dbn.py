@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rankhammer.click_models import CorpusFit, dbn_em, log_likelihood
+from rankhammer.click_models import CorpusFit, log_likelihood
 from rankhammer.click_models.dbn import Dbn, DbnOptions
 from rankhammer.click_models.evidence import lower_bound, upper_bound
 
@@ -25,8 +25,8 @@ def corpus(continuation=G, attractiveness=0.3, satisfaction=0.5):
     return CorpusFit(shared, n_iter=1, converged=True, log_likelihood=0.0, n_serps=1)
 
 
-def state(a=A, s=S, g=G):
-    return dbn_em.State(np.array(a, float), np.array(s, float), g, 0.3, 0.5)
+def pairs(a=A, s=S):
+    return {"attractiveness": np.array(a, float), "satisfaction": np.array(s, float)}
 
 
 def truth(n_pairs, seed=5):
@@ -42,29 +42,28 @@ def clicked(serps, parameters, g=G, seed=3):
 @pytest.mark.parametrize(("docs", "clicks"), PAGES)
 def test_the_e_step_equals_enumerating_every_hidden_state(docs, clicks, pages, brute_force):
     serps = pages([(docs, clicks), ([3], "0")])
-    data = dbn_em.prepare(serps.select(np.array([True, False])))
-    expected = dbn_em.expect(data.tails, state())
+    model = Dbn(DbnOptions())
+    data = model.prepare(serps.select(np.array([True, False])))
+    expected = model.expect(data, pairs(), corpus().parameters)
     _, examined, satisfied = brute_force(A[docs], S[docs], G, clicks)
     for pair, sure in ((doc, place < clicks.rfind("1") + 1) for place, doc in enumerate(docs)):
         assert data.n_sure[pair] == sure
     wanted = np.bincount(docs, weights=examined, minlength=4)
-    assert data.examined(expected) == pytest.approx(wanted)
+    assert model.count_evidence(data, pairs(), expected)["examined"] == pytest.approx(wanted)
     assert data.sum_last(expected.satisfied) == pytest.approx(np.bincount(docs, weights=satisfied, minlength=4))
 
 
 def test_the_likelihood_equals_enumerating_every_hidden_state(pages, brute_force):
-    data = dbn_em.prepare(pages(PAGES))
-    found = dbn_em.log_likelihood(data, state(), dbn_em.expect(data.tails, state()))
+    model = Dbn(DbnOptions())
+    found = model.log_likelihood(model.prepare(pages(PAGES)), pairs(), corpus().parameters)
     assert found == pytest.approx(sum(np.log(brute_force(A[docs], S[docs], G, clicks)[0]) for docs, clicks in PAGES))
 
 
 def test_the_product_of_conditional_predictions_is_the_likelihood(pages):
     serps = pages(PAGES)
-    data = dbn_em.prepare(serps)
-    conditional = Dbn(DbnOptions()).predict_conditional_clicks(
-        serps, {"attractiveness": A, "satisfaction": S}, corpus()
-    )
-    whole = dbn_em.log_likelihood(data, state(), dbn_em.expect(data.tails, state()))
+    model = Dbn(DbnOptions())
+    conditional = model.predict_conditional_clicks(serps, pairs(), corpus())
+    whole = model.log_likelihood(model.prepare(serps), pairs(), corpus().parameters)
     assert log_likelihood(serps, conditional) * len(serps.pair) == pytest.approx(whole)
 
 
@@ -80,27 +79,16 @@ def test_unconditional_predictions_sum_over_all_clicks_above(pages, brute_force)
 
 def test_one_m_step_by_hand(pages):
     # One page of two documents, the first clicked: l = 1, B_2 = 1 - a_2 = .6, Z = 1 - g (1 - s_1)(1 - .6).
-    data = dbn_em.prepare(pages([([0, 1], "10")]))
-    before = state([0.5, 0.4], [0.25, 0.5], g=0.8)
+    model, shared = Dbn(DbnOptions(prior_strength=2.0)), corpus(0.8).parameters
+    data, before = model.prepare(pages([([0, 1], "10")])), pairs([0.5, 0.4], [0.25, 0.5])
     z = 1 - 0.8 * (1 - 0.25) * (1 - 0.6)
-    after = dbn_em.maximise(data, before, dbn_em.expect(data.tails, before), strength=2.0)
+    expected = model.expect(data, before, shared)
+    after = model.maximise(data, before, shared, expected)
     f_2, satisfied = 0.8 * (1 - 0.25) * 0.6 / z, 0.25 / z
-    assert after.attractiveness == pytest.approx([(1 + 2 * 0.3) / (1 + 2), (0 + 2 * 0.3) / (f_2 + 2)])
-    assert after.satisfaction == pytest.approx([(satisfied + 2 * 0.5) / (1 + 2), (2 * 0.5) / 2])
+    assert after["attractiveness"] == pytest.approx([(1 + 2 * 0.3) / (1 + 2), (0 + 2 * 0.3) / (f_2 + 2)])
+    assert after["satisfaction"] == pytest.approx([(satisfied + 2 * 0.5) / (1 + 2), (2 * 0.5) / 2])
     # Examined and not satisfied after the first: 1 - E[S_1]; the step was taken with probability f_2.
-    assert dbn_em.continuation(data, dbn_em.expect(data.tails, before)) == pytest.approx(f_2 / (1 - satisfied))
-
-
-def test_an_iteration_never_lowers_the_penalised_objective(random_pages):
-    serps = clicked(random_pages(2000, 20, 6, [1, 3, 5], seed=2), truth(120))
-    data, at, objectives = dbn_em.prepare(serps), state(np.full(120, 0.3), np.full(120, 0.5)), []
-    for _ in range(30):
-        expected = dbn_em.expect(data.tails, at)
-        objectives.append(dbn_em.objective(data, at, expected, strength=5.0))
-        at = dbn_em.maximise(data, at, expected, strength=5.0)
-        at = replace(at, continuation=dbn_em.continuation(data, expected))
-    assert np.diff(objectives).min() > -1e-9
-    assert objectives[-1] > objectives[0] + 1
+    assert model.share(data, before, shared, expected)["continuation"] == pytest.approx(f_2 / (1 - satisfied))
 
 
 def test_what_was_sampled_is_recovered(random_pages):
@@ -126,21 +114,6 @@ def test_the_interval_covers_the_truth(random_pages):
     true = known["attractiveness"] * known["satisfaction"]
     covered = (lower_bound(relevance.mean, relevance.sd) <= true) & (true <= upper_bound(relevance.mean, relevance.sd))
     assert 0.90 <= covered.mean() <= 0.98
-
-
-def test_a_cluster_is_fitted_the_same_in_any_company(random_pages):
-    serps = clicked(random_pages(3000, 12, 6, [2, 6], seed=6), truth(72))
-    model = Dbn(DbnOptions())
-    together = model.fit(serps, corpus())
-    cluster = serps.pair_cluster[serps.pair[serps.start]]
-    alone = serps.select(cluster == 7)
-    alone = replace(alone, pair=alone.pair - 42, pair_cluster=np.zeros(6, np.int64))
-    single = model.fit(alone, corpus())
-    mine = slice(42, 48)
-    for name in model.parameter_names:
-        assert together.parameters[name][mine].tolist() == single.parameters[name].tolist()
-    assert together.n_examined[mine].tolist() == single.n_examined.tolist()
-    assert together.n_iter[mine].tolist() == single.n_iter.tolist()
 
 
 def test_an_iteration_limit_is_not_called_convergence(random_pages):

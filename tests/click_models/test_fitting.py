@@ -7,7 +7,8 @@ import pytest
 
 from rankhammer import click_models
 from rankhammer.click_models.dbn import Dbn, DbnOptions
-from rankhammer.click_models.dctr import Dctr, DctrOptions
+from rankhammer.click_models.dctr import Dctr
+from rankhammer.click_models.priors import PriorOptions
 from rankhammer.errors import ConvergenceWarning, DataError
 from rankhammer.schemas import JUDGMENTS, SERPS
 
@@ -79,7 +80,7 @@ def test_counts_are_those_of_the_log(fitted):
 
 def test_a_corpus_without_clicks_fails_alone(table):
     silent = [("mute", f"x{n}", "v", "q", "q", "q", SHOWN_AT, ["a"], [False]) for n in range(3)]
-    fitted = click_models.fit(Dctr(DctrOptions()), table(rows() + silent), **LIMITS)
+    fitted = click_models.fit(Dctr(PriorOptions()), table(rows() + silent), **LIMITS)
     assert [(failure.corpus, failure.stage) for failure in fitted.failures] == [("mute", "labeling")]
     assert "none of its 3 result pages has a click" in fitted.failures[0].error
     assert {row.corpus for row in fitted.parameters.collect()} == {"main", "shop"}
@@ -87,7 +88,7 @@ def test_a_corpus_without_clicks_fails_alone(table):
 
 def test_a_log_without_pages_is_refused(table):
     with pytest.raises(DataError, match="no result page"):
-        click_models.fit(Dctr(DctrOptions()), table([]), **LIMITS)
+        click_models.fit(Dctr(PriorOptions()), table([]), **LIMITS)
 
 
 def test_shared_parameters_that_did_not_settle_are_announced(table):
@@ -97,7 +98,7 @@ def test_shared_parameters_that_did_not_settle_are_announced(table):
 
 def test_a_sample_holds_whole_clusters(table, monkeypatch):
     monkeypatch.setattr("rankhammer.click_models.fitting.MIN_SAMPLE_CLUSTERS", 1)
-    fitted = click_models.fit(Dctr(DctrOptions()), table(rows(2000)), sample_serps=400, min_examined=0.0)
+    fitted = click_models.fit(Dctr(PriorOptions()), table(rows(2000)), sample_serps=400, min_examined=0.0)
     sizes = [sum(r[0] == "main" and r[5] == f"q{q}" for r in rows(2000)) for q in range(6)]
     sums = {0}
     for size in sizes:
@@ -157,7 +158,7 @@ def test_fitting_sampled_clicks_recovers_the_parameters(table, fitted):
 
 
 def test_held_out_figures_are_of_pages_that_the_fit_did_not_see(table):
-    models = {"dbn": Dbn(DbnOptions()), "dctr": Dctr(DctrOptions())}
+    models = {"dbn": Dbn(DbnOptions()), "dctr": Dctr(PriorOptions())}
     found = click_models.evaluate_held_out(models, table(rows(1000)), test_share=0.25, max_serps=10_000, random_state=1)
     for corpus in ("main", "shop"):
         for figures in found[corpus].values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from dataclasses import replace
 
@@ -85,7 +86,8 @@ def test_a_fit_beats_one_rate_for_all(model, fitted):
     shared, found = fitted
     p = model.predict_conditional_clicks(log(), found.parameters, shared)
     rate = np.full(len(p), log().clicked.mean())
-    assert log_likelihood(log(), p) > log_likelihood(log(), rate)
+    # Not above: the global click-through is that rate, but for the half click that keeps it off 0 and 1.
+    assert log_likelihood(log(), p) > log_likelihood(log(), rate) - 1e-6
 
 
 def test_sampled_clicks_have_the_predicted_rate(model, fitted):
@@ -115,6 +117,27 @@ def test_the_order_of_pages_does_not_matter(model, fitted):
         assert again.parameters[name].tolist() == found.parameters[name].tolist()
 
 
+def test_a_cluster_is_fitted_the_same_in_any_company(model, fitted):
+    shared, together = fitted
+    serps = log()
+    alone = serps.select(serps.pair_cluster[serps.pair[serps.start]] == 5)
+    first = 5 * N_DOCS
+    alone = replace(alone, pair=alone.pair - first, pair_cluster=np.zeros(N_DOCS, np.int64))
+    single = model.fit(alone, shared)
+    for name in model.parameter_names:
+        assert together.parameters[name][first : first + N_DOCS].tolist() == single.parameters[name].tolist()
+    assert together.n_examined[first : first + N_DOCS].tolist() == single.n_examined.tolist()
+    assert together.n_iter[first : first + N_DOCS].tolist() == single.n_iter.tolist()
+
+
+def test_a_fit_can_begin_where_another_ended(model, fitted):
+    shared, found = fitted
+    again = model.fit(log(), shared, found.parameters)
+    assert (again.n_iter <= found.n_iter).all()
+    for name in model.parameter_names:
+        assert again.parameters[name] == pytest.approx(found.parameters[name], abs=2e-3)
+
+
 def test_a_weight_counts_like_a_repetition(model, fitted):
     shared, _ = fitted
     serps = log(300)
@@ -134,10 +157,14 @@ def test_an_unseen_document_has_a_value_for_every_parameter(model, fitted):
 def test_evidence_moves_the_estimate_from_the_prior(model, fitted):
     shared, found = fitted
     relevance = model.predict_relevance(found, shared)
-    assert ((relevance.prior_share > 0) & (relevance.prior_share < 1)).all()
     assert (relevance.sd > 0).all()
     more = replace(log(), weight=np.full(len(log().length), 20.0))
-    assert (model.predict_relevance(model.fit(more, shared), shared).prior_share < relevance.prior_share).all()
+    share = model.predict_relevance(model.fit(more, shared), shared).prior_share
+    if (relevance.prior_share == 1).all():  # a floor that knows nothing of documents must never claim to
+        assert (share == 1).all()
+    else:
+        assert ((relevance.prior_share > 0) & (relevance.prior_share < 1)).all()
+        assert (share < relevance.prior_share).all()
 
 
 def test_a_model_travels_to_a_worker(model):
@@ -147,5 +174,5 @@ def test_a_model_travels_to_a_worker(model):
 def test_what_is_shared_survives_json(model):
     shared = model.fit_corpus(log())
     assert isinstance(shared, CorpusFit)
-    assert all(type(value) is float for value in shared.parameters.values())
+    assert json.loads(json.dumps(shared.parameters)) == shared.parameters
     assert type(shared.log_likelihood) is float

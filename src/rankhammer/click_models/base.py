@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
     Bools = NDArray[np.bool_]
+    Shared = Mapping[str, Any]
+    """Parameters that clusters share: numbers, or lists of numbers by position."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,15 @@ class CountedSerps:
         return self.weight[self.cell_serp]
 
     @cached_property
+    def previous_click(self) -> Ints:
+        """1-based position of the last click above each cell, 0 when there is none, shape (n_cells,)."""
+        if not len(self.pair):
+            return np.zeros(0, np.int64)
+        page = self.cell_serp * (int(self.length.max()) + 1)
+        so_far = np.maximum.accumulate(page + np.where(self.clicked, self.position, 0)) - page
+        return np.where(self.position == 1, 0, np.roll(so_far, 1))
+
+    @cached_property
     def last_click(self) -> Ints:
         """1-based position of each page's last click, 0 when it has none, shape (n_serps,)."""
         if not len(self.length):
@@ -95,14 +106,15 @@ class CorpusFit:
     """What a model shares between all clusters of a corpus, fitted on a sample of them and then fixed.
 
     Args:
-        parameters: Name to value; e.g. `continuation`, and the means of the priors.
+        parameters: Name to a number, or to a list of numbers by position; e.g. `continuation`, and the means of the
+            priors. JSON can hold them.
         n_iter: Iterations used.
         converged: False when max_iter stopped it.
         log_likelihood: Mean natural log-likelihood per document on the sample it was fitted on.
         n_serps: Pages in that sample.
     """
 
-    parameters: Mapping[str, float]
+    parameters: Shared
     n_iter: int
     converged: bool
     log_likelihood: float
@@ -157,10 +169,16 @@ class ClickModel(Protocol):
         """Estimate what all clusters share, from a sample of whole clusters."""
         ...
 
-    def fit(self, serps: CountedSerps, corpus: CorpusFit) -> ClusterFit:
+    def fit(self, serps: CountedSerps, corpus: CorpusFit, start: Mapping[str, Floats] | None = None) -> ClusterFit:
         """Estimate every cluster on its own, given what they share.
 
         A cluster's result does not depend on which other clusters are fitted in the same call.
+
+        Args:
+            serps: Pages.
+            corpus: What all clusters share.
+            start: Parameters of an earlier fit to begin at, by name, NaN for a pair that it did not have, each of shape
+                (n_pairs,). A model with a closed form has no use for them.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Walks down a page for models of the cascade family: attractiveness, satisfaction, one continuation."""
+"""The cascade click model."""
 
 from __future__ import annotations
 
@@ -6,62 +6,63 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rankhammer.click_models.rates import RateModel
+from rankhammer.click_models.walks import ranks
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
-    from rankhammer.click_models.base import Bools, CountedSerps, Floats, Ints
+    from rankhammer.click_models.base import Bools, CorpusFit, CountedSerps, Floats, Shared
 
 
-def marginal_clicks(serps: CountedSerps, a: Floats, s: Floats, g: float) -> Floats:
-    """Return P(C_r = 1) of every cell: eps_r a_r, eps_1 = 1, eps_{r+1} = eps_r g (1 - a_r s_r).
+class Cascade(RateModel):
+    """Cascade (Craswell et al. 2008): people read down, click the first document that attracts them, and leave.
+
+    P(C_r = 1 | no click above) = attractiveness = (first clicks + k m) / (times shown at or above the first click + k).
+    Relevance = attractiveness. The model has no place for a second click; to be comparable on any log, clicks below the
+    first one have a rate of their own, `later_click`, that all clusters share and that says nothing of a document.
 
     Args:
-        serps: Pages; their clicks are not looked at.
-        a: Attractiveness of each pair.
-        s: Satisfaction of each pair.
-        g: Continuation.
+        options: See PriorOptions.
+
+    References:
+        N. Craswell, O. Zoeter, M. Taylor, B. Ramsey: An experimental comparison of click position-bias models,
+        WSDM 2008.
     """
-    attractive, satisfying = a[serps.pair], s[serps.pair]
-    examined = np.ones(len(serps.length))
-    clicks = np.empty(len(serps.pair))
-    for rows, cells in _ranks(serps):
-        clicks[cells] = examined[rows] * attractive[cells]
-        examined[rows] *= g * (1 - attractive[cells] * satisfying[cells])
-    return clicks
 
+    def share(self, serps: CountedSerps) -> Shared:
+        """Estimate the rate of clicks below the first one."""
+        below = serps.cell_weight * (serps.previous_click > 0)
+        return {"later_click": float(((below * serps.clicked).sum() + 0.5) / (below.sum() + 1.0))}
 
-def conditional_clicks(serps: CountedSerps, a: Floats, s: Floats, g: float) -> Floats:
-    """Return P(C_r = 1 | C_<r) = a_r e_r of every cell; arguments as in `marginal_clicks`.
+    def count(self, serps: CountedSerps, shared: Shared) -> tuple[Floats, Floats]:  # noqa: ARG002
+        """Only what stands at or above the first click was examined."""
+        examined = serps.cell_weight * (serps.previous_click == 0)
+        return serps.per_pair(examined * serps.clicked), serps.per_pair(examined)
 
-    e_1 = 1; e_{r+1} = g (1 - s_r) after a click, else g (1 - a_r) e_r / (1 - a_r e_r).
-    """
-    probability, _ = _walk(serps, a, s, g, lambda cells, _: serps.clicked[cells])
-    return probability
+    def predict_clicks(self, serps: CountedSerps, parameters: Mapping[str, Floats], corpus: CorpusFit) -> Floats:
+        """P(C_r = 1) = n_r a_r + (1 - n_r) later_click, n_r being P(no click above r); see the protocol."""
+        a, later = parameters["attractiveness"][serps.pair], corpus.parameters["later_click"]
+        silent, clicks = np.ones(len(serps.length)), np.empty(len(serps.pair))
+        for rows, cells in ranks(serps):
+            clicks[cells] = silent[rows] * a[cells] + (1 - silent[rows]) * later
+            silent[rows] *= 1 - a[cells]
+        return clicks
 
+    def predict_conditional_clicks(
+        self, serps: CountedSerps, parameters: Mapping[str, Floats], corpus: CorpusFit
+    ) -> Floats:
+        """P(C_r = 1 | C_<r): attractiveness down to the first click, `later_click` below it."""
+        a = parameters["attractiveness"][serps.pair]
+        return np.where(serps.previous_click == 0, a, corpus.parameters["later_click"])
 
-def draw_clicks(serps: CountedSerps, a: Floats, s: Floats, g: float, uniform: Floats) -> Bools:
-    """Draw clicks top to bottom: C_r = 1 where uniform_r < P(C_r = 1 | C_<r); arguments as in `marginal_clicks`."""
-    _, clicked = _walk(serps, a, s, g, lambda cells, p: uniform[cells] < p)
-    return clicked
-
-
-def _walk(
-    serps: CountedSerps, a: Floats, s: Floats, g: float, decide: Callable[[Ints, Floats], Bools]
-) -> tuple[Floats, Bools]:
-    attractive, satisfying = a[serps.pair], s[serps.pair]
-    examined = np.ones(len(serps.length))
-    probability, clicked = np.empty(len(serps.pair)), np.zeros(len(serps.pair), bool)
-    for rows, cells in _ranks(serps):
-        p = attractive[cells] * examined[rows]
-        click = decide(cells, p)
-        skipped = examined[rows] * (1 - attractive[cells]) / np.maximum(1 - p, 1e-12)
-        examined[rows] = g * np.where(click, 1 - satisfying[cells], skipped)
-        probability[cells], clicked[cells] = p, click
-    return probability, clicked
-
-
-def _ranks(serps: CountedSerps) -> list[tuple[Ints, Ints]]:
-    """For each position: the pages that reach it and their cells there."""
-    deepest = int(serps.length.max()) if len(serps.length) else 0
-    reaching = [np.flatnonzero(serps.length > depth) for depth in range(deepest)]
-    return [(rows, serps.start[rows] + depth) for depth, rows in enumerate(reaching)]
+    def sample(
+        self, serps: CountedSerps, parameters: Mapping[str, Floats], corpus: CorpusFit, uniform: Floats
+    ) -> Bools:
+        """Draw each click from P(C_r = 1 | C_<r), top to bottom; see `ClickModel.sample`."""
+        a, later = parameters["attractiveness"][serps.pair], corpus.parameters["later_click"]
+        silent, clicked = np.ones(len(serps.length), bool), np.zeros(len(serps.pair), bool)
+        for rows, cells in ranks(serps):
+            clicked[cells] = uniform[cells] < np.where(silent[rows], a[cells], later)
+            silent[rows] &= ~clicked[cells]
+        return clicked

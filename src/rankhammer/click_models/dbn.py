@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from rankhammer.click_models import dbn_em as em
-from rankhammer.click_models.base import ClusterFit, CorpusFit, Relevance
-from rankhammer.click_models.cascade import conditional_clicks, draw_clicks, marginal_clicks
-from rankhammer.click_models.evidence import product_sd
+from rankhammer.click_models import cascade_em, walks
+from rankhammer.click_models.base import Relevance
+from rankhammer.click_models.cascade_em import CascadeData
+from rankhammer.click_models.em import EmModel, EmOptions
+from rankhammer.click_models.evidence import attractiveness_variance, product_sd
+from rankhammer.click_models.priors import clipped_mean, pair_prior, pooled_prior
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from rankhammer.click_models.base import ClusterFit, CorpusFit, CountedSerps, Floats, Shared
+    from rankhammer.click_models.em import Pairs
 
-    from rankhammer.click_models.base import Bools, CountedSerps, Floats
 
-
-class DbnOptions(BaseModel):
+class DbnOptions(EmOptions):
     """Options of the DBN."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     continuation: float | None = Field(
         default=None, gt=0, lt=1, description="probability to look further when not satisfied; null: estimate it"
-    )
-    prior_strength: float = Field(
-        default=5.0, gt=0, le=1000, description="pseudo-observations that pull an estimate towards the corpus mean"
     )
     satisfaction_floor: float = Field(
         default=0.05,
@@ -35,11 +32,16 @@ class DbnOptions(BaseModel):
         lt=1,
         description="least prior mean of satisfaction; a log with one click a page says little",
     )
-    max_iter: int = Field(default=100, ge=1, le=10_000, description="EM iterations at most")
-    tol: float = Field(default=1e-4, gt=0, lt=1, description="largest change of a parameter that counts as none")
 
 
-class Dbn:
+@dataclass(frozen=True)
+class Expected(cascade_em.Expected):
+    """What the E-step says of the hidden states: also `satisfied`, P(S_l = 1 | C) of each tail, 0 without a click."""
+
+    satisfied: Floats
+
+
+class Dbn(walks.Walker, EmModel[CascadeData, Expected]):
     """DBN (Chapelle & Zhang 2009): people read down, click what attracts, and stop when satisfied or tired.
 
     E_1 = 1; C_r = 1 iff E_r = 1 and A_r = 1; P(A_r = 1) = attractiveness; P(S_r = 1 | C_r = 1) = satisfaction;
@@ -56,134 +58,97 @@ class Dbn:
     Options: ClassVar[type[BaseModel]] = DbnOptions
     parameter_names: ClassVar[tuple[str, ...]] = ("attractiveness", "satisfaction")
 
-    def __init__(self, options: DbnOptions) -> None:
-        self.options = options
+    def prepare(self, serps: CountedSerps) -> CascadeData:
+        """Count pages; see `EmModel.prepare`."""
+        return cascade_em.prepare(serps)
 
-    def fit_corpus(self, serps: CountedSerps) -> CorpusFit:
-        """Estimate the continuation and the means of both priors; see `ClickModel.fit_corpus`."""
-        data, options = em.prepare(serps), self.options
-        state, n_iter, converged = self._first_guess(data), 0, False
-        while n_iter < options.max_iter and not converged:
-            before = _shared(state)
-            state = self._update(data, state)
-            converged = max(abs(after - old) for after, old in zip(_shared(state), before, strict=True)) < options.tol
-            n_iter += 1
-        expected = em.expect(data.tails, state)
-        return CorpusFit(
-            parameters=dict(
-                zip(("continuation", "attractiveness_prior", "satisfaction_prior"), _shared(state), strict=True)
-            ),
-            n_iter=n_iter,
-            converged=converged,
-            log_likelihood=em.log_likelihood(data, state, expected) / max(data.n_cells, 1.0),
-            n_serps=int(serps.weight.sum()),
-        )
-
-    def fit(self, serps: CountedSerps, corpus: CorpusFit) -> ClusterFit:
-        """Estimate attractiveness and satisfaction of every pair; see `ClickModel.fit`."""
-        data, options = em.prepare(serps), self.options
-        state, n_iter, converged = em.iterate(
-            data,
-            _start(data, **corpus.parameters),
-            strength=options.prior_strength,
-            max_iter=options.max_iter,
-            tol=options.tol,
-        )
-        expected = em.expect(data.tails, state)
-        return ClusterFit(
-            parameters={"attractiveness": state.attractiveness, "satisfaction": state.satisfaction},
-            n_examined=data.examined(expected),
-            evidence=_evidence(data, expected),
-            n_iter=n_iter[data.pair_cluster],
-            converged=converged[data.pair_cluster],
-            log_likelihood=em.log_likelihood(data, state, expected),
-        )
-
-    def unseen(self, corpus: CorpusFit) -> Mapping[str, float]:
-        """Return the prior means; see `ClickModel.unseen`."""
-        return {name: corpus.parameters[f"{name}_prior"] for name in self.parameter_names}
-
-    def predict_clicks(self, serps: CountedSerps, parameters: Mapping[str, Floats], corpus: CorpusFit) -> Floats:
-        """P(C_r = 1) = eps_r a_r with eps_{r+1} = eps_r g (1 - a_r s_r); see `ClickModel.predict_clicks`."""
-        return marginal_clicks(serps, *_unpack(parameters, corpus))
-
-    def predict_conditional_clicks(
-        self, serps: CountedSerps, parameters: Mapping[str, Floats], corpus: CorpusFit
-    ) -> Floats:
-        """P(C_r = 1 | C_<r) = a_r e_r; see `ClickModel.predict_conditional_clicks`."""
-        return conditional_clicks(serps, *_unpack(parameters, corpus))
-
-    def sample(
-        self, serps: CountedSerps, parameters: Mapping[str, Floats], corpus: CorpusFit, uniform: Floats
-    ) -> Bools:
-        """Draw each click from P(C_r = 1 | C_<r), top to bottom; see `ClickModel.sample`."""
-        return draw_clicks(serps, *_unpack(parameters, corpus), uniform)
-
-    def predict_relevance(self, fit: ClusterFit, corpus: CorpusFit) -> Relevance:
-        """Return the posterior of a x s.
-
-        Each variance is 1 / (complete information - missing information) at the estimate, missing being the variance
-        of the score over the hidden states: what examinations and satisfactions that are only guessed take away.
-        `prior_share` is the mean of the shares of pseudo-observations in attractiveness and in satisfaction.
-
-        References:
-            T. A. Louis: Finding the observed information matrix when using the EM algorithm, JRSS B 1982.
-        """
-        strength = self.options.prior_strength
-        a, s = fit.parameters["attractiveness"], fit.parameters["satisfaction"]
-        clicks, skips, s_known = (fit.evidence[name] for name in ("clicks", "skips", "satisfaction_known"))
-        prior = corpus.parameters["attractiveness_prior"]
-        information = (clicks + strength * prior) / a**2 + (skips + strength * (1 - prior)) / (1 - a) ** 2
-        a_variance = 1 / (information + 1 / (a * (1 - a)))
-        s_variance = s * (1 - s) / (s_known + strength + 1)
-        share = strength / (clicks + skips + strength) + strength / (s_known + strength)
-        return Relevance(mean=a * s, sd=product_sd(a, a_variance, s, s_variance), prior_share=share / 2)
-
-    def _first_guess(self, data: em.Data) -> em.State:
+    def first_guess(self, data: CascadeData) -> Shared:
         """Begin as if every page was examined down to its last click, and every other click satisfied."""
         attractive = float(np.clip(data.clicks.sum() / max(data.n_sure.sum(), 1.0), 0.01, 0.5))
-        return _start(data, self.options.continuation or 0.9, attractive, 0.5)
+        return {
+            "continuation": self.options.continuation or 0.9,
+            "attractiveness_prior": attractive,
+            "satisfaction_prior": 0.5,
+        }
 
-    def _update(self, data: em.Data, state: em.State) -> em.State:
-        """Do one EM iteration over everything, what the clusters share included."""
+    def expect(self, data: CascadeData, pairs: Pairs, shared: Shared) -> Expected:
+        """Exact E-step with c_l = g (1 - s_l); P(S_l = 1 | C) = s_l / Z."""
+        a, s, g = pairs["attractiveness"], pairs["satisfaction"], shared["continuation"]
+        last = s[data.tails.last]
+        found = cascade_em.expect(data.tails, a, g * (1 - last), g)
+        satisfied = np.where(data.tails.has_click, last, 0.0) / found.evidence
+        return Expected(found.examined, found.evidence, satisfied)
+
+    def maximise(self, data: CascadeData, pairs: Pairs, shared: Shared, expected: Expected) -> dict[str, Floats]:  # noqa: ARG002
+        """Compact M-step, over examined documents only: what nobody examined is no missing observation of a.
+
+        a = (clicks + k m_a) / (examinations + k); s = (satisfied + k m_s) / (clicks + k), with k the prior's strength.
+        """
+        k = self.options.prior_strength
+        m_a = pair_prior(shared, "attractiveness", data.mean_position)
+        examined = data.n_sure + data.sum_cells(expected.examined)
+        satisfied = data.sum_last(expected.satisfied)
+        return {
+            "attractiveness": (data.clicks + k * m_a) / (examined + k),
+            "satisfaction": (satisfied + k * shared["satisfaction_prior"]) / (data.clicks + k),
+        }
+
+    def share(self, data: CascadeData, pairs: Pairs, shared: Shared, expected: Expected) -> Shared:  # noqa: ARG002
+        """Estimate the continuation, unless it is fixed, and the means of both priors."""
         options = self.options
-        expected = em.expect(data.tails, state)
-        pairs = em.maximise(data, state, expected, options.prior_strength)
-        attractive, satisfying = em.prior_means(data, expected, options.prior_strength)
-        return em.State(
-            attractiveness=pairs.attractiveness,
-            satisfaction=pairs.satisfaction,
-            continuation=options.continuation or em.continuation(data, expected),
-            attractiveness_prior=attractive,
-            satisfaction_prior=max(satisfying, options.satisfaction_floor),
-        )
+        examined = data.n_sure + data.sum_cells(expected.examined)
+        satisfied = data.sum_last(expected.satisfied)
+        satisfying = clipped_mean(satisfied, data.clicks, options.prior_strength)
+        return {
+            "continuation": options.continuation or _continuation(data, expected),
+            **pooled_prior("attractiveness", data.clicks, examined, data.mean_position, options),
+            "satisfaction_prior": max(satisfying, options.satisfaction_floor),
+        }
+
+    def log_likelihood(self, data: CascadeData, pairs: Pairs, shared: Shared) -> float:
+        """Return ln P(clicks) of the whole log."""
+        s, g = pairs["satisfaction"], shared["continuation"]
+        evidence = Dbn.expect(self, data, pairs, shared).evidence
+        continued = float(((data.clicks - data.n_last) * np.log(g * (1 - s))).sum())
+        return cascade_em.log_likelihood(data, pairs["attractiveness"], evidence, continued=continued, after_skip=g)
+
+    def count_evidence(self, data: CascadeData, pairs: Pairs, expected: Expected) -> dict[str, Floats]:  # noqa: ARG002
+        """Count what was observed; a last click with P(satisfied) = z is worth 1 - z (1 - z) / (s (1 - s)), or 0."""
+        z = expected.satisfied
+        s = z * expected.evidence
+        missing = np.divide(z * (1 - z), s * (1 - s), out=np.zeros_like(z), where=data.tails.has_click & (s < 1))
+        known = np.maximum(data.clicks - data.sum_last(missing), 0.0)
+        return {**cascade_em.count_evidence(data, expected.examined), "satisfaction_known": known}
+
+    def behaviour(self, serps: CountedSerps, parameters: Pairs, corpus: CorpusFit) -> walks.Behaviour:
+        """Look further with g (1 - s) after a click, with g after a skip."""
+        g = corpus.parameters["continuation"]
+        a, s = parameters["attractiveness"], parameters["satisfaction"]
+        return walks.Behaviour(a[serps.pair], g * (1 - s[serps.pair]), g)
+
+    def predict_relevance(self, fit: ClusterFit, corpus: CorpusFit) -> Relevance:  # noqa: ARG002
+        """Return the posterior of a x s.
+
+        `prior_share` is the mean of the shares of pseudo-observations in attractiveness and in satisfaction.
+        """
+        k, evidence = self.options.prior_strength, fit.evidence
+        a, s = fit.parameters["attractiveness"], fit.parameters["satisfaction"]
+        a_variance = attractiveness_variance(a, evidence, k)
+        s_variance = s * (1 - s) / (evidence["satisfaction_known"] + k + 1)
+        share = k / (evidence["clicks"] + evidence["skips"] + k) + k / (evidence["satisfaction_known"] + k)
+        return Relevance(mean=a * s, sd=product_sd(a, a_variance, s, s_variance), prior_share=share / 2)
 
 
-def _start(data: em.Data, continuation: float, attractiveness_prior: float, satisfaction_prior: float) -> em.State:
-    n = len(data.clicks)
-    attractiveness, satisfaction = np.full(n, attractiveness_prior), np.full(n, satisfaction_prior)
-    return em.State(attractiveness, satisfaction, continuation, attractiveness_prior, satisfaction_prior)
+def _continuation(data: CascadeData, expected: Expected) -> float:
+    """Return the share of unsatisfied steps that were taken; what is below the page is never seen, so left out.
 
-
-def _shared(state: em.State) -> tuple[float, float, float]:
-    return state.continuation, state.attractiveness_prior, state.satisfaction_prior
-
-
-def _unpack(parameters: Mapping[str, Floats], corpus: CorpusFit) -> tuple[Floats, Floats, float]:
-    return parameters["attractiveness"], parameters["satisfaction"], corpus.parameters["continuation"]
-
-
-def _evidence(data: em.Data, expected: em.Expected) -> dict[str, Floats]:
-    """Count observations net of what is missing from them.
-
-    A skip with P(examined) = f is worth f^2, for f (1 - f) of its information is missing; a last click with
-    P(satisfied) = z is worth 1 - z (1 - z) / (s (1 - s)), and never less than nothing.
+    g = taken / possible, where a step is possible after any examined position but the last that did not satisfy.
     """
-    z = expected.satisfied
-    s = z * expected.evidence
-    missing = np.divide(z * (1 - z), s * (1 - s), out=np.zeros_like(z), where=data.tails.has_click)
-    return {
-        "clicks": data.clicks,
-        "skips": data.n_sure - data.clicks + data.sum_cells(expected.examined**2),
-        "satisfaction_known": np.maximum(data.clicks - data.sum_last(missing), 0.0),
-    }
+    tails = data.tails
+    examined = tails.cell_weight * expected.examined
+    n_steps = data.n_skip_steps + data.n_continued.sum()
+    without_click = tails.weight[~tails.has_click].sum()
+    after_click = (tails.weight * (1 - expected.satisfied))[tails.has_click & (tails.length > 0)].sum()
+    taken = n_steps + examined.sum() - without_click
+    possible = n_steps + after_click + examined[~tails.at_end].sum()
+    return float(np.clip(taken / possible, 0.01, 0.999)) if possible > 0 else 0.5

@@ -1,4 +1,4 @@
-"""What the data say about an estimate: counts, pooled priors, and the spread of a posterior."""
+"""What the data say about an estimate: counts, and the spread of a posterior."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 from scipy.special import betaincinv
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from rankhammer.click_models.base import CountedSerps
@@ -42,22 +44,21 @@ def count_pairs(serps: CountedSerps) -> Counts:
     return Counts(impressions, serps.per_pair(serps.cell_weight * serps.clicked), mean)
 
 
-def pooled_mean(successes: Floats, trials: Floats, strength: float) -> float:
-    """Return the mean of a Beta prior of known strength that many small samples agree on.
-
-    Each pair counts by its trials, but never more than `strength` of them, so that a few head documents do not speak
-    for all: m solves sum_i (k_i - m n_i) / (n_i + strength) = 0.
+def attractiveness_variance(a: Floats, evidence: Mapping[str, Floats], strength: float) -> Floats:
+    """Return the posterior variance of an attractiveness: 1 / (complete - missing information) at the estimate.
 
     Args:
-        successes: k_i, shape (n_pairs,).
-        trials: n_i, shape (n_pairs,).
-        strength: Pseudo-observations of the prior, above 0.
+        a: The estimates.
+        evidence: `clicks` and `skips`, net of what is missing, and `prior`, the mean of each pair's prior.
+        strength: Pseudo-observations of the prior.
 
     References:
-        C. N. Morris: Parametric empirical Bayes inference, JASA 1983.
+        T. A. Louis: Finding the observed information matrix when using the EM algorithm, JRSS B 1982.
     """
-    shrink = 1 / (trials + strength)
-    return float((successes * shrink).sum() / max((trials * shrink).sum(), 1e-12))
+    prior = evidence["prior"]
+    successes, failures = evidence["clicks"] + strength * prior, evidence["skips"] + strength * (1 - prior)
+    information = successes / a**2 + failures / (1 - a) ** 2 + 1 / (a * (1 - a))
+    return np.asarray(1 / information, np.float64)
 
 
 def product_sd(first: Floats, first_variance: Floats, second: Floats, second_variance: Floats) -> Floats:

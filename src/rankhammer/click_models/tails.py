@@ -32,6 +32,8 @@ class Tails:
         pair: Pair at each (depth, tail), depth by depth, shape (n_cells,).
         depth_size: How many tails reach each depth, descending, shape (max_length,).
         last: Pair of the last click; -1 where the page has no click, shape (n_tails,).
+        last_position: 1-based position of the last click, 0 where the page has none, shape (n_tails,). Where tails are
+            not told apart by it, 1 stands for every position.
         length: Documents below the last click, shape (n_tails,).
         weight: Pages with this tail, shape (n_tails,).
         cluster: Cluster number, shape (n_tails,).
@@ -40,6 +42,7 @@ class Tails:
     pair: Ints
     depth_size: Ints
     last: Ints
+    last_position: Ints
     length: Ints
     weight: Floats
     cluster: Ints
@@ -52,13 +55,13 @@ class Tails:
     @cached_property
     def cell_weight(self) -> Floats:
         """Weight of each cell, shape (n_cells,)."""
-        return self._spread(self.weight)
+        return self.spread(self.weight)
 
     @cached_property
     def at_end(self) -> Bools:
         """Whether a cell is the last of its page, shape (n_cells,)."""
         depth = np.repeat(np.arange(len(self.depth_size)), self.depth_size)
-        end: Bools = self._spread(self.length) == depth + 1
+        end: Bools = self.spread(self.length) == depth + 1
         return end
 
     @cached_property
@@ -70,8 +73,8 @@ class Tails:
         """Return the cells of each depth, from the last click down."""
         return [slice(start, start + size) for start, size in zip(self.depth_start, self.depth_size, strict=True)]
 
-    def _spread(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Repeat one value a tail at every depth that it reaches."""
+    def spread(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Repeat one value a tail at every depth that it reaches: shape (n_tails,) to (n_cells,)."""
         return np.concatenate([values[:0], *(values[:size] for size in self.depth_size)])
 
     def select(self, keep: Bools, pair_number: Ints) -> Tails:
@@ -81,20 +84,21 @@ class Tails:
             keep: Shape (n_tails,).
             pair_number: New number of each old pair.
         """
-        cells = self._spread(keep)
+        cells = self.spread(keep)
         sizes = np.array([np.count_nonzero(keep[:size]) for size in self.depth_size], np.int64)
         last = self.last[keep]
         return Tails(
             pair=pair_number[self.pair[cells]],
             depth_size=sizes[sizes > 0],
             last=np.where(last >= 0, pair_number[last], -1),
+            last_position=self.last_position[keep],
             length=self.length[keep],
             weight=self.weight[keep],
             cluster=self.cluster[keep],
         )
 
 
-def find_tails(serps: CountedSerps) -> Tails:
+def find_tails(serps: CountedSerps, *, by_position: bool = False) -> Tails:
     """Collect the distinct tails of a log.
 
     Their order within a cluster depends on their content alone, so that sums over them come out the same to the
@@ -102,6 +106,7 @@ def find_tails(serps: CountedSerps) -> Tails:
 
     Args:
         serps: Pages of one corpus.
+        by_position: Whether tails whose last clicks stand at different positions are different.
     """
     last, cluster = serps.last_click, serps.pair_cluster[serps.pair[serps.start]]
     skipped = np.maximum(last - 1, 0)
@@ -109,16 +114,18 @@ def find_tails(serps: CountedSerps) -> Tails:
     first_pair = np.searchsorted(serps.pair_cluster, cluster)
     length = serps.length - skipped
     local = pair - np.repeat(first_pair, length)
-    kinds = distinct(local, length, 2 * cluster + (last > 0))
+    position = last if by_position else np.minimum(last, 1)
+    kinds = distinct(local, length, cluster * (int(position.max(initial=0)) + 1) + position)
     n_below = (length - (last > 0))[kinds.first]
-    order = np.lexsort((kinds.hash, last[kinds.first] > 0, cluster[kinds.first], -n_below))
+    order = np.lexsort((kinds.hash, position[kinds.first], cluster[kinds.first], -n_below))
     chosen = kinds.first[order]
     weight = add_up(kinds.inverse, serps.weight, len(order))[order]
-    return _by_depth(take_ragged(pair, length, chosen), length[chosen], last[chosen] > 0, weight, cluster[chosen])
+    return _by_depth(take_ragged(pair, length, chosen), length[chosen], position[chosen], weight, cluster[chosen])
 
 
-def _by_depth(pair: Ints, length: Ints, has_click: Bools, weight: Floats, cluster: Ints) -> Tails:
+def _by_depth(pair: Ints, length: Ints, position: Ints, weight: Floats, cluster: Ints) -> Tails:
     """Turn sequences (the last clicked pair first, where there is one) into depths."""
+    has_click = position > 0
     start = np.cumsum(length) - length
     below = start + has_click
     n_below = length - has_click
@@ -129,6 +136,7 @@ def _by_depth(pair: Ints, length: Ints, has_click: Bools, weight: Floats, cluste
         pair=np.concatenate(cells or [np.zeros(0, np.int64)]),
         depth_size=sizes,
         last=np.where(has_click, pair[start], -1),
+        last_position=position,
         length=n_below,
         weight=weight,
         cluster=cluster,
