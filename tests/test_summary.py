@@ -43,6 +43,34 @@ def test_the_table_shows_intervals_failures_and_what_to_type_next(capsys):
         assert text in shown
 
 
+def shown(reports, capsys) -> str:
+    about = {"stages_run": ("training",), "stage_seconds": {}, "total_s": 2.0}
+    summary.show(summary.build(reports, published="data/[x]", environment="local", **about), where="[/y].json")
+    return capsys.readouterr().out
+
+
+def test_a_corpus_with_one_test_cluster_is_shown_without_an_interval(capsys):
+    alone = {"mean": 0.5, "lower": None, "upper": None}
+    training = {"corpora": {"main": {"truth": "clicks", "ndcg@10": {"ranker": alone}}}, "failures": []}
+    assert "0.500 (no interval)" in shown({"training": training}, capsys)
+
+
+def test_the_table_shows_the_metric_and_the_intervals_that_training_chose(capsys):
+    training = {"corpora": {"main": {"truth": "clicks", "ndcg@5": {"ranker": MEASURED}}}, "failures": []}
+    table = shown({"training": training | {"metric": "ndcg@5", "confidence": 0.9}}, capsys)
+    assert "ndcg@5 on held-out queries, 90 % intervals" in table
+    assert "0.500 (0.400-0.600)" in table
+
+
+def test_square_brackets_in_names_and_errors_are_shown_as_they_are(capsys):
+    failure = {"corpus": "[fr]", "stage": "folding", "error": "'[a-z]+' matches nothing", "hint": "mend [/it]"}
+    report = {"corpora": {"[fr]": {"n_serps": 3}}, "failures": [failure]}
+    table = shown({"ingestion": report}, capsys)
+    assert table.count("[fr]") == 2
+    for text in ("'[a-z]+' matches nothing", "mend [/it]", "[/y].json"):
+        assert text in table
+
+
 def test_a_log_without_features_is_pointed_to_them():
     steps = summary.next_steps("yandex", known=("ingestion", "labeling"), stages_run=("labeling",))
     assert steps[0].startswith("kedro run --pipeline=collect --env=yandex")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import resource
+import sys
 from typing import TYPE_CHECKING, Any
 
 from rich import box, get_console
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 import rankhammer
@@ -17,8 +19,11 @@ if TYPE_CHECKING:
 SYSTEMS = ("logged", "baseline", "ranker", "oracle")
 ORDERED_BY = {"logged": "logged order", "baseline": "baseline", "ranker": "ranker", "oracle": "trained on truth"}
 TRUTHS = {"reference": "reference judgments", "clicks": "judgments from clicks"}
-METRIC = "ndcg@10"
+MEASURED = {"metric": "ndcg@10", "confidence": 0.95}
+"""What stands in the table's title while no training has said what it measured."""
 PLAIN_WIDTH = 100
+RSS_UNITS_A_MB = 1 << 20 if sys.platform == "darwin" else 1 << 10
+"""`getrusage` counts bytes on macOS and KiB elsewhere."""
 COUNTS = {
     "n_serps": ("ingestion", "n_serps"),
     "n_judgments": ("labeling", "n_judgments"),
@@ -49,6 +54,8 @@ def build(
         JSON-able facts; `corpora` has one entry a corpus that any stage knows.
     """
     known = {stage: report for stage, report in reports.items() if report}
+    training = known.get("training", {})
+    measured = {name: training.get(name, default) for name, default in MEASURED.items()}
     corpora = sorted({corpus for report in known.values() for corpus in report["corpora"]})
     return {
         "rankhammer": rankhammer.__version__,
@@ -56,8 +63,9 @@ def build(
         "stages": list(stages_run),
         "stage_seconds": {stage: round(seconds, 2) for stage, seconds in stage_seconds.items()},
         "total_seconds": round(total_s, 2),
-        "driver_peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-        "corpora": {corpus: _facts(corpus, known) for corpus in corpora},
+        "driver_peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // RSS_UNITS_A_MB,
+        **measured,
+        "corpora": {corpus: _facts(corpus, known, measured["metric"]) for corpus in corpora},
         "failures": [failure for report in known.values() for failure in report.get("failures", [])],
         "published": published,
         "next": next_steps(environment, known=tuple(known), stages_run=stages_run),
@@ -93,35 +101,37 @@ def show(facts: Mapping[str, Any], *, where: str) -> None:
     console = get_console() if get_console().is_terminal else Console(width=PLAIN_WIDTH)
     console.print(_table(facts))
     if truths := _truths(facts):
-        console.print(f"Measured against {truths}.", soft_wrap=True)
+        console.print(f"Measured against {truths}.", soft_wrap=True, markup=False)
     for failure in facts["failures"]:
-        console.print(f"[red]Corpus {failure['corpus']!r} failed in {failure['stage']}:[/] {failure['error']}")
-        console.print(f"  Hint: {failure['hint']}", soft_wrap=True)
+        who = escape(f"Corpus {failure['corpus']!r} failed in {failure['stage']}:")
+        console.print(f"[red]{who}[/] {escape(failure['error'])}", soft_wrap=True)
+        console.print(f"  Hint: {failure['hint']}", soft_wrap=True, markup=False)
     seconds = ", ".join(f"{stage} {value:.1f}" for stage, value in facts["stage_seconds"].items())
     console.print(f"Seconds: {seconds}; {facts['total_seconds']:.1f} in all.", soft_wrap=True)
     if "export" in facts["stages"]:
-        console.print(f"Rankers: {facts['published']}", soft_wrap=True)
-    console.print(f"Facts:   {where}", soft_wrap=True)
+        console.print(f"Rankers: {facts['published']}", soft_wrap=True, markup=False)
+    console.print(f"Facts:   {where}", soft_wrap=True, markup=False)
     console.print("Next:    " + "\n         ".join(facts["next"]), soft_wrap=True)
 
 
-def _facts(corpus: str, reports: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _facts(corpus: str, reports: Mapping[str, Mapping[str, Any]], metric: str) -> dict[str, Any]:
     of_stage = {stage: report["corpora"].get(corpus, {}) for stage, report in reports.items()}
     facts: dict[str, Any] = {name: of_stage.get(stage, {}).get(fact) for name, (stage, fact) in COUNTS.items()}
     training = of_stage.get("training", {})
-    facts |= {"truth": training.get("truth"), METRIC: training.get(METRIC), "differences": training.get("differences")}
+    facts |= {"truth": training.get("truth"), metric: training.get(metric), "differences": training.get("differences")}
     return facts | {"targets": of_stage.get("export", {}).get("targets")}
 
 
 def _table(facts: Mapping[str, Any]) -> Table:
     """One block a corpus, one line an order: it fits a terminal of 80 columns."""
-    title = f"{METRIC} on held-out queries, 95 % intervals by resampling query clusters"
+    metric = facts["metric"]
+    title = f"{metric} on held-out queries, {100 * facts['confidence']:g} % intervals by resampling query clusters"
     table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for column in ("corpus", "SERPs", "judgments", "feature\nrows", "ordered by", METRIC):
+    for column in ("corpus", "SERPs", "judgments", "feature\nrows", "ordered by", metric):
         table.add_column(column, justify="left" if column in ("corpus", "ordered by") else "right", no_wrap=True)
     for corpus, of_corpus in facts["corpora"].items():
-        measured = of_corpus[METRIC] or {}
-        first = [corpus, *(_count(of_corpus[name]) for name in COUNTS)]
+        measured = of_corpus[metric] or {}
+        first = [escape(corpus), *(_count(of_corpus[name]) for name in COUNTS)]
         for system in [system for system in SYSTEMS if system in measured] or ["none"]:
             table.add_row(*first, ORDERED_BY.get(system, "-"), _interval(measured.get(system)))
             first = [""] * len(first)
@@ -143,4 +153,6 @@ def _count(value: int | None) -> str:
 def _interval(measured: Mapping[str, float | None] | None) -> str:
     if not measured or measured.get("mean") is None:
         return "-"
+    if measured["lower"] is None:
+        return f"{measured['mean']:.3f} (no interval)"
     return f"{measured['mean']:.3f} ({measured['lower']:.3f}-{measured['upper']:.3f})"

@@ -99,4 +99,4 @@ def report_training(
     rows = [row.asDict() for row in summary.orderBy("corpus", "truth", "metric", "quantity", "system").collect()]
     counts = [row.asDict() for row in arrange.count_trials(tuning_trials).collect()]
     facts = report.build(ranker, rows, counts, ranker=params.ranker, headline=params.headline)
-    return report.pack(facts, rows, failures, params.headline)
+    return report.pack(facts, rows, failures, metric=params.headline, confidence=params.confidence)

@@ -52,13 +52,13 @@ def build(
 
 
 def pack(
-    corpora: dict[str, Any], summary: list[Row], failures: list[dict[str, str]], headline: str
+    corpora: dict[str, Any], summary: list[Row], failures: list[dict[str, str]], *, metric: str, confidence: float
 ) -> tuple[dict[str, Any], Figure, Figure, pd.DataFrame]:
     """Return the report, the comparison of the systems, the features' importance, and the summary as a table."""
     importances = {corpus: facts["feature_importance"] for corpus, facts in corpora.items()}
     return (
-        {"corpora": corpora, "failures": failures, "ndcg_rule": NDCG_RULE},
-        evaluation.ndcg_figure(summary, metric=headline),
+        {"corpora": corpora, "failures": failures, "metric": metric, "confidence": confidence, "ndcg_rule": NDCG_RULE},
+        evaluation.ndcg_figure(summary, metric=metric),
         evaluation.importance_figure(importances),
         pd.DataFrame(summary),
     )
