@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+from pathlib import Path
+
 import pytest
+from click.testing import CliRunner
 from kedro.config import MissingConfigException
 from kedro.io import DatasetError
 
+from rankhammer import run
+from rankhammer.cli import rankhammer
 from rankhammer.errors import CorpusFailure, DataError, SchemaError, did_you_mean, stop_if_all_failed
-from rankhammer.run import guarded, user_error
+from rankhammer.run import execute, guarded, user_error
 
 
 def wrapped(error: Exception) -> DatasetError:
@@ -35,6 +41,32 @@ def test_our_error_is_found_in_what_a_worker_printed():
 def test_what_kedro_refuses_is_said_in_our_words():
     assert user_error(MissingConfigException("conf/prd does not exist")) is not None
     assert user_error(ValueError("Pipeline does not contain nodes named ['lable'].")) is not None
+    assert user_error(ValueError("Pipeline contains no nodes after applying all provided filters.")) is not None
+
+
+@pytest.mark.parametrize("error", [PermissionError(errno.EACCES, "denied"), OSError(errno.ENOSPC, "disk full")])
+def test_a_disk_that_takes_no_report_is_no_defect(error):
+    assert "permissions" in user_error(wrapped(error)).hint
+    assert user_error(wrapped(OSError(errno.EPIPE, "broken pipe"))) is None
+
+
+def test_a_runner_that_does_not_exist_is_named(capsys):
+    assert execute({"pipeline": None, "pipelines": [], "runner": "SequentialRuner"}) == 2
+    assert "SequentialRuner" in capsys.readouterr().err
+
+
+def test_the_demo_refuses_a_folder_with_something_else_in_it(tmp_path):
+    (tmp_path / "mine.txt").write_text("not a demo")
+    ended = CliRunner().invoke(rankhammer, ["demo", "--out", str(tmp_path)])
+    assert ended.exit_code == 2
+    assert "Hint: Name another folder" in ended.stderr
+
+
+def test_the_project_is_found_from_below_it(monkeypatch):
+    repository = Path(__file__).parents[1]
+    monkeypatch.chdir(repository / "docs" / "stages")
+    with run._session({"env": None, "conf_source": None, "params": {}}) as session:
+        assert session.load_context().project_path == repository
 
 
 def test_a_defect_keeps_its_traceback():

@@ -8,11 +8,14 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from rankhammer import __version__
+
+if TYPE_CHECKING:
+    from rankhammer.demo import DemoSummary
 
 EPILOG = "Example:  kedro run --pipeline=train --env=prod"
 
@@ -48,16 +51,16 @@ def run(**options: Any) -> None:
 
 @click.command(epilog="Example:  rankhammer demo --out data/01_raw/demo")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("data/01_raw/demo"), show_default=True)
-@click.option("--random-state", type=int, default=42, show_default=True, help="Seed of queries and clicks.")
+@click.option(
+    "--random-state", type=click.IntRange(min=0), default=42, show_default=True, help="Seed of queries and clicks."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
 def demo(out: Path, random_state: int, as_json: bool) -> None:
     """Make the demo: Python's own documentation as corpus, and a simulated click log on it."""
-    from dataclasses import asdict
-
     from rankhammer.demo import make_demo
+    from rankhammer.run import guarded
 
-    made = make_demo(out, random_state=random_state)
-    click.echo(json.dumps(asdict(made), default=str) if as_json else str(made))
+    sys.exit(guarded(lambda: _print_demo(make_demo(out, random_state=random_state), as_json=as_json)))
 
 
 @click.command(epilog="Example:  rankhammer plugins --json")
@@ -86,6 +89,12 @@ def handoffs(env: str | None, as_json: bool) -> None:
     from rankhammer.run import handoffs as describe
 
     sys.exit(guarded(lambda: _print_handoffs(describe(env), as_json=as_json)))
+
+
+def _print_demo(made: DemoSummary, *, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    click.echo(json.dumps(asdict(made), default=str) if as_json else str(made))
 
 
 def _print_handoffs(found: list[dict[str, Any]], *, as_json: bool) -> None:

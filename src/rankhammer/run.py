@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from kedro.framework.session import KedroSession
+    from kedro.runner import AbstractRunner
 
 USER_ERROR, SOME_CORPORA_FAILED = 2, 3
+_NO_SUCH_NODES = ("Pipeline does not contain", "Pipeline contains no nodes")
+_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOSPC)
 _FROM_WORKER = re.compile(r"^rankhammer\.errors\.(\w+): (.*(?:\nHint: .*)?)", re.MULTILINE)
 
 
@@ -68,7 +72,7 @@ def user_error(error: BaseException) -> RankhammerError | None:
             message, _, hint = told[2].partition("\nHint: ")
             kind: type[RankhammerError] = getattr(errors, told[1])
             return kind(message, hint=hint)
-    return _refused_by_kedro(error)
+    return _refused_by_kedro(error) or _refused_by_disk(error)
 
 
 def handoffs(env: str | None) -> list[dict[str, Any]]:
@@ -100,13 +104,10 @@ def _describe(name: str, dataset: Any) -> dict[str, Any]:
 
 
 def _run(options: dict[str, Any]) -> int:
-    from kedro.framework.cli.project import _resolve_runner_kwargs
-    from kedro.utils import load_obj
-
     names = [name for name in [options["pipeline"], *options["pipelines"]] if name]
     _require_known(names)
+    runner = _runner(options)
     spark.open_early()
-    runner = load_obj(options["runner"] or "SequentialRunner", "kedro.runner")
     filters = ("from_nodes", "to_nodes", "from_inputs", "to_outputs", "load_versions", "namespaces")
     session = _session(options)
     with session:
@@ -114,7 +115,7 @@ def _run(options: dict[str, Any]) -> int:
             pipeline_names=names,
             tags=tuple(options["tags"]),
             node_names=tuple(options["node_names"]),
-            runner=runner(**_resolve_runner_kwargs(options["is_async"], options["runner_params"])),
+            runner=runner,
             only_missing_outputs=options["only_missing_outputs"],
             **{name: options[name] for name in filters},
         )
@@ -122,18 +123,33 @@ def _run(options: dict[str, Any]) -> int:
     return SOME_CORPORA_FAILED if summary["failures"] else 0
 
 
+def _runner(options: dict[str, Any]) -> AbstractRunner:
+    from kedro.framework.cli.project import _resolve_runner_kwargs
+    from kedro.utils import load_obj
+
+    name = options["runner"] or "SequentialRunner"
+    try:
+        kind: type[AbstractRunner] = load_obj(name, "kedro.runner")
+    except (ImportError, AttributeError, ValueError) as exc:
+        raise ConfigError(f"There is no runner {name!r}: {exc}", hint="Leave --runner out.", name=name) from exc
+    return kind(**_resolve_runner_kwargs(options["is_async"], options["runner_params"]))
+
+
 def _session(options: dict[str, Any]) -> KedroSession:
     """Open a Kedro session in a project folder, or, in a wheel, on its conf archive."""
     from kedro.framework.project import configure_project
     from kedro.framework.session import KedroSession
     from kedro.framework.startup import bootstrap_project
+    from kedro.utils import find_kedro_project
 
-    here = Path.cwd()
-    if (here / "pyproject.toml").exists():
-        bootstrap_project(here)
+    project = find_kedro_project(Path.cwd())
+    if project is not None:
+        bootstrap_project(project)
     else:
         configure_project("rankhammer")
-    return KedroSession.create(env=options["env"], conf_source=options["conf_source"], runtime_params=options["params"])
+    return KedroSession.create(
+        project_path=project, env=options["env"], conf_source=options["conf_source"], runtime_params=options["params"]
+    )
 
 
 def _require_known(names: list[str]) -> None:
@@ -157,6 +173,13 @@ def _refused_by_kedro(error: BaseException) -> RankhammerError | None:
         return ConfigError(str(error), hint="Correct conf/<env>/parameters; every key is described in conf/base.")
     if isinstance(error, MissingConfigException):
         return ConfigError(str(error), hint="Environments are the folders of conf/.")
-    if isinstance(error, ValueError) and str(error).startswith("Pipeline does not contain"):
+    if isinstance(error, ValueError) and str(error).startswith(_NO_SUCH_NODES):
         return ConfigError(str(error), hint="`kedro registry describe` lists the nodes.")
+    return None
+
+
+def _refused_by_disk(error: BaseException) -> RankhammerError | None:
+    for cause in _chain(error):
+        if isinstance(cause, OSError) and cause.errno in _NOT_WRITABLE:
+            return ConfigError(str(cause), hint="Correct the path, its permissions, or free some space on its disk.")
     return None
