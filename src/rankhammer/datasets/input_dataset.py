@@ -69,16 +69,25 @@ class InputDataset(AbstractDataset["DataFrame | None", "DataFrame | None"]):
             ConfigError: The path is not given or leads to nothing.
             SchemaError: A mapped column is not in the input.
         """
-        if self._path is None and self._optional:
+        self.require_found()
+        if self._path is None:
             return None
-        if self._path is None or not self._exists():
-            raise ConfigError(
-                f"Input {self._path or 'path: null'} does not exist.",
-                hint="`rankhammer demo` makes the demo's input; your own goes into conf/local/globals.yml.",
-                path=self._path,
-            )
         reader = spark.session().read.format(self._file_format).options(**self._load_args)
         return self._with_our_names(reader.load(self._path))
+
+    def require_found(self) -> None:
+        """Check that there is something to load; reads none of it.
+
+        Raises:
+            ConfigError: The path is not given or leads to nothing.
+        """
+        if (self._path is None and self._optional) or self._exists():
+            return
+        raise ConfigError(
+            f"Input {self._path or 'path: null'} does not exist.",
+            hint="`rankhammer demo` makes the demo's input; your own goes into conf/local/globals.yml.",
+            path=self._path,
+        )
 
     def save(self, data: DataFrame | None) -> None:  # noqa: ARG002 - Kedro's signature
         """Refuse: inputs are only read.

@@ -13,6 +13,17 @@ if TYPE_CHECKING:
 TABLES = {table.name: table for table in vars(schemas).values() if isinstance(table, schemas.Table)}
 
 
+def known_table(name: str) -> schemas.Table:
+    """Find a table of `rankhammer.schemas` by its name.
+
+    Raises:
+        ConfigError: No table has that name.
+    """
+    if name not in TABLES:
+        raise ConfigError(f"Unknown table {name!r}.", hint=did_you_mean(name, TABLES))
+    return TABLES[name]
+
+
 class TableValidator:
     """Checks a table's columns, types and order; reads no row.
 
@@ -24,9 +35,7 @@ class TableValidator:
     """
 
     def __init__(self, table: str) -> None:
-        if table not in TABLES:
-            raise ConfigError(f"Unknown table {table!r}.", hint=did_you_mean(table, TABLES))
-        self._table = TABLES[table]
+        self._table = known_table(table)
 
     def validate(self, data: DataFrame) -> DataFrame:
         """Pass the table through unchanged.
