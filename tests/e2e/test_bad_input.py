@@ -78,3 +78,8 @@ def test_a_corpus_with_too_few_clusters_does_not_stop_the_others(finished_projec
     assert "network" in output
     project.configure("parameters.yml", "folding: {test_pattern: nothing is called this}\n")
     assert "matches no query" in project.kedro("run", "--pipelines=folding", expect=2)
+
+
+def test_an_input_that_is_not_there_is_found_before_any_work(small_project, tmp_path):
+    output = stopped(small_project, tmp_path, **{"conf/local/globals.yml": "documents: {path: data/nowhere}\n"})
+    assert "data/nowhere does not exist" in output

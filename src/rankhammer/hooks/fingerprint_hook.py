@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from functools import reduce
-from operator import getitem
 from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
 from kedro.io import DatasetError, MemoryDataset
 from kedro.pipeline import Pipeline
-from kedro.validation import ParameterValidator
 
 import rankhammer
 from rankhammer import fingerprints
 from rankhammer.datasets import InputDataset
 from rankhammer.errors import ConfigError
+from rankhammer.parameters import check_parameters
 
 if TYPE_CHECKING:
     from kedro.io import DataCatalog
@@ -38,10 +36,12 @@ class FingerprintHook:
         """Set what each hand-off must be made of, add the lineage, and find reports that are out of date.
 
         Raises:
-            ConfigError: A hand-off's folder cannot be written.
+            ConfigError: A parameter is wrong, an input is not there, or a hand-off's folder cannot be written.
         """
-        whole = _whole_line(pipeline, catalog)
-        parameters = _parameters(whole, catalog)
+        every_node = _every_node(pipeline)
+        whole = _without_given(every_node, catalog)
+        given = fingerprints.plain(catalog["parameters"].load())
+        parameters = check_parameters(given, whole, known=every_node.inputs())
         code = fingerprints.code_digest()
         sources = _sources(whole, pipeline, catalog)
         lineage = _lineage(parameters, sources, code)
@@ -54,6 +54,7 @@ class FingerprintHook:
             handoff = _handoff(catalog, name)
             if handoff is not None:
                 handoff.name, handoff.expected = name, fingerprint
+        _require_found(pipeline, catalog)
         _require_writable(pipeline, catalog)
         if run_params["only_missing_outputs"]:
             self._forget_stale_reports(pipeline, catalog)
@@ -75,36 +76,33 @@ class FingerprintHook:
                 setattr(catalog[name], "exists", lambda: False)  # noqa: B010 - replaces a method of one object
 
 
-def _parameters(whole: Pipeline, catalog: DataCatalog) -> dict[str, Any]:
-    """Return every `params:` input, checked and completed by its model.
-
-    Kedro does that only for the pipelines of this run; a default that is filled in for one run and not for the next
-    must not make a hand-off stale.
-    """
-    given = fingerprints.plain(catalog["parameters"].load())
-    checked = ParameterValidator({"whole": whole}).validate_raw_params(given)
-    names = [name for name in whole.inputs() if name.startswith("params:")]
-    return {name: reduce(getitem, name.removeprefix("params:").split("."), checked) for name in names}
-
-
 def _handoff(catalog: DataCatalog, name: str) -> Handoff | None:
     return getattr(catalog[name], "handoff", None) if name in catalog else None
 
 
-def _whole_line(pipeline: Pipeline, catalog: DataCatalog) -> Pipeline:
-    """Return all stages, also those that this run leaves out, but not what an environment replaced by an input."""
+def _every_node(pipeline: Pipeline) -> Pipeline:
+    """Return all stages, also those that this run leaves out."""
     from rankhammer.pipeline_registry import register_pipelines
 
-    whole = register_pipelines()["__default__"] + pipeline
-    given = {name for name in whole.all_outputs() if name in catalog and isinstance(catalog[name], InputDataset)}
-    return Pipeline([node for node in whole.nodes if not given & set(node.outputs)])
+    return register_pipelines()["__default__"] + pipeline
+
+
+def _without_given(every_node: Pipeline, catalog: DataCatalog) -> Pipeline:
+    """Leave out the nodes whose output an environment replaced by an input."""
+    given = {name for name in every_node.all_outputs() if name in catalog and isinstance(catalog[name], InputDataset)}
+    return Pipeline([node for node in every_node.nodes if not given & set(node.outputs)])
+
+
+def _given_inputs(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, InputDataset]:
+    """Return what a pipeline reads from outside, in name order."""
+    inputs = {name: catalog[name] for name in sorted(pipeline.inputs()) if name in catalog}
+    return {name: dataset for name, dataset in inputs.items() if isinstance(dataset, InputDataset)}
 
 
 def _sources(whole: Pipeline, pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:
     """Digest the raw inputs that this run reads; take the others as its first hand-offs recorded them."""
-    inputs = {name: catalog[name] for name in pipeline.inputs() if name in catalog}
-    read_now = {name: dataset for name, dataset in inputs.items() if isinstance(dataset, InputDataset)}
-    in_order = [name for node in whole.nodes for name in node.outputs if name in inputs]
+    read_now = _given_inputs(pipeline, catalog)
+    in_order = [name for node in whole.nodes for name in node.outputs if name in pipeline.inputs()]
     recorded = [handoff.recorded for name in in_order if (handoff := _handoff(catalog, name)) is not None]
     return fingerprints.known_sources(read_now, recorded, lambda name: read_now[name].fingerprint())
 
@@ -119,6 +117,12 @@ def _lineage(parameters: dict[str, Any], sources: dict[str, str], code: str) -> 
             name.removeprefix("params:"): fingerprints.plain(value) for name, value in sorted(parameters.items())
         },
     }
+
+
+def _require_found(pipeline: Pipeline, catalog: DataCatalog) -> None:
+    """Find out before the first node, not after an hour, that the last stage's input is not there."""
+    for dataset in _given_inputs(pipeline, catalog).values():
+        dataset.require_found()
 
 
 def _require_writable(pipeline: Pipeline, catalog: DataCatalog) -> None:

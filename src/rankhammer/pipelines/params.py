@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from rankhammer.query_norm import require_language
+
+
+def _with_a_stemmer(language: str) -> str:
+    require_language(language)
+    return language
+
+
+RandomState = Annotated[int, Field(ge=0, lt=1 << 63, description="seed of every random choice")]
+Language = Annotated[str, AfterValidator(_with_a_stemmer)]
+"""Language of the queries, wherever they come from: it makes the query clusters."""
 
 
 class StageParams(BaseModel):

@@ -51,7 +51,7 @@ def require_language(language: str) -> None:
     if language not in languages():
         raise ConfigError(
             f"There is no Snowball stemmer for language {language!r}.",
-            hint=f"{did_you_mean(language, languages())} Set ingestion.language.",
+            hint=f"{did_you_mean(language, languages())} Set `language` in globals.yml.",
             language=language,
         )
 

@@ -37,7 +37,8 @@ class Kept(MemoryDataset):
 
 
 def run_stage(click_log, **changes):
-    inputs = {"click_log": click_log, "params:ingestion": IngestionParams(**params(**changes))}
+    ingestion = IngestionParams(**params(**changes))
+    inputs = {"click_log": click_log, "params:ingestion": ingestion, "params:language": "english"}
     outputs = create_pipeline().all_outputs()
     catalog = DataCatalog(
         {name: Kept(value, copy_mode="assign") for name, value in inputs.items()}

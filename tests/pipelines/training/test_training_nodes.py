@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 YML = Path(__file__).parents[3] / "conf" / "base" / "parameters" / "training.yml"
 CHANGES = {
-    "language": "english",
     "n_trials": 3,
     "batch_size": 2,
     "n_rounds": 10,
@@ -103,12 +102,16 @@ def _store(spark, table: DataFrame, path: Path, *partitions: str) -> DataFrame:
 def _run(spark, folder: Path, rows: list[tuple], *, judged: bool = True, n_partitions: int = 2) -> Stage:
     training_rows, reference = _tables(spark, rows)
     reference = reference if judged else None
-    matrix = nodes.build_training_matrix(training_rows.repartition(n_partitions), reference, PARAMS, FEATURES)
+    matrix = nodes.build_training_matrix(
+        training_rows.repartition(n_partitions), reference, PARAMS, FEATURES, "english"
+    )
     matrix = _store(spark, matrix, folder / "matrix", "corpus")
     trials, failures = nodes.tune(matrix, PARAMS, SEED)
     trials = _store(spark, schemas.TUNING_TRIALS.check(trials), folder / "trials")
     ranker, oracle, failures = nodes.train_ranker(matrix, trials, failures, PARAMS, FEATURES, SEED)
-    measured = _store(spark, nodes.evaluate(matrix, ranker, oracle, reference, PARAMS), folder / "evaluation")
+    measured = _store(
+        spark, nodes.evaluate(matrix, ranker, oracle, reference, PARAMS, "english"), folder / "evaluation"
+    )
     report, _, _, table = nodes.report_training(measured, trials, ranker, failures, PARAMS, SEED)
     return Stage(matrix, ranker, oracle, failures, schemas.EVALUATION.check(measured), report, table)
 
@@ -167,7 +170,7 @@ def test_a_rerun_gives_the_same_bytes_and_a_retrain_does_not_read_stale_files(sp
 
 def test_a_run_whose_every_corpus_fails_stops(spark, folder):
     training_rows, _ = _tables(spark, _rows("poor", max_grade=0))
-    matrix = nodes.build_training_matrix(training_rows, None, PARAMS, FEATURES)
+    matrix = nodes.build_training_matrix(training_rows, None, PARAMS, FEATURES, "english")
     with pytest.raises(DataError, match="'poor' failed in training"):
         nodes.tune(_store(spark, matrix, folder / "poor", "corpus"), PARAMS, SEED)
 
@@ -176,7 +179,7 @@ def test_another_feature_set_than_the_rows_have_is_refused(spark):
     training_rows, _ = _tables(spark, _rows("a", n_queries=1))
     fewer = FeatureSet(name="test", features=FEATURES.features[:2])
     with pytest.raises(SchemaError, match="'noise' is not in the set"):
-        nodes.build_training_matrix(training_rows, None, PARAMS, fewer)
+        nodes.build_training_matrix(training_rows, None, PARAMS, fewer, "english")
 
 
 def test_kedro_checks_the_parameters_of_every_node():

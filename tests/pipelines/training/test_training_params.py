@@ -12,7 +12,7 @@ from rankhammer.errors import ConfigError, PluginError
 from rankhammer.pipelines.training.params import TrainingParams
 
 YML = Path(__file__).parents[3] / "conf" / "base" / "parameters" / "training.yml"
-VALUES = yaml.safe_load(YML.read_text())["training"] | {"language": "english"}
+VALUES = yaml.safe_load(YML.read_text())["training"]
 
 
 def test_the_values_in_the_yml_are_valid():

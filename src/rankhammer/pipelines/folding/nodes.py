@@ -12,9 +12,12 @@ from pyspark.sql import DataFrame  # noqa: TC002
 
 from rankhammer import folds
 from rankhammer.pipelines.folding.params import FoldingParams  # noqa: TC001
+from rankhammer.pipelines.params import RandomState  # noqa: TC001
 
 
-def fold(feature_rows: DataFrame, params: FoldingParams, random_state: int) -> tuple[DataFrame, list[dict[str, str]]]:
+def fold(
+    feature_rows: DataFrame, params: FoldingParams, random_state: RandomState
+) -> tuple[DataFrame, list[dict[str, str]]]:
     """Give every row its query's number, its split and its fold."""
     training_rows, failures = folds.assign_folds(
         feature_rows,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from rankhammer.pipelines.params import StageParams
 from rankhammer.plugins import Choice, of_group
-from rankhammer.query_norm import require_language
 
 
 class IngestionParams(StageParams):
@@ -17,12 +16,5 @@ class IngestionParams(StageParams):
     reader: Annotated[Choice, of_group("click_logs")] = Field(
         description="click_logs plugin that understands the log, and its options"
     )
-    language: str = Field(description="Snowball stemmer of the queries")
     max_bad_share: float = Field(ge=0, le=1, description="largest share of faulty result pages in a corpus")
     max_serps_per_day: int = Field(ge=1, description="a session with more pages in a UTC day is a robot's")
-
-    @field_validator("language")
-    @classmethod
-    def _has_a_stemmer(cls, language: str) -> str:
-        require_language(language)
-        return language

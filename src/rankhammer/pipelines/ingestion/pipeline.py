@@ -13,7 +13,7 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 nodes.ingest,
-                inputs=["click_log", "params:ingestion"],
+                inputs=["click_log", "params:ingestion", "params:language"],
                 outputs=["serps", "ingestion_failures", "ingestion_faults"],
                 name="ingest",
             ),

@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame  # noqa: TC002
 from rankhammer import evaluation, schemas
 from rankhammer.errors import stop_if_all_failed
 from rankhammer.feature_sets import FeatureSet  # noqa: TC001
+from rankhammer.pipelines.params import Language, RandomState  # noqa: TC001
 from rankhammer.pipelines.training import report
 from rankhammer.pipelines.training.params import TrainingParams  # noqa: TC001
 from rankhammer.rankers import scoring
@@ -24,16 +25,20 @@ Failures = list[dict[str, str]]
 
 
 def build_training_matrix(
-    training_rows: DataFrame, reference_judgments: DataFrame | None, params: TrainingParams, feature_set: FeatureSet
+    training_rows: DataFrame,
+    reference_judgments: DataFrame | None,
+    params: TrainingParams,
+    feature_set: FeatureSet,
+    language: Language,
 ) -> DataFrame:
     """Put what training needs of every corpus into one sorted file."""
     arrange.require_features(training_rows, feature_set.names)
     arrange.require_feature(params.baseline_feature, feature_set.names, parameter="training.baseline_feature")
-    rows = evaluation.join_reference(training_rows, reference_judgments, language=params.language)
+    rows = evaluation.join_reference(training_rows, reference_judgments, language=language)
     return schemas.TRAINING_MATRIX.check(arrange.arrange_matrix(rows))
 
 
-def tune(training_matrix: DataFrame, params: TrainingParams, random_state: int) -> tuple[DataFrame, Failures]:
+def tune(training_matrix: DataFrame, params: TrainingParams, random_state: RandomState) -> tuple[DataFrame, Failures]:
     """Search every corpus's parameters by cross-validation."""
     corpora = stage_matrix(training_matrix)
     session = training_matrix.sparkSession
@@ -55,7 +60,7 @@ def train_ranker(
     tuning_failures: Failures,
     params: TrainingParams,
     feature_set: FeatureSet,
-    random_state: int,
+    random_state: RandomState,
 ) -> tuple[dict[str, bytes], dict[str, bytes], Failures]:
     """Train every corpus's ranker, and its oracle where there are reference judgments, with the best parameters."""
     trainer = final.Trainer(params.ranker, params.budget(), params.n_sample_vectors, random_state)
@@ -72,11 +77,12 @@ def evaluate(
     oracle_ranker: dict[str, bytes],
     reference_judgments: DataFrame | None,
     params: TrainingParams,
+    language: Language,
 ) -> DataFrame:
     """Measure every system on every test query."""
     rankers, oracles = final.models(ranker), final.models(oracle_ranker)
     rows = arrange.test_rows(training_matrix, list(rankers)).transform(
-        evaluation.join_reference, reference_judgments, language=params.language
+        evaluation.join_reference, reference_judgments, language=language
     )
     shown = scoring.rank_as_shown(rows, baseline_feature=params.baseline_feature)
     scored = scoring.score_rows(shown, {"ranker": rankers, "oracle": oracles}, ranker=params.ranker)
@@ -89,7 +95,7 @@ def report_training(
     ranker: dict[str, bytes],
     failures: Failures,
     params: TrainingParams,
-    random_state: int,
+    random_state: RandomState,
 ) -> tuple[dict[str, Any], Figure, Figure, PandasFrame]:
     """Sum up what was trained and how well it ranks."""
     summary = evaluation.summarize(

@@ -32,7 +32,6 @@ class TrainingParams(StageParams):
     n_sample_vectors: int = Field(ge=1, le=100_000, description="feature vectors kept with a ranker for the export")
     n_resamples: int = Field(ge=100, le=100_000, description="resamples of the clusters for the intervals")
     confidence: float = Field(gt=0.5, lt=1, description="coverage of the intervals")
-    language: str = Field(description="language of the queries in the reference judgments, as in ingestion")
 
     @model_validator(mode="after")
     def _is_possible(self) -> Self:

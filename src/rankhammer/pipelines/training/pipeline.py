@@ -6,7 +6,8 @@ from kedro.pipeline import Pipeline, node, pipeline
 
 from rankhammer.pipelines.training import nodes
 
-PARAMS, FEATURES, SEED = "params:training", "params:feature_set", "params:random_state"
+PARAMS, FEATURES = "params:training", "params:feature_set"
+SEED, LANGUAGE = "params:random_state", "params:language"
 
 
 def create_pipeline() -> Pipeline:
@@ -15,7 +16,7 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 nodes.build_training_matrix,
-                inputs=["training_rows", "reference_judgments", PARAMS, FEATURES],
+                inputs=["training_rows", "reference_judgments", PARAMS, FEATURES, LANGUAGE],
                 outputs="training_matrix",
                 name="build_training_matrix",
             ),
@@ -33,7 +34,7 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 nodes.evaluate,
-                inputs=["training_matrix", "ranker", "oracle_ranker", "reference_judgments", PARAMS],
+                inputs=["training_matrix", "ranker", "oracle_ranker", "reference_judgments", PARAMS, LANGUAGE],
                 outputs="evaluation",
                 name="evaluate",
             ),
