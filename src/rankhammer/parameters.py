@@ -65,8 +65,8 @@ def _require_known(given: Mapping[str, Any], known: set[str]) -> None:
 def _check_single_values(node: Node, values: Mapping[str, Any]) -> None:
     """Check numbers and texts against the node's annotation, which Kedro does for models alone."""
     hints = get_type_hints(node.func, include_extras=True)
-    for name, argument in zip(node.inputs, inspect.signature(node.func).parameters, strict=True):
-        if name not in values or isinstance(values[name], BaseModel):
+    for name, argument in zip(node.inputs, inspect.signature(node.func).parameters, strict=False):
+        if name not in values or argument not in hints or isinstance(values[name], BaseModel):
             continue
         try:
             TypeAdapter(hints[argument]).validate_python(values[name], strict=True)

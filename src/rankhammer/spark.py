@@ -112,6 +112,21 @@ def active_session() -> SparkSession | None:
     return _opened if alive else None
 
 
+def session_folder(name: str) -> Path:
+    """Return a folder on the driver's disk for files that workers fetch, made where it is not there.
+
+    The JVM removes it when the session ends, also when this process is killed.
+
+    Args:
+        name: Of the folder, within the session's own one.
+    """
+    from pyspark import SparkFiles
+
+    folder = Path(SparkFiles.getRootDirectory(), name)
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 def running_tasks() -> tuple[int, int]:
     """Return how many tasks of the running stages are done, and how many there are."""
     active = active_session()

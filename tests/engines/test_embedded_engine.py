@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tempfile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from rankhammer.engines.embedded import Embedded
 from rankhammer.errors import DataError, PluginError, SchemaError
 from rankhammer.feature_sets import FeatureSet
 from rankhammer.plugins import Choice
+from rankhammer.spark import session_folder
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -62,6 +64,13 @@ def test_each_corpus_is_searched_alone_though_doc_ids_are_the_same(spark: SparkS
     assert values[3]["title_bm25"] == pytest.approx(np.log(1 + 0.5 / 1.5) / 2.2)
     assert values[1]["sold"] == pytest.approx(1.0)
     assert values[3]["sold"] == pytest.approx(2.0)
+
+
+def test_an_index_lies_in_the_sessions_folder_and_nowhere_else(spark, monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    collect(*two_shops(spark))
+    assert list(session_folder("indexes").glob("*.arrow"))
+    assert not [path for path in (*tmp_path.iterdir(), *session_folder("indexes").iterdir()) if path.is_dir()]
 
 
 def test_an_unknown_document_or_corpus_is_null_and_an_absent_feature_is_what_it_says(spark: SparkSession) -> None:

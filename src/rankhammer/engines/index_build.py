@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import atexit
 import hashlib
-import shutil
 import tempfile
 from collections.abc import Iterator  # noqa: TC003 - Spark reads the annotations when it runs the merge
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rankhammer import spark
 from rankhammer.engines.segments import build_segment, merge_segments
 
 if TYPE_CHECKING:
@@ -125,26 +123,19 @@ def _merger(
 
 def _write_files(chunks: DataFrame) -> dict[str, Path]:
     """Write each corpus's chunks where they belong in its file, in whatever order they come."""
-    folder = Path(tempfile.mkdtemp(dir=_index_folder()))
+    finished = spark.session_folder("indexes")
     names: dict[str, Path] = {}
-    # The action that builds the indexes; one partition at a time comes back, a few chunks of 8 MiB.
-    for row in chunks.toLocalIterator():
-        path = names.setdefault(row["corpus"], folder / str(len(names)))
-        with path.open("r+b" if path.exists() else "wb") as file:
-            file.seek(row["chunk"] * CHUNK_BYTES)
-            file.write(row["content"])
-    return {corpus: _named_by_content(path) for corpus, path in names.items()}
+    with tempfile.TemporaryDirectory(dir=finished) as folder:
+        # The action that builds the indexes; one partition at a time comes back, a few chunks of 8 MiB.
+        for row in chunks.toLocalIterator():
+            path = names.setdefault(row["corpus"], Path(folder, str(len(names))))
+            with path.open("r+b" if path.exists() else "wb") as file:
+                file.seek(row["chunk"] * CHUNK_BYTES)
+                file.write(row["content"])
+        return {corpus: _named_by_content(path, finished) for corpus, path in names.items()}
 
 
-def _named_by_content(path: Path) -> Path:
+def _named_by_content(path: Path, folder: Path) -> Path:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return path.replace(_index_folder() / f"rankhammer-index-{digest[:32]}.arrow")
-
-
-@cache
-def _index_folder() -> Path:
-    """Make a folder that lives as long as the process: workers that start later fetch the files from it."""
-    folder = Path(tempfile.mkdtemp(prefix="rankhammer-index-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    return path.replace(folder / f"rankhammer-index-{digest[:32]}.arrow")

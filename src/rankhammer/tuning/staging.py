@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from rankhammer import spark
 from rankhammer.errors import DataError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pyspark import SparkContext
     from pyspark.sql import DataFrame
 
@@ -75,11 +77,7 @@ def _files(matrix: DataFrame) -> dict[str, list[str]]:
 
 
 def _stage(context: SparkContext, uris: list[str]) -> list[Path]:
-    from pyspark import SparkFiles
-
-    # Spark's own folder of this session: it goes when the session stops, as the added files do.
-    folder = Path(SparkFiles.getRootDirectory(), "staged")
-    folder.mkdir(exist_ok=True)
+    folder = spark.session_folder("staged")
     paths = [_copy(context, uri, folder) for uri in uris]
     for path in paths:
         context.addFile(str(path))
