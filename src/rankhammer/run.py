@@ -180,6 +180,21 @@ def _refused_by_kedro(error: BaseException) -> RankhammerError | None:
 
 def _refused_by_disk(error: BaseException) -> RankhammerError | None:
     for cause in _chain(error):
-        if isinstance(cause, OSError) and cause.errno in _NOT_WRITABLE:
-            return ConfigError(str(cause), hint="Correct the path, its permissions, or free some space on its disk.")
+        told = _hadoop_refusal(cause)
+        if told or (isinstance(cause, OSError) and cause.errno in _NOT_WRITABLE):
+            hint = "Correct the path in conf/<env>/globals.yml, its permissions, or free some space there."
+            return ConfigError(told or str(cause), hint=hint)
     return None
+
+
+def _hadoop_refusal(error: BaseException) -> str:
+    """Return what Hadoop's own filesystem said; what a Spark job ended with has another type."""
+    from py4j.java_gateway import is_instance_of
+    from py4j.protocol import Py4JJavaError
+
+    session = spark.active_session()
+    if session is None or not isinstance(error, Py4JJavaError):
+        return ""
+    thrown = error.java_exception
+    is_refusal = is_instance_of(session.sparkContext._gateway, thrown, "java.io.IOException")
+    return str(thrown.toString()) if is_refusal else ""

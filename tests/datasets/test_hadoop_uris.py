@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from rankhammer.datasets import FilesDataset, InputDataset, TableDataset
+from rankhammer.datasets import FilesDataset, InputDataset, TableDataset, storage
 from rankhammer.datasets.handoff import MARKER
+from rankhammer.errors import ConfigError
+from rankhammer.run import user_error
 
 OVERLOAD = "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme"
 
@@ -52,3 +54,33 @@ def test_an_input_behind_a_hadoop_uri_has_a_fingerprint(spark, root, tmp_path):
     before = log.fingerprint()
     (tmp_path / "mounted" / "log" / "b.json").write_text('{"query": "y"}\n')
     assert log.fingerprint() != before
+
+
+def test_a_folder_that_hadoop_refuses_to_write_is_no_defect(root, tmp_path):
+    (tmp_path / "mounted" / "models").write_text("a file where a folder must be")
+    with pytest.raises(Exception, match="models") as caught:
+        FilesDataset(filepath=f"{root}/models/ranker").handoff.probe()
+    error = user_error(caught.value)
+    assert isinstance(error, ConfigError)
+    assert "models" in error.message
+    assert "globals.yml" in error.hint
+
+
+class NeverRenames:
+    """A filesystem that answers as HDFS does where it does not like the target: with False."""
+
+    def __init__(self, filesystem):
+        self._filesystem = filesystem
+
+    def __getattr__(self, name):
+        return getattr(self._filesystem, name)
+
+    def rename(self, *_):
+        return False
+
+
+def test_a_file_that_hadoop_does_not_rename_is_not_taken_for_written(root, monkeypatch):
+    opened = storage._open
+    monkeypatch.setattr(storage, "_open", lambda uri: (NeverRenames(opened(uri)[0]), opened(uri)[1]))
+    with pytest.raises(OSError, match="_fingerprint"):
+        FilesDataset(filepath=f"{root}/models/ranker").handoff.finish()

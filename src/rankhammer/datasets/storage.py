@@ -144,7 +144,8 @@ class HadoopStorage:
         finally:
             stream.close()
         filesystem.delete(target, False)
-        filesystem.rename(unfinished, target)
+        if not filesystem.rename(unfinished, target):
+            raise OSError(f"{unfinished} could not be renamed to {target.getName()}")
 
     def delete(self, path: str) -> None:
         """See `Storage`."""
