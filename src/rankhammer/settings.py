@@ -4,7 +4,8 @@ from kedro.config import OmegaConfigLoader
 
 from rankhammer.hooks import FingerprintHook, ProgressHook, SparkHook, SummaryHook
 
-HOOKS = (SparkHook(), FingerprintHook(), ProgressHook(), SummaryHook())
+_fingerprints = FingerprintHook()
+HOOKS = (SparkHook(), _fingerprints, ProgressHook(), SummaryHook(_fingerprints))
 # Discovered hooks of installed packages (usage statistics among them) are not wanted here.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
 

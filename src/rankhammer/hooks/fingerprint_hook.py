@@ -60,19 +60,29 @@ class FingerprintHook:
             self._forget_stale_reports(pipeline, catalog)
 
     @hook_impl
+    def before_dataset_saved(self, dataset_name: str, node: Node) -> None:  # noqa: ARG002 - Kedro's signature
+        """Forget what a report was made of before it is overwritten: half of one must not count as there."""
+        self._record(dataset_name, "unfinished")
+
+    @hook_impl
     def after_dataset_saved(self, dataset_name: str, node: Node) -> None:  # noqa: ARG002 - Kedro's signature
         """Record what a report was made of."""
+        if dataset_name in self._expected:
+            self._record(dataset_name, self._expected[dataset_name].digest)
+
+    def is_current(self, report: str, catalog: DataCatalog) -> bool:
+        """Say whether a report is complete and made of what this run would make it of."""
+        return report in self._expected and _recorded_reports(catalog).get(report) == self._expected[report].digest
+
+    def _record(self, name: str, digest: str) -> None:
         catalog = self._catalog
-        if catalog is None or dataset_name not in self._expected or _handoff(catalog, dataset_name) is not None:
-            return
-        recorded = _recorded_reports(catalog) | {dataset_name: self._expected[dataset_name].digest}
-        catalog[REPORT_FINGERPRINTS].save(recorded)
+        if catalog is not None and name in self._expected and _handoff(catalog, name) is None:
+            catalog[REPORT_FINGERPRINTS].save(_recorded_reports(catalog) | {name: digest})
 
     def _forget_stale_reports(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Count reports that were made of something else as missing, for `--only-missing-outputs`."""
-        recorded = _recorded_reports(catalog)
         for name in pipeline.all_outputs():
-            if _handoff(catalog, name) is None and recorded.get(name) != self._expected[name].digest:
+            if _handoff(catalog, name) is None and not self.is_current(name, catalog):
                 setattr(catalog[name], "exists", lambda: False)  # noqa: B010 - replaces a method of one object
 
 

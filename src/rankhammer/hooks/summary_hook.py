@@ -17,14 +17,21 @@ if TYPE_CHECKING:
     from kedro.io import DataCatalog
     from kedro.pipeline.node import Node
 
+    from rankhammer.hooks.fingerprint_hook import FingerprintHook
+
 logger = logging.getLogger(__name__)
 RUN_SUMMARY = "run_summary"
 
 
 class SummaryHook:
-    """Collects the stages' reports into run_summary.json and prints the closing table."""
+    """Collects the stages' reports into run_summary.json and prints the closing table.
 
-    def __init__(self) -> None:
+    Args:
+        fingerprints: Knows which reports are of this run's parameters, inputs and code: others are left out.
+    """
+
+    def __init__(self, fingerprints: FingerprintHook) -> None:
+        self._fingerprints = fingerprints
         self._outputs = OutputsLeft()
         self._stage_started_at: dict[str, float] = {}
         self._stage_seconds: dict[str, float] = {}
@@ -53,7 +60,7 @@ class SummaryHook:
     @hook_impl
     def after_pipeline_run(self, run_params: dict[str, Any], catalog: DataCatalog) -> None:
         """Write run_summary.json and print the table."""
-        reports = {stage: _load(catalog, f"{stage}_report") for stage in STAGES}
+        reports = {stage: self._load(catalog, f"{stage}_report") for stage in STAGES}
         facts = summary.build(
             reports,
             stages_run=tuple(self._stage_seconds),
@@ -65,14 +72,13 @@ class SummaryHook:
         catalog[RUN_SUMMARY].save(facts)
         summary.show(facts, where=_path_of(catalog, RUN_SUMMARY))
 
-
-def _load(catalog: DataCatalog, name: str) -> dict[str, Any] | None:
-    """Return a stage's report, or None where that stage has not run yet."""
-    try:
-        report: dict[str, Any] = catalog[name].load()
-    except DatasetError:
-        return None
-    return report
+    def _load(self, catalog: DataCatalog, name: str) -> dict[str, Any] | None:
+        """Return a stage's report, or None where that stage has not run yet, or on something else."""
+        try:
+            report: dict[str, Any] = catalog[name].load()
+        except DatasetError:
+            return None
+        return report if self._fingerprints.is_current(name, catalog) else None
 
 
 def _path_of(catalog: DataCatalog, name: str) -> str:
