@@ -46,6 +46,13 @@ def test_files_go_through_hadoop_uris(root, tmp_path):
     assert (tmp_path / "mounted" / "models" / "ranker" / "main" / "model.ubj").read_bytes() == bytes(range(255))
 
 
+def test_files_in_parts_go_through_hadoop_uris(root):
+    dataset = FilesDataset(filepath=f"{root}/models/judgments")
+    parts = [bytes([n % 256]) * 300_000 for n in range(9)]
+    dataset.save(("main/a.bin", part) for part in parts)
+    assert dataset.load() == {"main/a.bin": b"".join(parts)}
+
+
 def test_an_input_behind_a_hadoop_uri_has_a_fingerprint(spark, root, tmp_path):
     (tmp_path / "mounted" / "log").mkdir()
     (tmp_path / "mounted" / "log" / "a.json").write_text('{"query": "x"}\n')

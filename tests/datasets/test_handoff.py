@@ -31,6 +31,23 @@ def test_a_save_leaves_no_file_of_the_last_one(ranker):
     assert set(ranker.load()) == {"new/model.ubj"}
 
 
+def test_files_can_be_saved_part_by_part_while_they_are_made(ranker):
+    parts = (("main/a.csv", b"1"), ("main/a.csv", b"2"), ("main/b.csv", b""), ("main/c.csv", b"3"))
+    ranker.save(part for part in parts)
+    assert ranker.load() == {"main/a.csv": b"12", "main/b.csv": b"", "main/c.csv": b"3"}
+
+
+def test_a_save_that_breaks_off_between_two_parts_leaves_no_half_file(ranker, tmp_path):
+    def parts():
+        yield "main/a.csv", b"1"
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ranker.save(parts())
+    assert not ranker.exists()
+    assert not (tmp_path / "ranker" / "main" / "a.csv").exists()
+
+
 def test_a_half_written_folder_is_never_read_as_complete(ranker, tmp_path):
     ranker.save({"main/model.ubj": b"1"})
     (tmp_path / "ranker" / MARKER).unlink()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+from operator import itemgetter
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
 
@@ -11,9 +13,15 @@ from rankhammer.datasets.handoff import Handoff
 from rankhammer.datasets.storage import storage_for
 from rankhammer.errors import ConfigError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
-class FilesDataset(AbstractDataset[dict[str, bytes], dict[str, bytes]]):
-    """A folder of small files, as relative path to content, complete or not there at all.
+
+class FilesDataset(AbstractDataset["dict[str, bytes] | Iterable[tuple[str, bytes]]", dict[str, bytes]]):
+    """A folder of files, as relative path to content, complete or not there at all.
+
+    Small ones are saved as a dict. Large ones are saved as they are made: pairs of a path and the next part of its
+    content, the parts of a file one after the other.
 
     Examples:
         YAML:
@@ -49,18 +57,20 @@ class FilesDataset(AbstractDataset[dict[str, bytes], dict[str, bytes]]):
         names = [name for name in self._storage.files(self._path) if not _is_reserved(name)]
         return {name: self._storage.read(f"{self._path}/{name}") for name in names}
 
-    def save(self, data: dict[str, bytes]) -> None:
+    def save(self, data: dict[str, bytes] | Iterable[tuple[str, bytes]]) -> None:
         """Replace the folder's content, the marker last.
 
         Raises:
             ConfigError: A file name is absolute, leaves the folder, or is reserved.
         """
-        for name in data:
-            _check_name(name)
+        if isinstance(data, dict):
+            for name in data:
+                _check_name(name)
         self.handoff.begin()
         self._storage.delete(self._path)
-        for name, content in sorted(data.items()):
-            self._storage.write(f"{self._path}/{name}", content)
+        for name, parts in groupby(sorted(data.items()) if isinstance(data, dict) else data, key=itemgetter(0)):
+            _check_name(name)
+            self._storage.write_parts(f"{self._path}/{name}", map(itemgetter(1), parts))
         self.handoff.finish()
 
     def _exists(self) -> bool:

@@ -12,7 +12,10 @@ from urllib.parse import unquote, urlsplit
 from rankhammer import spark
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+_BLOCK = 2**20
+"""Bytes that are handed to the JVM at least in one call, but for the last."""
 
 
 class Storage(Protocol):
@@ -28,6 +31,10 @@ class Storage(Protocol):
 
     def write(self, path: str, content: bytes) -> None:
         """Create or replace a small file; readers see the old or the new content, never half of it."""
+        ...
+
+    def write_parts(self, path: str, parts: Iterable[bytes]) -> None:
+        """Create or replace a file of any size, whose content comes in parts; else as `write`."""
         ...
 
     def delete(self, path: str) -> None:
@@ -82,10 +89,15 @@ class LocalStorage:
 
     def write(self, path: str, content: bytes) -> None:
         """See `Storage`."""
+        self.write_parts(path, (content,))
+
+    def write_parts(self, path: str, parts: Iterable[bytes]) -> None:
+        """See `Storage`."""
         target = _local(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         unfinished = target.with_name(f".{target.name}.{os.getpid()}")
-        unfinished.write_bytes(content)
+        with unfinished.open("wb") as file:
+            file.writelines(parts)
         unfinished.replace(target)
 
     def delete(self, path: str) -> None:
@@ -135,12 +147,17 @@ class HadoopStorage:
             stream.close()
 
     def write(self, path: str, content: bytes) -> None:
+        """See `Storage`."""
+        self.write_parts(path, (content,))
+
+    def write_parts(self, path: str, parts: Iterable[bytes]) -> None:
         """See `Storage`. Written beside the target and renamed; on an object store the upload itself is atomic."""
         filesystem, target = _open(path)
         unfinished = _jvm().org.apache.hadoop.fs.Path(f"{target.getParent()}/.{target.getName()}.{os.getpid()}")
         stream = filesystem.create(unfinished, True)
         try:
-            stream.write(bytearray(content))
+            for block in _blocks(parts):
+                stream.write(bytearray(block))
         finally:
             stream.close()
         filesystem.delete(target, False)
@@ -172,6 +189,19 @@ class HadoopStorage:
         checksum = filesystem.getFileChecksum(target)
         status = filesystem.getFileStatus(target)
         return str(checksum.toString()) if checksum else f"{status.getLen()} bytes at {status.getModificationTime()}"
+
+
+def _blocks(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Join small parts: each write is a call from Python to the JVM."""
+    waiting, n_bytes = list[bytes](), 0
+    for part in parts:
+        waiting.append(part)
+        n_bytes += len(part)
+        if n_bytes >= _BLOCK:
+            yield b"".join(waiting)
+            waiting, n_bytes = [], 0
+    if waiting:
+        yield b"".join(waiting)
 
 
 def _local(path: str) -> Path:
