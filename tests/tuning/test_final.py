@@ -82,3 +82,11 @@ def test_the_oracle_trains_for_the_rounds_that_the_reference_grades_bear(spark, 
     fits = TRAINER.fit(spark.sparkContext, stage_matrix(stored_matrix({"a": rows})), best)
     assert fits.rankers["a"].fitted.n_rounds == 1
     assert 1 < fits.oracles["a"].fitted.n_rounds <= BUDGET.n_rounds
+
+
+def test_an_oracle_that_cannot_be_trained_is_said_and_fails_no_corpus(monkeypatch):
+    said = []
+    monkeypatch.setattr(final.logger, "warning", lambda text, *values: said.append(text % values))
+    fits = final._sort([RESULT, FinalResult("a", "reference", error="XGBoostError: no rows")], {"a": FACTS})
+    assert (set(fits.rankers), fits.oracles, fits.failures) == ({"a"}, {}, [])
+    assert said == ["The oracle of corpus a could not be trained: XGBoostError: no rows"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from rankhammer.tuning.staging import StagedCorpus
     from rankhammer.tuning.tune import Budget
 
+logger = logging.getLogger(__name__)
 _CLICKS: tuple[Truth, ...] = ("clicks",)
 _BOTH: tuple[Truth, ...] = ("clicks", "reference")
 
@@ -182,6 +184,9 @@ def _sort(results: Iterable[FinalResult], facts: dict[str, CorpusFacts]) -> Fina
         elif result.truth == "clicks":
             hint = "The search's best trial cannot be repeated on all folds: look at the error."
             fits.failures.append(CorpusFailure(result.corpus, "training", result.error, hint))
+        else:
+            # The evaluation does without it: what is published is the ranker.
+            logger.warning("The oracle of corpus %s could not be trained: %s", result.corpus, result.error)
     return fits
 
 
