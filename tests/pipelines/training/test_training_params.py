@@ -45,3 +45,16 @@ def test_without_a_search_space_there_is_one_trial():
 def test_a_mistake_is_named(change, error, text):
     with pytest.raises(error, match=text):
         TrainingParams.model_validate(VALUES | change)
+
+
+def test_an_environment_takes_a_searched_parameter_or_its_function_back_with_null():
+    written = {"max_depth": None, "subsample": {"uniform": None, "choice": [0.6, 1.0]}}
+    params = TrainingParams.model_validate(VALUES | {"search_space": VALUES["search_space"] | written})
+    assert "max_depth" not in params.search_space
+    assert params.search_space["subsample"] == {"choice": [0.6, 1.0]}
+    assert (
+        TrainingParams.model_validate(VALUES | {"search_space": dict.fromkeys(VALUES["search_space"])})
+        .budget()
+        .n_trials
+        == 1
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from rankhammer import plugins
 from rankhammer.pipelines.params import StageParams
@@ -32,6 +32,14 @@ class TrainingParams(StageParams):
     n_sample_vectors: int = Field(ge=1, le=100_000, description="feature vectors kept with a ranker for the export")
     n_resamples: int = Field(ge=100, le=100_000, description="resamples of the clusters for the intervals")
     confidence: float = Field(gt=0.5, lt=1, description="coverage of the intervals")
+
+    @field_validator("search_space", mode="before")
+    @classmethod
+    def _without_null(cls, space: Any) -> Any:
+        """Let null take back what conf/base searches: an environment's keys are put beside those, not in their place."""
+        if not isinstance(space, dict):
+            return space
+        return {name: _without_null(written) for name, written in _without_null(space).items()}
 
     @model_validator(mode="after")
     def _is_possible(self) -> Self:
@@ -67,3 +75,7 @@ class TrainingParams(StageParams):
             early_stopping_rounds=self.early_stopping_rounds,
             metric_k=self.metric_k,
         )
+
+
+def _without_null(values: Any) -> Any:
+    return {key: value for key, value in values.items() if value is not None} if isinstance(values, dict) else values
