@@ -36,7 +36,7 @@ class TrainingParams(StageParams):
     @field_validator("search_space", mode="before")
     @classmethod
     def _without_null(cls, space: Any) -> Any:
-        """Let null take back what conf/base searches: an environment's keys are put beside those, not in their place."""
+        """Let null take back what conf/base searches: the keys of an environment are added to those of base."""
         if not isinstance(space, dict):
             return space
         return {name: _without_null(written) for name, written in _without_null(space).items()}
