@@ -12,7 +12,7 @@ import yaml
 from rankhammer import plugins
 from rankhammer.click_logs.impressions import ImpressionOptions
 from rankhammer.errors import did_you_mean
-from rankhammer.pipeline_registry import COMPOSITES, STAGES
+from rankhammer.pipeline_registry import BRANCHES, COMPOSITES, STAGES
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "packages").rglob("*.md")])
@@ -40,7 +40,7 @@ def test_yaml_examples_can_be_read(page: Path) -> None:
         assert yaml.safe_load(block)
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", [*STAGES, *BRANCHES])
 def test_every_stage_has_its_page_parameters_and_catalog_under_its_own_name(stage: str) -> None:
     folders = [f"docs/stages/{stage}.md", f"conf/base/parameters/{stage}.yml", f"conf/base/catalog/{stage}.yml"]
     assert [name for name in folders if not (ROOT / name).exists()] == []
@@ -65,7 +65,7 @@ def test_pipelines_and_commands_of_the_readme_exist() -> None:
     from rankhammer.cli import rankhammer
 
     pipelines = re.findall(r"kedro run --pipelines?=(\w+)", README)
-    assert {"train", "collect"} <= set(pipelines) <= {*STAGES, *COMPOSITES}
+    assert {"train", "collect"} <= set(pipelines) <= {*STAGES, *BRANCHES, *COMPOSITES}
     commands = re.findall(r"^ +rankhammer (\w+)", README, re.MULTILINE)
     assert commands
     assert set(commands) <= set(rankhammer.commands)

@@ -77,7 +77,7 @@ def plugins(as_json: bool) -> None:
         return
     for plugin in found:
         provider = f"{plugin.distribution} {plugin.version}"
-        click.echo(f"{plugin.group:16} {plugin.name:16} {provider:32} {plugin.error or plugin.summary}")
+        click.echo(f"{plugin.group:18} {plugin.name:16} {provider:32} {plugin.error or plugin.summary}")
 
 
 @click.command(epilog="Example:  rankhammer handoffs --env=prod --json")

@@ -7,12 +7,14 @@ from importlib import import_module
 from kedro.pipeline import Pipeline
 
 STAGES = ("ingestion", "labeling", "features", "folding", "training", "export")
-COMPOSITES = {"collect": STAGES[:3], "train": STAGES[3:], "__default__": STAGES}
+BRANCHES = ("judgment_export",)
+"""Pipelines beside the line: they read a stage's table, and no stage reads what they write."""
+COMPOSITES = {"collect": (*STAGES[:3], *BRANCHES), "train": STAGES[3:], "__default__": (*STAGES, *BRANCHES)}
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Return every pipeline by name: each stage, `collect`, `train` and `__default__` (all six)."""
-    stages = {name: _stage(name) for name in STAGES}
+    """Return every pipeline by name: each stage and branch, `collect`, `train` and `__default__` (all of them)."""
+    stages = {name: _stage(name) for name in (*STAGES, *BRANCHES)}
     composites = {name: Pipeline([stages[part] for part in parts]) for name, parts in COMPOSITES.items()}
     return stages | composites
 

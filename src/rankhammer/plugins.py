@@ -13,7 +13,7 @@ from rankhammer.errors import PluginError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-GROUPS = ("click_logs", "click_models", "feature_sources", "rankers", "exporters")
+GROUPS = ("click_logs", "click_models", "feature_sources", "rankers", "exporters", "judgment_exporters")
 
 BUILT_IN: dict[str, dict[str, str]] = {
     "click_logs": {
@@ -27,6 +27,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "ccm": "rankhammer.click_models.ccm:Ccm",
         "coec": "rankhammer.click_models.coec:Coec",
         "dbn": "rankhammer.click_models.dbn:Dbn",
+        "dbn_mjolnir": "rankhammer.click_models.dbn_conformance:DbnMjolnir",
         "dcm": "rankhammer.click_models.dcm:Dcm",
         "dctr": "rankhammer.click_models.dctr:Dctr",
         "gctr": "rankhammer.click_models.gctr:Gctr",
@@ -40,6 +41,11 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "exporters": {
         "opensearch_ltr": "rankhammer.exporters.opensearch_ltr:OpenSearchLtr",
         "json": "rankhammer.exporters.neutral_json:NeutralJson",
+    },
+    "judgment_exporters": {
+        "srw": "rankhammer.exporters.judgments.srw:Srw",
+        "quepid": "rankhammer.exporters.judgments.quepid:Quepid",
+        "trec": "rankhammer.exporters.judgments.trec:Trec",
     },
 }
 

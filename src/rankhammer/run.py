@@ -153,7 +153,7 @@ def _session(options: dict[str, Any]) -> KedroSession:
 
 
 def _require_known(names: list[str]) -> None:
-    known = {*pipeline_registry.STAGES, *pipeline_registry.COMPOSITES}
+    known = {*pipeline_registry.STAGES, *pipeline_registry.BRANCHES, *pipeline_registry.COMPOSITES}
     for name in names:
         if name not in known:
             raise ConfigError(f"Unknown pipeline {name!r}.", hint=did_you_mean(name, known), name=name)

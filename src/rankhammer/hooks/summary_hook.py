@@ -11,7 +11,7 @@ from kedro.io import DatasetError
 
 from rankhammer import summary
 from rankhammer.hooks.outputs_left import OutputsLeft
-from rankhammer.pipeline_registry import STAGES
+from rankhammer.pipeline_registry import BRANCHES, STAGES
 
 if TYPE_CHECKING:
     from kedro.io import DataCatalog
@@ -54,7 +54,7 @@ class SummaryHook:
         """Add a finished node's seconds to its stage."""
         if self._outputs.is_last(node, dataset_name):
             elapsed_s = time.monotonic() - self._node_started_at
-            for stage in node.tags & set(STAGES):
+            for stage in node.tags & {*STAGES, *BRANCHES}:
                 self._stage_seconds[stage] = self._stage_seconds.get(stage, 0.0) + elapsed_s
 
     @hook_impl

@@ -1,0 +1,1 @@
+"""judgment_export."""
