@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import sys
 import threading
@@ -82,6 +83,8 @@ class _Bars:
         self._nodes = self._progress.add_task("starting", total=n_nodes)
         self._tasks: TaskID | None = None
         self._over = threading.Event()
+        # Ctrl-C passes by every hook: without this the terminal would keep its cursor hidden.
+        atexit.register(self.stop)
         self._progress.start()
         _log_to(sys.stdout)
         threading.Thread(target=self._follow_spark, name="spark-progress", daemon=True).start()
@@ -93,6 +96,7 @@ class _Bars:
         self._progress.advance(self._nodes)
 
     def stop(self) -> None:
+        atexit.unregister(self.stop)
         self._over.set()
         self._progress.stop()
         _log_to(sys.stdout)
