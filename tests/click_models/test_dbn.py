@@ -79,7 +79,8 @@ def test_unconditional_predictions_sum_over_all_clicks_above(pages, brute_force)
 
 def test_one_m_step_by_hand(pages):
     # One page of two documents, the first clicked: l = 1, B_2 = 1 - a_2 = .6, Z = 1 - g (1 - s_1)(1 - .6).
-    model, shared = Dbn(DbnOptions(prior_strength=2.0)), corpus(0.8).parameters
+    model = Dbn(DbnOptions(prior_strength=2.0, satisfaction_strength=2.0, continuation_strength=3.0))
+    shared = corpus(0.8).parameters
     data, before = model.prepare(pages([([0, 1], "10")])), pairs([0.5, 0.4], [0.25, 0.5])
     z = 1 - 0.8 * (1 - 0.25) * (1 - 0.6)
     expected = model.expect(data, before, shared)
@@ -88,7 +89,7 @@ def test_one_m_step_by_hand(pages):
     assert after["attractiveness"] == pytest.approx([(1 + 2 * 0.3) / (1 + 2), (0 + 2 * 0.3) / (f_2 + 2)])
     assert after["satisfaction"] == pytest.approx([(satisfied + 2 * 0.5) / (1 + 2), (2 * 0.5) / 2])
     # Examined and not satisfied after the first: 1 - E[S_1]; the step was taken with probability f_2.
-    assert model.share(data, before, shared, expected)["continuation"] == pytest.approx(f_2 / (1 - satisfied))
+    assert model.share(data, before, shared, expected)["continuation"] == pytest.approx((f_2 + 3) / (1 - satisfied + 3))
 
 
 def test_what_was_sampled_is_recovered(random_pages):

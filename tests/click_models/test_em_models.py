@@ -229,7 +229,8 @@ def test_one_m_step_of_ccm_by_hand(pages):
 def test_last_click_is_the_closed_form_under_both_readings_of_no_click(kind, pages):
     serps = pages([([0, 1, 2], clicks) for clicks in ("100", "010", "110", "000")])
     for reading, silent in (("examined", 1), ("ignored", 0)):
-        options = kind.Options(estimator="last_click", no_click=reading, prior_strength=1.0)
+        strengths = {"prior_strength": 1.0} | ({"satisfaction_strength": 1.0} if kind is Sdbn else {})
+        options = kind.Options(estimator="last_click", no_click=reading, **strengths)
         found = kind(options).fit(serps, corpus(kind))
         shown = np.array([3, 2, 0]) + silent
         assert found.n_examined.tolist() == shown.tolist()

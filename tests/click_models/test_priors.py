@@ -12,8 +12,9 @@ BY_POSITION = PriorOptions(prior="shown_position", prior_strength=1.0)
 def test_a_prior_by_position_never_rises_down_the_page():
     clicks, trials = np.array([8.0, 2, 5, 1]), np.full(4, 10.0)
     found = pooled_prior("a", clicks, trials, np.array([1.0, 2, 3, 4]), BY_POSITION)
-    # Positions 2 and 3 violate the order, and are pooled: (2 + 5) / 20.
-    assert found["a_prior_by_position"] == pytest.approx([0.8, 0.35, 0.35, 0.1])
+    # Positions 2 and 3 violate the order and are pooled: (2 + 5) / 20 at their centre, 2.5; in between it falls evenly.
+    second, third = 0.8 - (0.8 - 0.35) / 1.5, 0.35 - (0.35 - 0.1) * 0.5 / 1.5
+    assert found["a_prior_by_position"] == pytest.approx([0.8, second, third, 0.1])
     assert found["a_prior"] == pytest.approx(16 / 40)
 
 

@@ -15,10 +15,12 @@ from rankhammer.plugins import Choice
 
 NAMES = [info.name for info in plugins.installed() if info.group == "click_models" and not info.error]
 N_CLUSTERS, N_DOCS = 8, 6
+OPTIONS = {"dbn_mjolnir": {"min_docs": 1, "drop_without_click": False}}
+"""The log has short pages; and what made pages without a click cannot be learned from those with one."""
 
 
 def make(name):
-    return plugins.create("click_models", Choice(name=name))
+    return plugins.create("click_models", Choice(name=name, options=OPTIONS.get(name, {})))
 
 
 def log(n_serps=4000, seed=3):

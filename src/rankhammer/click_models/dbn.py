@@ -26,6 +26,15 @@ class DbnOptions(EmOptions):
     continuation: float | None = Field(
         default=None, gt=0, lt=1, description="probability to look further when not satisfied; null: estimate it"
     )
+    continuation_strength: float = Field(
+        default=2000.0,
+        ge=0,
+        le=1e9,
+        description="pseudo-steps of people who never tire: a thin log cannot tell tiredness from poor documents",
+    )
+    satisfaction_strength: float = Field(
+        default=8.0, gt=0, le=1000, description="prior_strength of the satisfaction: it is seen at clicks only"
+    )
     satisfaction_floor: float = Field(
         default=0.05,
         gt=0,
@@ -82,15 +91,15 @@ class Dbn(walks.Walker, EmModel[CascadeData, Expected]):
     def maximise(self, data: CascadeData, pairs: Pairs, shared: Shared, expected: Expected) -> dict[str, Floats]:  # noqa: ARG002
         """Compact M-step, over examined documents only: what nobody examined is no missing observation of a.
 
-        a = (clicks + k m_a) / (examinations + k); s = (satisfied + k m_s) / (clicks + k), with k the prior's strength.
+        a = (clicks + k m_a) / (examinations + k); s = (satisfied + k_s m_s) / (clicks + k_s), k being the strengths.
         """
-        k = self.options.prior_strength
+        k, k_s = self.options.prior_strength, self.options.satisfaction_strength
         m_a = pair_prior(shared, "attractiveness", data.mean_position)
         examined = data.n_sure + data.sum_cells(expected.examined)
         satisfied = data.sum_last(expected.satisfied)
         return {
             "attractiveness": (data.clicks + k * m_a) / (examined + k),
-            "satisfaction": (satisfied + k * shared["satisfaction_prior"]) / (data.clicks + k),
+            "satisfaction": (satisfied + k_s * shared["satisfaction_prior"]) / (data.clicks + k_s),
         }
 
     def share(self, data: CascadeData, pairs: Pairs, shared: Shared, expected: Expected) -> Shared:  # noqa: ARG002
@@ -98,9 +107,9 @@ class Dbn(walks.Walker, EmModel[CascadeData, Expected]):
         options = self.options
         examined = data.n_sure + data.sum_cells(expected.examined)
         satisfied = data.sum_last(expected.satisfied)
-        satisfying = clipped_mean(satisfied, data.clicks, options.prior_strength)
+        satisfying = clipped_mean(satisfied, data.clicks, options.satisfaction_strength)
         return {
-            "continuation": options.continuation or _continuation(data, expected),
+            "continuation": options.continuation or _continuation(data, expected, options.continuation_strength),
             **pooled_prior("attractiveness", data.clicks, examined, data.mean_position, options),
             "satisfaction_prior": max(satisfying, options.satisfaction_floor),
         }
@@ -131,18 +140,19 @@ class Dbn(walks.Walker, EmModel[CascadeData, Expected]):
 
         `prior_share` is the mean of the shares of pseudo-observations in attractiveness and in satisfaction.
         """
-        k, evidence = self.options.prior_strength, fit.evidence
+        k, k_s, evidence = self.options.prior_strength, self.options.satisfaction_strength, fit.evidence
         a, s = fit.parameters["attractiveness"], fit.parameters["satisfaction"]
         a_variance = attractiveness_variance(a, evidence, k)
-        s_variance = s * (1 - s) / (evidence["satisfaction_known"] + k + 1)
-        share = k / (evidence["clicks"] + evidence["skips"] + k) + k / (evidence["satisfaction_known"] + k)
+        s_variance = s * (1 - s) / (evidence["satisfaction_known"] + k_s + 1)
+        share = k / (evidence["clicks"] + evidence["skips"] + k) + k_s / (evidence["satisfaction_known"] + k_s)
         return Relevance(mean=a * s, sd=product_sd(a, a_variance, s, s_variance), prior_share=share / 2)
 
 
-def _continuation(data: CascadeData, expected: Expected) -> float:
+def _continuation(data: CascadeData, expected: Expected, strength: float) -> float:
     """Return the share of unsatisfied steps that were taken; what is below the page is never seen, so left out.
 
-    g = taken / possible, where a step is possible after any examined position but the last that did not satisfy.
+    g = (taken + strength) / (possible + strength), where a step is possible after any examined position but the last
+    that did not satisfy.
     """
     tails = data.tails
     examined = tails.cell_weight * expected.examined
@@ -151,4 +161,4 @@ def _continuation(data: CascadeData, expected: Expected) -> float:
     after_click = (tails.weight * (1 - expected.satisfied))[tails.has_click & (tails.length > 0)].sum()
     taken = n_steps + examined.sum() - without_click
     possible = n_steps + after_click + examined[~tails.at_end].sum()
-    return float(np.clip(taken / possible, 0.01, 0.999)) if possible > 0 else 0.5
+    return float(np.clip((taken + strength) / max(possible + strength, 1e-9), 0.01, 0.999))

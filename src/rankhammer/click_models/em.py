@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 
 from rankhammer.click_models.base import ClusterFit, CorpusFit, Relevance
 from rankhammer.click_models.evidence import attractiveness_variance
-from rankhammer.click_models.priors import PriorOptions, pair_prior
+from rankhammer.click_models.priors import PriorOptions, PriorShape, pair_prior
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 
 class EmOptions(PriorOptions):
     """Options of every model that is fitted by EM."""
+
+    prior: PriorShape = Field(
+        default="shown_position",
+        description="one mean for a corpus, or one a shown position, never rising down the page",
+    )
 
     max_iter: int = Field(default=500, ge=1, le=10_000, description="EM iterations at most")
     tol: float = Field(default=1e-4, gt=0, lt=1, description="largest change of a parameter that counts as none")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MAX_POSITIONS = 100
 """Deeper positions share one prior."""
 
+PriorShape = Literal["flat", "shown_position"]
 _NEVER, _ALWAYS = 1e-4, 1 - 1e-4
 
 
@@ -33,7 +34,7 @@ class PriorOptions(BaseModel):
     prior_strength: float = Field(
         default=5.0, gt=0, le=1000, description="pseudo-observations that pull an estimate towards the prior's mean"
     )
-    prior: Literal["flat", "shown_position"] = Field(
+    prior: PriorShape = Field(
         default="flat", description="one mean for a corpus, or one a shown position, never rising down the page"
     )
 
@@ -102,7 +103,10 @@ def pair_prior(shared: Shared, name: str, mean_position: Floats) -> Floats:
 
 
 def _falling_means(successes: Floats, trials: Floats, position: Floats, flat: float) -> Floats:
-    """Return one mean a position, the best fit that never rises; positions without pairs lie between their neighbours.
+    """Return one mean a position, the best fit that never rises.
+
+    Positions that had to be pooled are one block; between the centres of blocks the means fall evenly, so that no two
+    positions are called equal only because the data are thin.
 
     References:
         R. Barlow et al.: Statistical Inference under Order Restrictions, 1972 (pool adjacent violators).
@@ -116,6 +120,8 @@ def _falling_means(successes: Floats, trials: Floats, position: Floats, flat: fl
     if not len(seen):
         return np.full(1, flat)
     rates = add_up(place, successes, n)[seen] / weight[seen]
-    falling = isotonic_regression(rates, weights=weight[seen], increasing=False).x
-    means: Floats = np.clip(np.interp(np.arange(n), seen, falling), _NEVER, _ALWAYS)
+    fitted = isotonic_regression(rates, weights=weight[seen], increasing=False)
+    begin = fitted.blocks[:-1]
+    centres = np.add.reduceat(weight[seen] * seen, begin) / np.add.reduceat(weight[seen], begin)
+    means: Floats = np.clip(np.interp(np.arange(n), centres, fitted.x[begin]), _NEVER, _ALWAYS)
     return means

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 class SdbnOptions(PatientOptions):
     """Options of the SDBN."""
 
+    satisfaction_strength: float = Field(
+        default=8.0, gt=0, le=1000, description="prior_strength of the satisfaction: it is seen at clicks only"
+    )
     satisfaction_floor: float = Field(default=0.05, gt=0, lt=1, description="least prior mean of satisfaction")
+
+    continuation_strength: ClassVar[float] = 0.0
 
     @property
     def continuation(self) -> float:
