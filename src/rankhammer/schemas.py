@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
+NUMBER_TYPES = ("tinyint", "smallint", "int", "bigint", "float", "double", "decimal")
+"""How the names of Spark's number types begin."""
+
 FLOAT_STRUCT = "struct<float>"
 """Stands for a struct whose fields are all 32-bit floats, whatever their names."""
 

@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 from pyspark.sql import functions as F
 
-from rankhammer.click_logs.casts import as_clicked, as_position, as_timestamp
+from rankhammer.click_logs.casts import as_clicked, as_corpus, as_position, as_timestamp
 
 NOON = datetime(2024, 5, 1, 12)  # noqa: DTZ001 - in the session's time zone, UTC
 NOON_S = 1_714_564_800
@@ -14,6 +14,14 @@ NOON_S = 1_714_564_800
 def cast_all(spark, function, values, type_name):
     table = spark.createDataFrame([(value,) for value in values], f"value {type_name}")
     return [row[0] for row in table.select(function(F.col("value"), type_name)).collect()]
+
+
+def test_a_row_that_names_no_corpus_or_a_blank_one_belongs_to_the_default(spark):
+    def read(value, _):
+        return as_corpus(value, "main")
+
+    assert cast_all(spark, read, ["fr", "", "  ", None], "string") == ["fr", "main", "main", "main"]
+    assert cast_all(spark, read, [7], "int") == ["7"]
 
 
 def test_click_flags_are_read_in_every_usual_spelling(spark):

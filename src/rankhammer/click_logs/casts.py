@@ -6,12 +6,25 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
+from rankhammer.click_logs.faults import is_blank
+
 if TYPE_CHECKING:
     from pyspark.sql import Column
 
 _MILLISECONDS_FROM = 1e11
 """Epochs above this are milliseconds: as seconds they would lie after the year 5138, as milliseconds after 1973."""
 _MICROSECONDS_FROM = 1e14
+
+
+def as_corpus(value: Column, default: str) -> Column:
+    """Read the name of a corpus; rows that name none, or a blank one, belong to the default.
+
+    Args:
+        value: Any plain value.
+        default: Name of the corpus of those rows.
+    """
+    text = value.cast("string")
+    return F.when(is_blank(text), default).otherwise(text)
 
 
 def as_clicked(value: Column, type_name: str) -> Column:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 from pyspark.sql import functions as F
 
-from rankhammer.click_logs.casts import as_clicked, as_position, as_timestamp
+from rankhammer.click_logs.casts import as_clicked, as_corpus, as_position, as_timestamp
 from rankhammer.click_logs.columns import Columns, map_columns
 from rankhammer.click_logs.faults import GAPS_CLOSED, first_fault, notes, page_faults
 from rankhammer.schemas import RAW_SERPS
@@ -69,7 +69,7 @@ class Impressions:
         shown_at = as_timestamp(F.col("shown_at"), types["shown_at"])
         serp_id = F.when(F.trim(F.col("serp_id").cast("string")) != "", F.col("serp_id").cast("string"))
         return rows.select(
-            F.coalesce(F.col("corpus").cast("string"), F.lit(self._options.corpus)).alias("corpus"),
+            as_corpus(F.col("corpus"), self._options.corpus).alias("corpus"),
             serp_id.alias("serp_id"),
             # Keeps rows without an id apart; it is dropped again, so that its order-dependence is never seen.
             F.when(serp_id.isNull(), F.monotonically_increasing_id()).alias("lone_row"),

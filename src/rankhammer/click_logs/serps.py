@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 from pyspark.sql import functions as F
 
-from rankhammer.click_logs.casts import as_clicked, as_timestamp
+from rankhammer.click_logs.casts import as_clicked, as_corpus, as_timestamp
 from rankhammer.click_logs.columns import Columns, has_column, map_columns
 from rankhammer.click_logs.faults import first_fault, is_blank, page_faults
 from rankhammer.click_logs.identity import is_repeated_id, number_pages
@@ -83,7 +83,7 @@ class Serps:
         clicked_type = types["clicked"].removeprefix("array<").removesuffix(">")
         shown_at = as_timestamp(F.col("shown_at"), types["shown_at"])
         return rows.select(
-            F.coalesce(F.col("corpus").cast("string"), F.lit(self._options.corpus)).alias("corpus"),
+            as_corpus(F.col("corpus"), self._options.corpus).alias("corpus"),
             F.col("serp_id").cast("string"),
             F.col("session_id").cast("string"),
             F.col("query").cast("string"),

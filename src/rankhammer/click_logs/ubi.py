@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 from pyspark.sql import functions as F
 
-from rankhammer.click_logs.casts import as_position, as_timestamp
+from rankhammer.click_logs.casts import as_corpus, as_position, as_timestamp
 from rankhammer.click_logs.columns import Columns, map_columns
 from rankhammer.click_logs.faults import GAPS_CLOSED, OUTSIDE_CLICKS, first_fault, is_blank, notes, page_faults
 from rankhammer.schemas import RAW_SERPS
@@ -99,7 +99,7 @@ class Ubi:
         ordinal = as_position(F.col("ordinal"), types["ordinal"])
         at = as_timestamp(F.col("timestamp"), types["timestamp"])
         typed = rows.select(
-            F.coalesce(F.col("corpus").cast("string"), F.lit(options.corpus)).alias("corpus"),
+            as_corpus(F.col("corpus"), options.corpus).alias("corpus"),
             F.coalesce(F.col("application").cast("string"), F.lit("")).alias("application"),
             *(F.col(name).cast("string") for name in ("query_id", "user_query", "client_id", "session_id")),
             at.alias("at"),

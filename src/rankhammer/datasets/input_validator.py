@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from rankhammer.datasets.table_validator import known_table
 from rankhammer.errors import SchemaError, did_you_mean
+from rankhammer.schemas import NUMBER_TYPES
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-_NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double", "decimal")
 _NESTED = ("array", "map", "struct", "binary")
 
 
@@ -62,4 +62,4 @@ def _can_become(found: str, expected: str) -> bool:
     """Say whether a cast keeps what the input means: any plain value as text, a number as another kind of number."""
     if expected == "string":
         return not found.startswith(_NESTED)
-    return found == expected or (found.startswith(_NUMBERS) and expected in _NUMBERS)
+    return found == expected or (found.startswith(NUMBER_TYPES) and expected in NUMBER_TYPES)

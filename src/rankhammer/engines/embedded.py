@@ -15,7 +15,7 @@ from rankhammer.engines.index_build import build_indexes, ship
 from rankhammer.engines.scoring import channels_of, score_pairs
 from rankhammer.errors import DataError, SchemaError, did_you_mean
 from rankhammer.feature_sets import FieldValue
-from rankhammer.schemas import DOCUMENTS
+from rankhammer.schemas import DOCUMENTS, NUMBER_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from rankhammer.feature_sets import FeatureSet
 
-_NUMBER_TYPES = ("tinyint", "smallint", "int", "bigint", "float", "double", "decimal")
 _Columns = tuple[pa.Array, pa.Array, pa.Array]
 
 
@@ -139,7 +138,7 @@ def _require_fields(documents: DataFrame, feature_set: FeatureSet) -> None:
     for channel in channels_of(feature_set):
         _require_field(documents, channel.field, ("string",), "a text")
     for feature in _field_values(feature_set):
-        _require_field(documents, feature.field, _NUMBER_TYPES, "a number")
+        _require_field(documents, feature.field, NUMBER_TYPES, "a number")
 
 
 def _require_field(documents: DataFrame, field: str, types: tuple[str, ...], kind: str) -> None:
