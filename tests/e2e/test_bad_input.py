@@ -65,9 +65,10 @@ def test_unknown_pipelines_and_nodes_are_named(small_project, tmp_path):
     assert "nodes" in stopped(small_project, tmp_path / "2", "--from-nodes=lable")
 
 
-def test_an_output_that_cannot_be_written_is_found_before_any_work(small_project, tmp_path):
-    output = stopped(small_project, tmp_path, **{"data/03_primary": "a file where a folder must be"})
-    assert "03_primary" in output
+@pytest.mark.parametrize("folder", ["03_primary", "08_reporting"])
+def test_an_output_that_cannot_be_written_is_found_before_any_work(small_project, tmp_path, folder):
+    output = stopped(small_project, tmp_path, **{f"data/{folder}": "a file where a folder must be"})
+    assert folder in output
     assert "paths" in output
 
 

@@ -137,12 +137,14 @@ def _require_found(pipeline: Pipeline, catalog: DataCatalog) -> None:
 
 def _require_writable(pipeline: Pipeline, catalog: DataCatalog) -> None:
     """Find out before the first node, not after an hour, that an output cannot be written."""
-    for name in sorted(pipeline.all_outputs()):
-        handoff = _handoff(catalog, name)
+    handoffs = {name: _handoff(catalog, name) for name in sorted(pipeline.all_outputs())}
+    probes = {name: handoff.probe for name, handoff in handoffs.items() if handoff is not None}
+    # The reports stand in one folder, with the record of what they were made of.
+    probes[REPORT_FINGERPRINTS] = lambda: catalog[REPORT_FINGERPRINTS].save(_recorded_reports(catalog))
+    for name, probe in probes.items():
         try:
-            if handoff is not None:
-                handoff.probe()
-        except OSError as exc:
+            probe()
+        except (OSError, DatasetError) as exc:
             raise ConfigError(
                 f"Output {name!r} cannot be written: {exc}",
                 hint="Correct `paths` in conf/<env>/globals.yml, or the folder's permissions.",
