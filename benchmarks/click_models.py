@@ -1,13 +1,22 @@
-"""Time and quality of the click models: a simulated DBN log (Parquet to judgments) and, if given, Yandex's clicks.
+"""Time and quality of the click models, beside those of others.
 
-Usage: python benchmarks/click_models.py [--log DIR] [--yandex DIR] [--serps N] [--repeats N] [--models dbn,dctr]
+Usage: python benchmarks/click_models.py [--yandex DIR] [--peers [DIR]] [--serps N] [--models dbn,ubm] [--scale 3,30]
 
---log     a folder with train/ and test/ in the shape of the `serps` hand-off; without it a log of --serps pages is made
+Without arguments: DBN on a simulated log, Parquet to judgments.
+
 --yandex  a folder with trainSample and testSample of the Yandex WSCD sample (`query TAB docs : clicked docs ;`)
+--peers   fits the models of CLAX to the same logs; makes their environment first, here or in DIR
+--serps   pages of the simulated log; three quarters are fitted, the rest is what the figures are of
+--log     a folder with train/ and test/ in the shape of the `serps` hand-off in place of the simulated log
+--models  ours; as it stands all of them with --yandex or --peers, else dbn. --peer-models likewise, for CLAX's
+--scale   instead: DBN on logs of so many million pages, with the memory of each process
+--giant   with --scale, or alone: also a log of one query with so many million pages
 
-Prints one JSON line a measurement. The clock starts when the session is up, and stops when the judgments are written:
-reading, shuffling and fitting are in between. `cpu_s` is the processor time of the same work, which other programs on
-the machine disturb less; `load` is the machine's load average at the end.
+Prints one JSON line a measurement, then tables. Ours: the clock starts when the session is up, and stops when the
+judgments are written: reading, shuffling and fitting are in between. `first_s` is the first time (for the first line in
+a session that has done nothing yet), `best_s` the best of the other repeats, `cpu_s` the processor time of the best,
+which other programs on the machine disturb less; `fit_s`, with --yandex, the fit in one process without Spark. Peers':
+`fit_s` is the fit alone. `load` is the machine's load average at the end.
 """
 
 from __future__ import annotations
@@ -15,201 +24,108 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-import yaml
-from pyspark.sql import functions as F
+from benchmark_logs import write_simulated_log, write_yandex_split
+from click_models_peers import CLAX_MODELS, ENVIRONMENT, fit_clax, prepare
+from click_models_run import fit_alone, judge, open_session, quality
+from click_models_scale import measure_sizes
 
-from rankhammer import click_models, plugins
-from rankhammer import spark as spark_provider
-from rankhammer.plugins import Choice
+from rankhammer.plugins import BUILT_IN
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from collections.abc import Iterator
 
-REPOSITORY = Path(__file__).parents[1]
-SETTINGS = {"spark.master": "local[2]", "spark.driver.extraJavaOptions": "-XX:+UseParallelGC"}
-"""Beside conf/base/spark.yml: as for a log of this size, the JVM compiles with all it has."""
-
-LIMITS = {"sample_serps": 100_000, "min_examined": 1.0}
-CONTINUATION, N_QUERIES, N_DOCS, SHOWN, N_LISTS = 0.9, 50_000, 15, 10, 20
-TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+COLUMNS = ("log_likelihood", "perplexity", "conditional_perplexity", "fit_s", "first_s", "best_s", "cpu_s", "load")
+ORDER = ("dbn", "sdbn", "ubm", "pbm", "ccm", "dcm", "cascade", "dctr", "coec", "rctr", "gctr", "dbn_mjolnir")
 
 
 def main() -> None:
-    arguments = parse()
-    settings = yaml.safe_load((REPOSITORY / "conf/base/spark.yml").read_text())
-    spark_provider.configure(lambda: {**settings, **SETTINGS})
-    spark_provider.session().range(1).count()
-    with TemporaryDirectory() as folder:
-        log = arguments.log or write_simulated_log(Path(folder, "log"), arguments.serps)
-        for model in arguments.models.split(","):
-            measure("simulated", model, log, Path(folder), arguments.repeats)
-        if arguments.yandex:
-            yandex = write_yandex_split(arguments.yandex, Path(folder, "yandex"))
-            for model in arguments.models.split(","):
-                measure("yandex", model, yandex, Path(folder), 1)
+    given = parse()
+    with TemporaryDirectory(dir=given.folder) as folder:
+        if given.scale or given.giant:
+            for figures in measure_sizes(given.scale, given.giant, Path(folder), given.repeats):
+                print(json.dumps({"benchmark": "click_models_scale", **figures}), flush=True)
+            return
+        rows = []
+        for figures in measure_all(given, Path(folder)):
+            rows.append(figures)
+            print(json.dumps({"benchmark": "click_models", **figures}), flush=True)
+    if len(rows) > 1:
+        print_tables(rows)
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--log", type=Path)
     parser.add_argument("--yandex", type=Path)
+    parser.add_argument("--peers", type=Path, nargs="?", const=ENVIRONMENT)
     parser.add_argument("--serps", type=int, default=1_000_000)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--models", default="dbn")
-    return parser.parse_args()
+    parser.add_argument("--models", type=names)
+    parser.add_argument("--peer-models", type=names, default=list(CLAX_MODELS))
+    parser.add_argument("--scale", type=lambda text: [float(size) for size in text.split(",")], default=[])
+    parser.add_argument("--giant", type=float)
+    parser.add_argument("--folder", type=Path, help="where logs are written, and removed at the end")
+    given = parser.parse_args()
+    every = sorted(BUILT_IN["click_models"], key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+    given.models = given.models or (every if given.yandex or given.peers else ["dbn"])
+    return given
 
 
-def measure(name: str, model: str, log: Path, folder: Path, repeats: int) -> None:
+def names(text: str) -> list[str]:
+    return text.split(",")
+
+
+def measure_all(given: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any]]:
+    """Measure ours, then theirs, on one log after the other."""
+    python = prepare(given.peers) if given.peers else None
+    log = given.log or write_simulated_log(folder / "log", given.serps)
+    logs = {"simulated": log}
+    if given.yandex:
+        logs["yandex"] = write_yandex_split(given.yandex, folder / "yandex")
+    open_session()
+    for name, log in logs.items():
+        for model in given.models:
+            yield {"input": name, "model": model, "whose": "ours", **measure(name, model, log, folder, given.repeats)}
+        if python:
+            for figures in fit_clax(python, log, given.peer_models, folder / "clax.log"):
+                yield {"input": name, "whose": "clax", **figures}
+
+
+def measure(name: str, model: str, log: Path, folder: Path, repeats: int) -> dict[str, Any]:
     times = [judge(model, log, folder / "judgments") for _ in range(repeats)]
-    figures = {
-        "benchmark": "click_models",
-        "input": name,
-        "model": model,
-        "seconds": min(wall for wall, _ in times),
-        "all_seconds": [wall for wall, _ in times],
-        "cpu_s": min(cpu for _, cpu in times),
+    best = min(times[1:] or times)
+    alone = {"fit_s": fit_alone(model, log)} if name == "yandex" else {}
+    return {
+        "first_s": times[0][0],
+        "best_s": best[0],
+        "cpu_s": best[1],
+        **alone,
         **quality(model, log),
         "load": round(os.getloadavg()[0], 2),
     }
-    print(json.dumps(figures), flush=True)
 
 
-def judge(model: str, log: Path, judgments: Path) -> tuple[float, float]:
-    """Fit and write once: (wall seconds, processor seconds)."""
-    session = spark_provider.session()
-    wall, cpu = time.perf_counter(), processor_seconds()
-    fitted = fit(model, session.read.parquet(str(log / "train")))
-    cuts = click_models.cuts_by_corpus(
-        "quantiles", max_grade=4, cuts=[], relevance_quantiles=fitted.relevance_quantiles
-    )
-    judged = click_models.judge(fitted.parameters, cuts=cuts, min_examined=1.0, weighting="equal")
-    judged.write.mode("overwrite").parquet(str(judgments))
-    taken = round(time.perf_counter() - wall, 2), round(processor_seconds() - cpu, 2)
-    session.catalog.clearCache()
-    return taken
-
-
-def fit(model: str, serps: DataFrame) -> click_models.FittedClickModel:
-    return click_models.fit(plugins.create("click_models", Choice(name=model)), serps, **LIMITS)
-
-
-def quality(model: str, log: Path) -> dict[str, Any]:
-    """Mean log-likelihood per document on the test part, by the public verbs."""
-    session = spark_provider.session()
-    fitted = fit(model, session.read.parquet(str(log / "train")))
-    predicted = click_models.predict_conditional_clicks(fitted, session.read.parquet(str(log / "test")))
-    cells = predicted.select(F.explode(F.arrays_zip("clicked", "conditional_click_probabilities")).alias("cell"))
-    p = F.col("cell.conditional_click_probabilities")
-    surprise = F.avg(F.log(F.when(F.col("cell.clicked"), p).otherwise(1 - p)))
-    [row] = cells.select(surprise.alias("log_likelihood")).collect()
-    session.catalog.clearCache()
-    [shared] = fitted.corpora.values()
-    found = {key: round(value, 5) for key, value in shared.parameters.items()}
-    return {"log_likelihood": round(row["log_likelihood"], 5), **found}
-
-
-def processor_seconds() -> float:
-    """Processor time of this process and everything below it: the JVM and the Python workers."""
-    stats = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rsplit(")", 1)[1].split()
-        except OSError:
-            continue
-        stats[int(path.parent.name)] = (int(fields[1]), sum(map(int, fields[11:15])))
-    mine = {os.getpid()}
-    while more := {pid for pid, (parent, _) in stats.items() if parent in mine} - mine:
-        mine |= more
-    return sum(stats[pid][1] for pid in mine if pid in stats) * TICK_S
-
-
-def write_simulated_log(folder: Path, n_serps: int, seed: int = 7) -> Path:
-    """Simulate a DBN: Zipf queries, up to 20 noisy lists each; the first three quarters are train, the rest test."""
-    rng = np.random.default_rng(seed)
-    popularity = 1 / (np.arange(N_QUERIES) + 5.0) ** 0.9
-    query = rng.choice(N_QUERIES, size=n_serps, p=popularity / popularity.sum()).astype(np.int32)
-    attractiveness = rng.beta(1.0, 3.0, size=(N_QUERIES, N_DOCS))
-    satisfaction = rng.beta(2.0, 2.0, size=(N_QUERIES, N_DOCS))
-    which = np.minimum(rng.geometric(0.35, size=n_serps) - 1, N_LISTS - 1)
-    lists, list_of_serp = np.unique(query.astype(np.int64) * N_LISTS + which, return_inverse=True)
-    merit = np.log(attractiveness * satisfaction + 1e-3)[lists // N_LISTS]
-    ranked = np.argsort(-(merit + rng.normal(0, 1.0, size=merit.shape)), axis=1)[:, :SHOWN]
-    docs = ranked[list_of_serp]
-    clicked = simulate_clicks(rng, attractiveness[query[:, None], docs], satisfaction[query[:, None], docs])
-    n_train = n_serps * 3 // 4
-    write_serps(folder / "train", query[:n_train], docs[:n_train], clicked[:n_train])
-    write_serps(folder / "test", query[n_train:], docs[n_train:], clicked[n_train:])
-    return folder
-
-
-def simulate_clicks(rng: np.random.Generator, attractiveness: Any, satisfaction: Any) -> Any:
-    examined = np.ones(len(attractiveness), bool)
-    clicked = np.zeros(attractiveness.shape, bool)
-    for place in range(SHOWN):
-        clicked[:, place] = examined & (rng.random(len(examined)) < attractiveness[:, place])
-        satisfied = clicked[:, place] & (rng.random(len(examined)) < satisfaction[:, place])
-        examined = examined & ~satisfied & (rng.random(len(examined)) < CONTINUATION)
-    return clicked
-
-
-def write_serps(folder: Path, query: Any, docs: Any, clicked: Any) -> None:
-    names = pa.array([f"q{number}" for number in range(N_QUERIES)])
-    doc_names = pa.array([f"q{number}d{doc}" for number in range(N_QUERIES) for doc in range(N_DOCS)])
-    flat = doc_names.take(pa.array((query[:, None].astype(np.int64) * N_DOCS + docs).ravel()))
-    offsets = pa.array(np.arange(0, docs.size + 1, SHOWN, dtype=np.int32))
-    write_table(
-        folder,
-        queries=names.take(pa.array(query)),
-        doc_ids=pa.ListArray.from_arrays(offsets, flat),
-        clicked=pa.ListArray.from_arrays(offsets, pa.array(clicked.ravel())),
-    )
-
-
-def write_table(folder: Path, *, queries: pa.Array, doc_ids: pa.Array, clicked: pa.Array) -> None:
-    """Write the `serps` hand-off with one corpus."""
-    n = len(queries)
-    ids = pa.array([f"s{number}" for number in range(n)])
-    columns = {
-        "corpus": pa.array(["main"]).take(pa.array(np.zeros(n, np.int64))),
-        "serp_id": ids,
-        "session_id": ids,
-        "query": queries,
-        "normalized_query": queries,
-        "query_cluster_id": queries,
-        "shown_at": pa.array(np.arange(n) * 1_000_000, pa.timestamp("us", tz="UTC")),
-        "doc_ids": doc_ids,
-        "clicked": clicked,
-    }
-    folder.mkdir(parents=True)
-    pq.write_table(pa.table(columns), folder / "part.parquet", row_group_size=100_000)
-
-
-def write_yandex_split(data: Path, folder: Path) -> Path:
-    """Write the split that published figures refer to: both files in order, permuted by RandomState(42), 3/4 train."""
-    text = ";".join((data / name).read_text().replace("\n", ";") for name in ("trainSample", "testSample"))
-    serps = [parse_record(record) for record in text.split(";") if record.strip()]
-    order = np.random.RandomState(42).permutation(len(serps))
-    n_train = int(len(serps) * 0.75)
-    for name, places in (("train", order[:n_train]), ("test", order[n_train:])):
-        queries, docs, clicked = zip(*(serps[place] for place in places), strict=True)
-        write_table(folder / name, queries=pa.array(queries), doc_ids=pa.array(docs), clicked=pa.array(clicked))
-    return folder
-
-
-def parse_record(record: str) -> tuple[str, list[str], list[bool]]:
-    shown, _, clicks = record.strip().partition(":")
-    query, docs = shown.strip().split("\t")
-    chosen = {click.strip() for click in clicks.split(",")}
-    doc_ids = docs.strip().split(",")
-    return query, doc_ids, [doc in chosen for doc in doc_ids]
+def print_tables(rows: list[dict[str, Any]]) -> None:
+    """Print a Markdown table a log, and how our times compare with theirs."""
+    for name in dict.fromkeys(row["input"] for row in rows):
+        print(f"\n| {name} | whose | {' | '.join(COLUMNS)} |")
+        print("|---|---|" + "---|" * len(COLUMNS))
+        mine = [row for row in rows if row["input"] == name]
+        for row in sorted(mine, key=lambda row: [found["model"] for found in mine].index(row["model"])):
+            print(f"| {row['model']} | {row['whose']} | {' | '.join(str(row.get(key, '')) for key in COLUMNS)} |")
+        ours = {row["model"]: row for row in mine if row["whose"] == "ours"}
+        for row in mine:
+            if row["whose"] != "ours" and row["model"] in ours:
+                our = ours[row["model"]]
+                print(
+                    f"{row['model']}: Parquet to judgments takes {our['best_s'] / row['fit_s']:.2f} (first time "
+                    f"{our['first_s'] / row['fit_s']:.2f}) of the fit of {row['whose']} alone; log-likelihood "
+                    f"{our['log_likelihood'] - row['log_likelihood']:+.5f}"
+                )
 
 
 if __name__ == "__main__":
