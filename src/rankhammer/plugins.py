@@ -64,18 +64,20 @@ class Choice(BaseModel):
     options: dict[str, Any] = Field(default_factory=dict, description="options of this plugin alone")
 
 
-def of_group(group: str) -> AfterValidator:
+def of_group(group: str, *others: str) -> AfterValidator:
     """Check a `Choice` field against a plugin group when parameters are read: a typo stops a run before any node.
 
     Args:
         group: One of GROUPS.
+        others: Names that stand for something else than a plugin.
 
     Returns:
         For use in `Annotated[Choice, of_group("click_models")]`; the field raises PluginError as `create` does.
     """
 
     def check(choice: Choice) -> Choice:
-        create(group, choice)
+        if choice.name not in others:
+            create(group, choice)
         return choice
 
     return AfterValidator(check)

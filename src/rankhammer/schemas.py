@@ -19,7 +19,8 @@ NUMBER_TYPES = ("tinyint", "smallint", "int", "bigint", "float", "double", "deci
 """How the names of Spark's number types begin."""
 
 FLOAT_STRUCT = "struct<float>"
-"""Stands for a struct whose fields are all 32-bit floats, whatever their names."""
+DOUBLE_STRUCT = "struct<double>"
+"""Each stands for a struct whose fields all have that type, whatever their names."""
 
 
 @dataclass(frozen=True)
@@ -94,10 +95,11 @@ class Table:
 
 
 def _same_type(found: str, expected: str) -> bool:
-    if expected != FLOAT_STRUCT:
+    if expected not in (FLOAT_STRUCT, DOUBLE_STRUCT):
         return found == expected
+    kind = expected.removeprefix("struct<").removesuffix(">")
     fields = found.removeprefix("struct<").removesuffix(">").split(",")
-    return found.startswith("struct<") and all(field.endswith(":float") for field in fields)
+    return found.startswith("struct<") and all(field.endswith(f":{kind}") for field in fields)
 
 
 DOCUMENTS = Table("documents", ("corpus", "doc_id"), {"corpus": "string", "doc_id": "string"})
@@ -155,6 +157,36 @@ JUDGMENTS = Table(
         "prior_share": "double",
     },
 )
+
+CLICK_MODEL_PARAMETERS = Table(
+    "click_model_parameters",
+    JUDGMENTS.grain,
+    {
+        "corpus": "string",
+        "query_cluster_id": "string",
+        "query": "string",
+        "doc_id": "string",
+        "n_impressions": "bigint",
+        "n_examined": "double",
+        "n_clicks": "bigint",
+        "mean_position": "double",
+        "relevance": "double",
+        "relevance_sd": "double",
+        "relevance_lower": "double",
+        "prior_share": "double",
+        "n_iter": "int",
+        "converged": "boolean",
+        "parameters": DOUBLE_STRUCT,
+    },
+)
+"""What a click model found for each document; `parameters` holds the model's own, by name, each in [0, 1]."""
+
+PREVIOUS_CLICK_MODEL = Table(
+    "previous_click_model",
+    JUDGMENTS.grain,
+    {name: CLICK_MODEL_PARAMETERS.columns[name] for name in (*JUDGMENTS.grain, "parameters")},
+)
+"""What a fit can begin at: `click_model_parameters` of an earlier run."""
 
 REFERENCE_JUDGMENTS = Table(
     "reference_judgments",

@@ -4,6 +4,7 @@ import datetime as dt
 
 import numpy as np
 import pytest
+from pyspark.sql import functions as F
 
 from rankhammer import click_models
 from rankhammer.click_models.dbn import Dbn, DbnOptions
@@ -155,6 +156,22 @@ def test_fitting_sampled_clicks_recovers_the_parameters(table, fitted):
     before = {tuple(row)[:4]: row.attractiveness for row in fitted.parameters.collect()}
     after = {tuple(row)[:4]: row.attractiveness for row in again.parameters.collect()}
     assert np.mean([abs(before[key] - after[key]) for key in before]) < 0.05
+
+
+@pytest.mark.filterwarnings("ignore::rankhammer.errors.ConvergenceWarning")
+def test_a_start_reaches_its_own_pairs_and_no_other(table):
+    """Documents of one cluster only, from far away: the others begin at the prior."""
+    model = Dbn(DbnOptions(max_iter=1, tol=1e-9, continuation=0.9))
+    cold, far = click_models.fit(model, table(rows()), **LIMITS), {"q1": 0.99}
+    start = cold.parameters.where("query_cluster_id = 'q1' and corpus = 'main'").withColumn(
+        "attractiveness", F.lit(0.99)
+    )
+    warm = click_models.fit(model, table(rows()).repartition(3), start=start, **LIMITS)
+    for before, after in zip(fitted_rows(cold), fitted_rows(warm), strict=True):
+        moved = before[0] == "main" and before[1] in far
+        assert (before[:-2] != after[:-2]) == moved
+    unknown = start.withColumn("doc_id", F.lit("zz")).withColumn("query_cluster_id", F.lit("nowhere"))
+    assert fitted_rows(click_models.fit(model, table(rows()), start=unknown, **LIMITS)) == fitted_rows(cold)
 
 
 def test_held_out_figures_are_of_pages_that_the_fit_did_not_see(table):

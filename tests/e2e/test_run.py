@@ -10,6 +10,8 @@ import zipfile
 
 import pytest
 
+from rankhammer.pipeline_registry import STAGES
+
 EXPORT = "data/07_model_output/exported_model"
 
 
@@ -29,7 +31,7 @@ def test_the_summary_holds_the_tables_facts(finished_project):
     facts = project.summary()
     assert set(facts["corpora"]) == {"stdlib", "network"}
     assert facts["failures"] == []
-    assert set(facts["stage_seconds"]) == {"ingestion", "labeling", "features", "folding", "training", "export"}
+    assert set(facts["stage_seconds"]) == {*STAGES, "judgment_export"}
     for corpus in facts["corpora"].values():
         assert min(corpus["n_serps"], corpus["n_judgments"], corpus["n_feature_rows"]) > 0
         for system in ("logged", "baseline", "ranker", "oracle"):

@@ -12,7 +12,7 @@ from rankhammer.click_models.base import (
     Relevance,
     log_likelihood,
 )
-from rankhammer.click_models.evaluation import evaluate_held_out, measure
+from rankhammer.click_models.evaluation import best_model, evaluate_held_out, measure
 from rankhammer.click_models.fitting import FittedClickModel, fit
 from rankhammer.click_models.grading import check_cuts, cuts_by_corpus
 from rankhammer.click_models.judging import judge
@@ -30,6 +30,7 @@ __all__ = [
     "CountedSerps",
     "FittedClickModel",
     "Relevance",
+    "best_model",
     "check_cuts",
     "cuts_by_corpus",
     "evaluate_held_out",

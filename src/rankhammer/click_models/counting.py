@@ -6,7 +6,7 @@ page (documents and clicks) once with a weight. Only that is shuffled, and every
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,9 +16,10 @@ import pyarrow.compute as pc
 from rankhammer.click_models.base import CountedSerps
 from rankhammer.click_models.packing import from_arrow, pack_ints, pack_texts, to_arrow, unpack_ints, unpack_texts
 from rankhammer.click_models.sequences import distinct, factorize, take_ragged
+from rankhammer.click_models.warm_start import read_start
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
     from pyspark.sql import DataFrame
@@ -58,6 +59,7 @@ class CountedCorpus:
         cluster_ids: Query cluster id of each cluster, sorted.
         queries: Most frequent typed form of each cluster; of equally frequent ones the first by text.
         doc_ids: Document id of each pair.
+        start: Parameters of an earlier fit by name, NaN for a pair that it did not have, each of shape (n_pairs,).
     """
 
     corpus: str
@@ -66,6 +68,7 @@ class CountedCorpus:
     cluster_ids: pa.Array
     queries: pa.Array
     doc_ids: pa.Array
+    start: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
 def count_serps(serps: DataFrame) -> DataFrame:
@@ -208,8 +211,10 @@ def _merge(corpus: str, rows: pa.Table) -> CountedCorpus:
         pair_cluster=keys // len(texts),
     )
     part = np.repeat(from_arrow(rows["part"]).astype(np.int64), n_pages)
-    queries = _most_frequent(rows, cluster)
-    return CountedCorpus(corpus, serps, part, clusters.dictionary, queries, texts.take(to_arrow(keys % len(texts))))
+    queries, doc_ids = _most_frequent(rows, cluster), texts.take(to_arrow(keys % len(texts)))
+    return CountedCorpus(
+        corpus, serps, part, clusters.dictionary, queries, doc_ids, read_start(rows, cluster, texts, keys)
+    )
 
 
 def _sorted_codes(texts: pa.Array) -> tuple[pa.Array, Ints]:

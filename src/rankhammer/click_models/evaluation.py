@@ -10,6 +10,7 @@ from rankhammer.click_models.base import bounded_probability, log_likelihood
 from rankhammer.click_models.counting import count_serps
 from rankhammer.click_models.fitting import corpus_sizes, for_each_corpus, sample_clusters
 from rankhammer.click_models.sequences import add_up
+from rankhammer.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +48,30 @@ def evaluate_held_out(
     return for_each_corpus(
         sample, lambda found: {name: _fit_and_measure(model, found) for name, model in models.items()}
     )
+
+
+def best_model(measured: Mapping[str, Mapping[str, Mapping[str, Any]]], models: Mapping[str, ClickModel]) -> str:
+    """Name the model with the lowest conditional perplexity on held-out pages, over the documents of all corpora.
+
+    Args:
+        measured: What `evaluate_held_out` returned.
+        models: Name to model; those that say nothing of a document (`judges_documents` false) cannot be named.
+
+    Raises:
+        DataError: No model that judges documents was measured on any corpus.
+    """
+    bits: dict[str, float] = {}
+    for figures in measured.values():
+        for name, found in figures.items():
+            if found and getattr(models[name], "judges_documents", True):
+                n_documents = sum(found["positions"]["n"])
+                bits[name] = bits.get(name, 0.0) + n_documents * float(np.log2(found["conditional_perplexity"]))
+    if not bits:
+        raise DataError(
+            "No click model could be measured: no corpus has pages both to fit on and to measure on.",
+            hint="Name a model in labeling.click_model.name instead of auto, or raise held_out.test_share.",
+        )
+    return min(bits, key=lambda name: (bits[name], name))
 
 
 def split_serps(serps: DataFrame, *, test_share: float, random_state: int) -> DataFrame:

@@ -14,11 +14,13 @@ from rankhammer.click_models.base import ClickModel, CorpusFit
 from rankhammer.click_models.counting import CountedCorpus, count_serps, read_counted
 from rankhammer.click_models.evidence import count_pairs, lower_bound
 from rankhammer.click_models.packing import texts_to_arrow, to_arrow
+from rankhammer.click_models.warm_start import add_start
 from rankhammer.errors import ConvergenceWarning, CorpusFailure, DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from numpy.typing import NDArray
     from pyspark.sql import DataFrame, Row
 
 PAIR_COLUMNS = {
@@ -58,6 +60,7 @@ class FittedClickModel:
         failures: Corpora that could not be fitted.
         relevance_quantiles: For each corpus N_QUANTILES evenly spaced quantiles of relevance in the sample, over the
             clicked pairs with enough evidence; empty when there are none.
+        lower_quantiles: The same of the lower bound of relevance.
     """
 
     model: ClickModel
@@ -65,9 +68,17 @@ class FittedClickModel:
     parameters: DataFrame
     failures: tuple[CorpusFailure, ...]
     relevance_quantiles: Mapping[str, tuple[float, ...]]
+    lower_quantiles: Mapping[str, tuple[float, ...]]
 
 
-def fit(model: ClickModel, serps: DataFrame, *, sample_serps: int, min_examined: float) -> FittedClickModel:
+def fit(
+    model: ClickModel,
+    serps: DataFrame,
+    *,
+    sample_serps: int,
+    min_examined: float,
+    start: DataFrame | None = None,
+) -> FittedClickModel:
     """Fit a click model to every corpus of a log.
 
     What the clusters share is fitted on a sample of whole clusters, chosen by a hash of their ids, and then fixed;
@@ -78,7 +89,9 @@ def fit(model: ClickModel, serps: DataFrame, *, sample_serps: int, min_examined:
         serps: `schemas.SERPS`.
         sample_serps: About how many pages of each corpus the shared parameters are fitted on; never fewer than
             MIN_SAMPLE_CLUSTERS clusters, where there are that many.
-        min_examined: Pairs with fewer expected examinations are left out of `relevance_quantiles`.
+        min_examined: Pairs with fewer expected examinations are left out of the quantiles.
+        start: `FittedClickModel.parameters` of an earlier fit, of this model or of one that shares parameters with it:
+            every pair that it has begins there. Where the fit ends does not depend on it but for the tolerance.
 
     Returns:
         The fitted model.
@@ -98,9 +111,12 @@ def fit(model: ClickModel, serps: DataFrame, *, sample_serps: int, min_examined:
     return FittedClickModel(
         model=model,
         corpora=corpora,
-        parameters=_fit_clusters(model, counted, corpora),
+        parameters=_fit_clusters(
+            model, counted if start is None else add_start(counted, start, model.parameter_names), corpora
+        ),
         failures=failures,
         relevance_quantiles={corpus: tuple(facts["quantiles"]) for corpus, facts in rows.items()},
+        lower_quantiles={corpus: tuple(facts["lower_quantiles"]) for corpus, facts in rows.items()},
     )
 
 
@@ -176,10 +192,19 @@ def _fit_sample(model: ClickModel, found: CountedCorpus, min_examined: float) ->
     shared = model.fit_corpus(found.serps)
     fitted = model.fit(found.serps, shared)
     counts = count_pairs(found.serps)
-    relevance = model.predict_relevance(fitted, shared).mean
-    proven = relevance[(fitted.n_examined >= min_examined) & (counts.clicks > 0)]
-    quantiles = np.quantile(proven, np.linspace(0, 1, N_QUANTILES)) if len(proven) else np.zeros(0)
-    return {"fit": asdict(shared), "quantiles": quantiles.tolist()}
+    relevance = model.predict_relevance(fitted, shared)
+    proven = (fitted.n_examined >= min_examined) & (counts.clicks > 0)
+    mean, sd = relevance.mean[proven], relevance.sd[proven]
+    return {
+        "fit": asdict(shared),
+        "quantiles": _quantiles(mean),
+        "lower_quantiles": _quantiles(lower_bound(mean, sd)),
+    }
+
+
+def _quantiles(values: NDArray[np.float64]) -> list[float]:
+    found: list[float] = np.quantile(values, np.linspace(0, 1, N_QUANTILES)).tolist() if len(values) else []
+    return found
 
 
 def _fit_clusters(model: ClickModel, counted: DataFrame, corpora: Mapping[str, CorpusFit]) -> DataFrame:
@@ -205,7 +230,7 @@ def fit_pairs(model: ClickModel, found: CountedCorpus, corpus: CorpusFit) -> pa.
     Returns:
         PAIR_COLUMNS and the model's own, one row a pair.
     """
-    fitted = model.fit(found.serps, corpus)
+    fitted = model.fit(found.serps, corpus, found.start) if found.start else model.fit(found.serps, corpus)
     counts = count_pairs(found.serps)
     relevance = model.predict_relevance(fitted, corpus)
     cluster = to_arrow(found.serps.pair_cluster)

@@ -32,6 +32,7 @@ class FloorModel(ABC):
 
     Options: ClassVar[type[BaseModel]] = FloorOptions
     parameter_names: ClassVar[tuple[str, ...]] = ("click_through",)
+    judges_documents: ClassVar[bool] = False
 
     def __init__(self, options: FloorOptions) -> None:
         self.options = options

@@ -17,6 +17,7 @@ from rankhammer.pipelines.labeling.pipeline import create_pipeline
 from rankhammer.schemas import JUDGMENTS, SERPS
 
 CONF = Path(__file__).parents[3] / "conf" / "base"
+MEAN = {"graded_by": "mean"}
 SHOWN_AT = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
 
 
@@ -38,10 +39,11 @@ def serps(spark, corpora, clicks=True):
     return spark.createDataFrame(rows, schema)
 
 
-def run(table, params):
-    """Both nodes, one after the other: a runner drops what lies between them."""
+def run(table, params, previous=None, nodes=("compare_click_models", "fit_click_model", "judge", "report_labeling")):
+    """All nodes, one after the other: a runner drops what lies between them."""
     found = {"serps": table, "params:labeling": LabelingParams(**params), "params:random_state": 42}
-    for node in ("label", "report_labeling"):
+    found |= {"previous_click_model": None, **(previous or {})}
+    for node in nodes:
         part = create_pipeline().only_nodes(node)
         data = {name: MemoryDataset(found[name], copy_mode="assign") for name in part.inputs()}
         outputs = SequentialRunner().run(part, DataCatalog(data))
@@ -74,14 +76,15 @@ def test_the_report_counts_judgments_and_copies_failures(labeled):
     main = report["corpora"]["main"]
     assert (main["n_judgments"], main["n_clusters"], main["n_queries"]) == (25, 5, 5)
     assert sum(main["grades"].values()) == 25
-    assert main["fit"]["click_model"] == "dbn"
+    assert report["click_model"] == "dbn"
+    assert 0 < main["fit"]["continuation"] < 1
     assert report["failures"] == labeled["labeling_failures"]
     assert [failure["corpus"] for failure in report["failures"]] == ["mute"]
 
 
 def test_the_report_measures_the_model_beside_the_floor(labeled):
     held_out = labeled["labeling_report"]["corpora"]["shop"]["held_out"]
-    assert set(held_out) == {"dbn", "dctr"}
+    assert set(held_out) == {"dbn", "dctr", "pbm", "ubm"}
     assert held_out["dbn"]["n_serps"] == held_out["dctr"]["n_serps"] > 0
     assert {"log_likelihood", "perplexity", "conditional_perplexity", "positions"} <= set(held_out["dbn"])
 
@@ -95,7 +98,64 @@ def test_the_measurement_can_be_turned_off(spark):
     held_out = {**base_params()["held_out"], "enabled": False}
     found = run(serps(spark, ["main"]), base_params(click_model={"name": "dctr"}, held_out=held_out))
     assert found["labeling_report"]["corpora"]["main"]["held_out"] == {}
-    assert found["fitted_click_model"]["main"]["click_model"] == "dctr"
+    assert found["fitted_click_model"]["click_model"] == {"name": "dctr", "options": {}}
+    assert found["click_model_comparison"].empty
+
+
+def test_the_comparison_has_the_best_model_first(labeled):
+    table = labeled["click_model_comparison"]
+    assert list(table.loc[table["chosen"], "click_model"]) == ["dbn", "dbn"]
+    for _, rows in table.groupby("corpus"):
+        assert len(rows) == 4
+        assert rows["conditional_perplexity"].is_monotonic_increasing
+
+
+def test_auto_takes_the_model_that_foresees_clicks_best(spark):
+    held_out = {**base_params()["held_out"], "models": [{"name": "gctr"}, {"name": "cascade"}, {"name": "ubm"}]}
+    found = run(serps(spark, ["main"]), base_params(click_model={"name": "auto"}, held_out=held_out))
+    measured = found["labeling_report"]["corpora"]["main"]["held_out"]
+    judging = ("cascade", "ubm")  # gctr says nothing of documents, however well it foresees clicks
+    best = min(judging, key=lambda name: measured[name]["conditional_perplexity"])
+    assert found["labeling_report"]["click_model"] == best
+    assert found["fitted_click_model"]["click_model"]["name"] == best
+
+
+def test_auto_needs_models_to_pick_from():
+    held_out = {**base_params()["held_out"], "models": []}
+    with pytest.raises((ValidationError, RankhammerError), match=r"held_out\.models"):
+        LabelingParams(**base_params(click_model={"name": "auto"}, held_out=held_out))
+
+
+def test_other_grades_need_no_other_fit(labeled):
+    grading = {
+        **base_params()["grading"],
+        "graded_by": "lower_bound",
+        "method": "thresholds",
+        "cuts": [0.1, 0.2, 0.3, 0.4],
+    }
+    given = {name: labeled[name] for name in ("click_model_parameters", "fitted_click_model")}
+    judged = run(None, base_params(grading=grading), given, nodes=["judge"])["judgments"].collect()
+    assert len(judged) == 50
+    for row in judged:
+        assert row.grade == sum(row.relevance_lower >= cut for cut in (0.1, 0.2, 0.3, 0.4))
+
+
+def test_a_fit_begins_where_the_last_one_ended(spark, labeled):
+    table = serps(spark, ["main", "shop"])
+    previous = {"previous_click_model": labeled["click_model_parameters"]}
+    nodes = ("compare_click_models", "fit_click_model")
+    cold = {row[:4]: row for row in map(tuple, labeled["click_model_parameters"].collect())}
+    warm = run(table, base_params(), previous, nodes)["click_model_parameters"].collect()
+    assert len(warm) == len(cold) == 50
+    assert max(row.n_iter for row in warm) == 1
+    for row in warm:
+        assert row.relevance == pytest.approx(cold[tuple(row)[:4]][8], abs=1e-3)
+
+
+def test_a_previous_fit_of_another_shape_is_refused(spark, labeled):
+    wrong = {"previous_click_model": labeled["click_model_parameters"].drop("parameters")}
+    with pytest.raises(RankhammerError, match="'parameters' is missing"):
+        run(serps(spark, ["main"]), base_params(), wrong, ("compare_click_models", "fit_click_model"))
 
 
 def test_a_log_without_any_click_stops_the_run(spark):
@@ -106,11 +166,11 @@ def test_a_log_without_any_click_stops_the_run(spark):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"click_model": {"name": "dbm"}}, "Did you mean 'dbn'"),
+        ({"click_model": {"name": "dbnn"}}, "Did you mean 'dbn'"),
         ({"click_model": {"name": "dbn", "options": {"prior_strenght": 1}}}, "prior_strenght"),
         ({"min_examinded": 1}, "min_examinded"),
-        ({"grading": {"method": "thresholds", "max_grade": 2, "cuts": [0.5]}}, "labeling.grading.cuts"),
-        ({"grading": {"method": "guess", "max_grade": 2, "cuts": []}}, "method"),
+        ({"grading": {**MEAN, "method": "thresholds", "max_grade": 2, "cuts": [0.5]}}, "labeling.grading.cuts"),
+        ({"grading": {**MEAN, "method": "guess", "max_grade": 2, "cuts": []}}, "method"),
     ],
 )
 def test_a_wrong_parameter_is_named_before_any_node(changes, message):

@@ -6,41 +6,64 @@ from dataclasses import asdict
 from typing import Any
 
 # Kedro resolves every annotation of a node at run time.
+from pandas import DataFrame as PandasFrame  # noqa: TC002
 from plotly.graph_objects import Figure  # noqa: TC002
 from pyspark.sql import DataFrame  # noqa: TC002
 
 from rankhammer import click_models, plugins
 from rankhammer.errors import stop_if_all_failed
-from rankhammer.pipelines.labeling import report
+from rankhammer.pipelines.labeling import comparing, report
+from rankhammer.pipelines.labeling import fitted as fits
 from rankhammer.pipelines.labeling.params import LabelingParams  # noqa: TC001
-from rankhammer.schemas import JUDGMENTS
+from rankhammer.plugins import Choice
 
 
-def label(
-    serps: DataFrame, params: LabelingParams
-) -> tuple[DataFrame, list[dict[str, str]], dict[str, dict[str, Any]]]:
-    """Fit the click model to every corpus, and judge each shown document by it."""
-    model = plugins.create("click_models", params.click_model)
-    fitted = click_models.fit(model, serps, sample_serps=params.sample_serps, min_examined=params.min_examined)
-    stop_if_all_failed(fitted.failures, len(fitted.failures) + len(fitted.corpora))
-    cuts = click_models.cuts_by_corpus(**params.grading.model_dump(), relevance_quantiles=fitted.relevance_quantiles)
-    judgments = click_models.judge(
-        fitted.parameters, cuts=cuts, min_examined=params.min_examined, weighting=params.weighting
+def compare_click_models(serps: DataFrame, params: LabelingParams, random_state: int) -> dict[str, Any]:
+    """Measure click models on pages that they were not fitted on, and say which one is to label the log."""
+    choices = comparing.named_models(params)
+    measured = comparing.measure(serps, choices, params.held_out, random_state)
+    chosen = comparing.choose(params.click_model.name, choices, measured)
+    return {"click_model": chosen.model_dump(), "held_out": measured}
+
+
+def fit_click_model(
+    serps: DataFrame, comparison: dict[str, Any], previous_click_model: DataFrame | None, params: LabelingParams
+) -> tuple[DataFrame, list[dict[str, str]], dict[str, Any]]:
+    """Fit the chosen click model to every corpus."""
+    choice = Choice.model_validate(comparison["click_model"])
+    fitted = click_models.fit(
+        plugins.create("click_models", choice),
+        serps,
+        sample_serps=params.sample_serps,
+        min_examined=params.min_examined,
+        start=None if previous_click_model is None else fits.unfold(previous_click_model),
     )
-    facts = report.fit_facts(params.click_model.name, fitted.corpora, cuts)
-    return JUDGMENTS.select(judgments), [asdict(failure) for failure in fitted.failures], facts
+    stop_if_all_failed(fitted.failures, len(fitted.failures) + len(fitted.corpora))
+    failures = [asdict(failure) for failure in fitted.failures]
+    return fits.fold(fitted), failures, fits.describe(choice, fitted)
+
+
+def judge(click_model_parameters: DataFrame, fitted: dict[str, Any], params: LabelingParams) -> DataFrame:
+    """Judge each shown document by what the click model found for it."""
+    return click_models.judge(
+        click_model_parameters,
+        cuts=fits.grade_cuts(fitted, params.grading),
+        min_examined=params.min_examined,
+        weighting=params.weighting,
+        graded_by=params.grading.graded_by,
+    )
 
 
 def report_labeling(
-    serps: DataFrame,
     judgments: DataFrame,
     failures: list[dict[str, str]],
-    fits: dict[str, dict[str, Any]],
+    fitted: dict[str, Any],
+    comparison: dict[str, Any],
     params: LabelingParams,
-    random_state: int,
-) -> tuple[dict[str, Any], Figure, Figure]:
-    """Count the judgments, and measure the click model beside the floor on pages that neither was fitted on."""
-    held_out = report.held_out(serps, params, random_state)
+) -> tuple[dict[str, Any], Figure, Figure, PandasFrame]:
+    """Count the judgments, and set the click models that were measured side by side."""
+    chosen, measured = comparison["click_model"]["name"], comparison["held_out"]
     counts = report.count_judgments(judgments)
-    facts = report.labeling_facts(counts, fits, held_out, failures)
-    return facts, report.label_histogram(counts), report.click_model_fit(held_out)
+    corpora = report.fit_facts(fitted, fits.grade_cuts(fitted, params.grading))
+    facts = report.labeling_facts(chosen, counts, corpora, measured, failures)
+    return facts, report.label_histogram(counts), report.click_model_fit(measured), report.comparison(measured, chosen)

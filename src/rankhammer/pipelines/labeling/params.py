@@ -8,14 +8,19 @@ from pydantic import Field, model_validator
 
 from rankhammer.click_models import check_cuts
 from rankhammer.click_models.grading import GradingMethod  # noqa: TC001 - pydantic resolves annotations at run time
-from rankhammer.click_models.judging import Weighting  # noqa: TC001
+from rankhammer.click_models.judging import GradedBy, Weighting  # noqa: TC001
+from rankhammer.errors import ConfigError
 from rankhammer.pipelines.params import StageParams
 from rankhammer.plugins import Choice, of_group
+
+AUTO = "auto"
+"""Stands for whichever of `held_out.models` foresees clicks best."""
 
 
 class GradingParams(StageParams):
     """How a relevance in [0, 1] becomes a grade."""
 
+    graded_by: GradedBy = Field(description="end of the posterior that is graded: mean or lower_bound")
     method: GradingMethod = Field(description="quantiles, thresholds or rounding")
     max_grade: int = Field(ge=1, le=31, description="best grade; the worst is 0")
     cuts: tuple[float, ...] = Field(description="where the grades from 1 on begin; empty: the method's own rule")
@@ -27,9 +32,12 @@ class GradingParams(StageParams):
 
 
 class HeldOutParams(StageParams):
-    """How the report measures the click model on pages that it was not fitted on."""
+    """How click models are measured on pages that they were not fitted on."""
 
-    enabled: bool = Field(description="false leaves the measurement out of the report")
+    enabled: bool = Field(description="false leaves the measurement out")
+    models: tuple[Annotated[Choice, of_group("click_models")], ...] = Field(
+        description="click models to measure beside the chosen one"
+    )
     test_share: float = Field(gt=0, lt=1, description="share of the result pages to measure on")
     max_serps: int = Field(ge=1000, le=5_000_000, description="result pages of a corpus to use, by whole clusters")
 
@@ -37,7 +45,19 @@ class HeldOutParams(StageParams):
 class LabelingParams(StageParams):
     """How clicks become judgments."""
 
-    click_model: Annotated[Choice, of_group("click_models")] = Field(description="click_models plugin and its options")
+    @model_validator(mode="after")
+    def _auto_can_measure(self) -> Self:
+        chosen, measured = self.click_model, self.held_out
+        if chosen.name == AUTO and not (measured.enabled and measured.models and not chosen.options):
+            raise ConfigError(
+                "labeling.click_model: auto has no options and picks among held_out.models, enabled and not empty.",
+                hint="Set held_out: {enabled: true, models: [{name: dbn}, {name: ubm}]}, each with its own options.",
+            )
+        return self
+
+    click_model: Annotated[Choice, of_group("click_models", AUTO)] = Field(
+        description="click_models plugin and its options; auto: the best of held_out.models"
+    )
     sample_serps: int = Field(
         ge=1000, le=5_000_000, description="result pages of a corpus that shared parameters are fitted on"
     )

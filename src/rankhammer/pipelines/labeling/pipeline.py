@@ -6,28 +6,35 @@ from kedro.pipeline import Pipeline, node, pipeline
 
 from rankhammer.pipelines.labeling import nodes
 
+PARAMS = "params:labeling"
+
 
 def create_pipeline() -> Pipeline:
-    """Fit a click model, judge every shown document by it, and report how well it foresees clicks."""
+    """Compare click models, fit the chosen one, judge every shown document by it, and report."""
     return pipeline(
         [
             node(
-                nodes.label,
-                inputs=["serps", "params:labeling"],
-                outputs=["judgments", "labeling_failures", "fitted_click_model"],
-                name="label",
+                nodes.compare_click_models,
+                inputs=["serps", PARAMS, "params:random_state"],
+                outputs="click_model_measures",
+                name="compare_click_models",
+            ),
+            node(
+                nodes.fit_click_model,
+                inputs=["serps", "click_model_measures", "previous_click_model", PARAMS],
+                outputs=["click_model_parameters", "labeling_failures", "fitted_click_model"],
+                name="fit_click_model",
+            ),
+            node(
+                nodes.judge,
+                inputs=["click_model_parameters", "fitted_click_model", PARAMS],
+                outputs="judgments",
+                name="judge",
             ),
             node(
                 nodes.report_labeling,
-                inputs=[
-                    "serps",
-                    "judgments",
-                    "labeling_failures",
-                    "fitted_click_model",
-                    "params:labeling",
-                    "params:random_state",
-                ],
-                outputs=["labeling_report", "label_histogram", "click_model_fit"],
+                inputs=["judgments", "labeling_failures", "fitted_click_model", "click_model_measures", PARAMS],
+                outputs=["labeling_report", "label_histogram", "click_model_fit", "click_model_comparison"],
                 name="report_labeling",
             ),
         ]

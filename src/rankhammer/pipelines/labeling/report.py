@@ -7,23 +7,16 @@ from typing import TYPE_CHECKING, Any
 from plotly.graph_objects import Bar, Figure, Scatter
 from plotly.subplots import make_subplots
 
-from rankhammer import plugins
-from rankhammer.click_models import evaluate_held_out
-from rankhammer.plugins import Choice
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pandas import DataFrame as PandasFrame
     from pyspark.sql import DataFrame
-
-    from rankhammer.click_models import CorpusFit
-    from rankhammer.pipelines.labeling.params import LabelingParams
 
     Facts = dict[str, dict[str, Any]]
 
-FLOOR = "dctr"
-"""The model that every other has to beat."""
-
+_COMPARED = ("n_serps", "log_likelihood", "perplexity", "conditional_perplexity", "n_iter", "converged")
+_DASHES = ("solid", "dot", "dash", "dashdot", "longdash", "longdashdot")
 NOT_GRADED = "none"
 MAX_PLOTTED_CORPORA = 12
 MAX_PLOTTED_POSITION = 50
@@ -41,19 +34,16 @@ _COLOURS = (
 )
 
 
-def fit_facts(model_name: str, corpora: Mapping[str, CorpusFit], cuts: Mapping[str, Sequence[float]]) -> Facts:
+def fit_facts(fitted: Mapping[str, Any], cuts: Mapping[str, Sequence[float]]) -> Facts:
     """Say what the clusters of each corpus share, and at which relevance each grade from 1 on begins."""
     return {
         corpus: {
-            "click_model": model_name,
-            **fitted.parameters,
-            "n_iter": fitted.n_iter,
-            "converged": fitted.converged,
-            "log_likelihood": fitted.log_likelihood,
-            "n_sample_serps": fitted.n_serps,
+            **found["parameters"],
+            **{name: found[name] for name in ("n_iter", "converged", "log_likelihood")},
+            "n_sample_serps": found["n_serps"],
             "grade_cuts": [cut for cut in cuts[corpus] if cut != float("inf")],
         }
-        for corpus, fitted in corpora.items()
+        for corpus, found in fitted["corpora"].items()
     }
 
 
@@ -83,22 +73,8 @@ def count_judgments(judgments: DataFrame) -> Facts:
     return facts
 
 
-def held_out(serps: DataFrame, params: LabelingParams, random_state: int) -> dict[str, Facts]:
-    """Measure the chosen click model and the floor on pages that neither was fitted on; empty when turned off."""
-    if not params.held_out.enabled:
-        return {}
-    choices = {FLOOR: Choice(name=FLOOR), params.click_model.name: params.click_model}
-    models = {name: plugins.create("click_models", choice) for name, choice in choices.items()}
-    return evaluate_held_out(
-        models,
-        serps,
-        test_share=params.held_out.test_share,
-        max_serps=params.held_out.max_serps,
-        random_state=random_state,
-    )
-
-
 def labeling_facts(
+    click_model: str,
     counts: Facts,
     fits: Facts,
     measured: Mapping[str, Facts],
@@ -109,7 +85,26 @@ def labeling_facts(
         corpus: {**counted, "fit": fits.get(corpus, {}), "held_out": measured.get(corpus, {})}
         for corpus, counted in sorted(counts.items())
     }
-    return {"corpora": corpora, "failures": list(failures)}
+    return {"click_model": click_model, "corpora": corpora, "failures": list(failures)}
+
+
+def comparison(measured: Mapping[str, Facts], chosen: str) -> PandasFrame:
+    """Set the click models side by side, the best first: one row a (corpus, click model).
+
+    Args:
+        measured: Corpus to model to figures, as `evaluate_held_out` returns them.
+        chosen: The model that labels the log.
+    """
+    import pandas as pd
+
+    rows = [
+        {"corpus": corpus, "click_model": name, "chosen": name == chosen, **{key: found[key] for key in _COMPARED}}
+        for corpus, models in measured.items()
+        for name, found in models.items()
+        if found
+    ]
+    table = pd.DataFrame(rows, columns=["corpus", "click_model", "chosen", *_COMPARED])
+    return table.sort_values(["corpus", "conditional_perplexity", "click_model"], ignore_index=True)
 
 
 def label_histogram(counts: Facts) -> Figure:
@@ -129,7 +124,8 @@ def click_model_fit(measured: Mapping[str, Facts]) -> Figure:
     for colour, (corpus, models) in zip(_COLOURS, measured.items(), strict=False):
         for name, found in models.items():
             if found:
-                _add_lines(figure, f"{corpus}: {name}", found["positions"], colour, "dot" if name == FLOOR else "solid")
+                dash = _DASHES[list(models).index(name) % len(_DASHES)]
+                _add_lines(figure, f"{corpus}: {name}", found["positions"], colour, dash)
         _add_seen(figure, corpus, models, colour)
     figure.update_xaxes(title_text="position")
     figure.update_yaxes(tickformat=".0%", rangemode="tozero", col=2)
