@@ -46,7 +46,7 @@ def test_a_log_that_cannot_be_used_stops_the_run(small_project, tmp_path, log, t
 @pytest.mark.parametrize(
     ("parameters", "told"),
     [
-        ("labeling: {click_model: {name: dbm}}", ["dbm", "Did you mean 'dbn'?"]),
+        ("labeling: {click_model: {name: dbnn}}", ["dbnn", "Did you mean 'dbn'?"]),
         ("labeling: {min_examinded: 1}", ["min_examinded"]),
         ("training: {ranker: {name: xgbost}}", ["Did you mean 'xgboost'?"]),
         ("export: {targets: [{name: opensearch}]}", ["opensearch_ltr"]),
