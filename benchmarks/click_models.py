@@ -1,6 +1,6 @@
 """Time and quality of the click models, beside those of others.
 
-Usage: python benchmarks/click_models.py [--yandex DIR] [--peers [DIR]] [--serps N] [--models dbn,ubm] [--scale 3,30]
+Usage: python benchmarks/click_models.py [--yandex DIR] [--peers [DIR]] [--serps N] [--scale 3,30] [--giant 3]
 
 Without arguments: DBN on a simulated log, Parquet to judgments.
 
@@ -8,7 +8,8 @@ Without arguments: DBN on a simulated log, Parquet to judgments.
 --peers   fits the models of CLAX to the same logs; makes their environment first, here or in DIR
 --serps   pages of the simulated log; three quarters are fitted, the rest is what the figures are of
 --log     a folder with train/ and test/ in the shape of the `serps` hand-off in place of the simulated log
---models  ours; as it stands all of them with --yandex or --peers, else dbn. --peer-models likewise, for CLAX's
+--models  which models Yandex' log is given: all of them as it stands; --peer-models likewise, for CLAX's
+--simulated-models  which models the simulated log is given, ours and CLAX's: dbn as it stands, for that it is from
 --scale   instead: DBN on logs of so many million pages, with the memory of each process
 --giant   with --scale, or alone: also a log of one query with so many million pages
 
@@ -64,15 +65,17 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--peers", type=Path, nargs="?", const=ENVIRONMENT)
     parser.add_argument("--serps", type=int, default=1_000_000)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--models", type=names)
+    parser.add_argument("--models", type=names, default=every_model())
     parser.add_argument("--peer-models", type=names, default=list(CLAX_MODELS))
+    parser.add_argument("--simulated-models", type=names, default=["dbn"])
     parser.add_argument("--scale", type=lambda text: [float(size) for size in text.split(",")], default=[])
     parser.add_argument("--giant", type=float)
     parser.add_argument("--folder", type=Path, help="where logs are written, and removed at the end")
-    given = parser.parse_args()
-    every = sorted(BUILT_IN["click_models"], key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
-    given.models = given.models or (every if given.yandex or given.peers else ["dbn"])
-    return given
+    return parser.parse_args()
+
+
+def every_model() -> list[str]:
+    return sorted(BUILT_IN["click_models"], key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
 
 
 def names(text: str) -> list[str]:
@@ -82,16 +85,17 @@ def names(text: str) -> list[str]:
 def measure_all(given: argparse.Namespace, folder: Path) -> Iterator[dict[str, Any]]:
     """Measure ours, then theirs, on one log after the other."""
     python = prepare(given.peers) if given.peers else None
-    log = given.log or write_simulated_log(folder / "log", given.serps)
-    logs = {"simulated": log}
+    chosen = given.simulated_models
+    runs = [("simulated", given.log or write_simulated_log(folder / "log", given.serps), chosen, chosen)]
     if given.yandex:
-        logs["yandex"] = write_yandex_split(given.yandex, folder / "yandex")
+        runs.append(("yandex", write_yandex_split(given.yandex, folder / "yandex"), given.models, given.peer_models))
     open_session()
-    for name, log in logs.items():
-        for model in given.models:
+    for name, log, ours, theirs in runs:
+        for model in ours:
             yield {"input": name, "model": model, "whose": "ours", **measure(name, model, log, folder, given.repeats)}
-        if python:
-            for figures in fit_clax(python, log, given.peer_models, folder / "clax.log"):
+        known = [model for model in theirs if model in CLAX_MODELS]
+        if python and known:
+            for figures in fit_clax(python, log, known, folder / "clax.log"):
                 yield {"input": name, "whose": "clax", **figures}
 
 
