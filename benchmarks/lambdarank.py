@@ -6,6 +6,7 @@ The two files become one table of feature rows. `kedro run --pipelines=folding,t
 on it; the queries of rank.test are its test split by name. What such files do not have is filled with what is true of
 them: nothing was shown or clicked, so impressions, examinations and clicks are 0 and the position is null; a grade is
 a person's, so its relevance is grade / 4 with no spread and no prior. A feature that a line leaves out is 0.0.
+Needs LightGBM: `pip install lightgbm`, or the environment that `make test` sets up.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import lightgbm
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -116,8 +118,6 @@ def own_scores(test: Split) -> np.ndarray:
 
 def lightgbm_scores(train: Split, test: Split) -> np.ndarray:
     """Train with LightGBM's defaults: objective lambdarank, 100 rounds."""
-    import lightgbm
-
     data = lightgbm.Dataset(train.features, train.grades, group=np.bincount(train.qid)[1:])
     model = lightgbm.train({"objective": "lambdarank", "verbosity": -1}, data, num_boost_round=N_ROUNDS)
     return model.predict(test.features)
