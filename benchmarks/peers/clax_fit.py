@@ -5,8 +5,9 @@ Usage: python clax_fit.py --log DIR [--models dbn,ubm] [--learning-rate 0.01] [-
 DIR holds train/ and test/ in the shape of the `serps` hand-off. AdamW, 50 epochs and the trainer's early stopping are
 those of CLAX's README; the learning rate .01 and batches of 4096 those of its experiments on Yandex' log, with which it
 is much faster, at nearly the same quality, than with the README's .003. A log of less than 100,000 pages gets batches
-of 512, which are better for it there. A tenth of the training pages, the last, is what early stopping looks at. Reading, numbering
-the ids and cutting batches are done before the clock starts; compiling by JAX is within, for nobody can fit without.
+of 512, which are better for it there. A tenth of the training pages, the last, is what early stopping looks at.
+Reading, numbering the ids and cutting batches are done before the clock starts; compiling by JAX is within, for nobody
+can fit without.
 One JSON line a model.
 """
 
