@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rankhammer.click_models.by_position import at_position, sum_over_positions
+from rankhammer.click_models.independent import IndependentClicks
 from rankhammer.click_models.rates import RateModel
 from rankhammer.click_models.rctr import click_through_by_position
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rankhammer.click_models.base import Bools, CorpusFit, CountedSerps, Floats, Shared
+    from rankhammer.click_models.base import CorpusFit, CountedSerps, Floats, Shared
 
 
-class Coec(RateModel):
+class Coec(IndependentClicks, RateModel):
     """COEC (Zhang & Jones 2007): clicks / clicks that the positions where a document was shown would have got anyway.
 
     With x_r = click-through at position r / click-through at the best position, attractiveness =
@@ -41,18 +42,6 @@ class Coec(RateModel):
     def predict_clicks(self, serps: CountedSerps, parameters: Mapping[str, Floats], corpus: CorpusFit) -> Floats:
         """P(C_r = 1) = x_r a; see `ClickModel.predict_clicks`."""
         return at_position(_promises(corpus.parameters), serps.position) * parameters["attractiveness"][serps.pair]
-
-    def predict_conditional_clicks(
-        self, serps: CountedSerps, parameters: Mapping[str, Floats], corpus: CorpusFit
-    ) -> Floats:
-        """Clicks are independent, so this is `predict_clicks`."""
-        return self.predict_clicks(serps, parameters, corpus)
-
-    def sample(
-        self, serps: CountedSerps, parameters: Mapping[str, Floats], corpus: CorpusFit, uniform: Floats
-    ) -> Bools:
-        """Draw every click on its own; see `ClickModel.sample`."""
-        return uniform < self.predict_clicks(serps, parameters, corpus)
 
 
 def _promises(shared: Shared) -> list[float]:

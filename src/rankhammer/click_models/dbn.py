@@ -82,6 +82,10 @@ class Dbn(walks.Walker, EmModel[CascadeData, Expected]):
 
     def expect(self, data: CascadeData, pairs: Pairs, shared: Shared) -> Expected:
         """Exact E-step with c_l = g (1 - s_l); P(S_l = 1 | C) = s_l / Z."""
+        return self.exact(data, pairs, shared)
+
+    def exact(self, data: CascadeData, pairs: Pairs, shared: Shared) -> Expected:
+        """Return the exact E-step, whatever the estimator makes of it: the likelihood is always that of the model."""
         a, s, g = pairs["attractiveness"], pairs["satisfaction"], shared["continuation"]
         last = s[data.tails.last]
         found = cascade_em.expect(data.tails, a, g * (1 - last), g)
@@ -117,7 +121,7 @@ class Dbn(walks.Walker, EmModel[CascadeData, Expected]):
     def log_likelihood(self, data: CascadeData, pairs: Pairs, shared: Shared) -> float:
         """Return ln P(clicks) of the whole log."""
         s, g = pairs["satisfaction"], shared["continuation"]
-        evidence = Dbn.expect(self, data, pairs, shared).evidence
+        evidence = self.exact(data, pairs, shared).evidence
         continued = float(((data.clicks - data.n_last) * np.log(g * (1 - s))).sum())
         return cascade_em.log_likelihood(data, pairs["attractiveness"], evidence, continued=continued, after_skip=g)
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from rankhammer.click_models.independent import IndependentClicks
 from rankhammer.click_models.rates import RateModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rankhammer.click_models.base import Bools, CorpusFit, CountedSerps, Floats, Shared
+    from rankhammer.click_models.base import CorpusFit, CountedSerps, Floats, Shared
 
 
-class Dctr(RateModel):
+class Dctr(IndependentClicks, RateModel):
     """Document click-through rate, smoothed: position and the rest of the page do not matter.
 
     P(C = 1) = click_through = (clicks + k m) / (impressions + k); it is the relevance, too.
@@ -38,15 +39,3 @@ class Dctr(RateModel):
     def predict_clicks(self, serps: CountedSerps, parameters: Mapping[str, Floats], corpus: CorpusFit) -> Floats:  # noqa: ARG002
         """P(C_r = 1) = click_through; see `ClickModel.predict_clicks`."""
         return parameters["click_through"][serps.pair]
-
-    def predict_conditional_clicks(
-        self, serps: CountedSerps, parameters: Mapping[str, Floats], corpus: CorpusFit
-    ) -> Floats:
-        """Clicks are independent, so this is `predict_clicks`."""
-        return self.predict_clicks(serps, parameters, corpus)
-
-    def sample(
-        self, serps: CountedSerps, parameters: Mapping[str, Floats], corpus: CorpusFit, uniform: Floats
-    ) -> Bools:
-        """Draw every click on its own; see `ClickModel.sample`."""
-        return uniform < self.predict_clicks(serps, parameters, corpus)

@@ -16,6 +16,7 @@ from rankhammer.click_models.evidence import count_pairs, lower_bound
 from rankhammer.click_models.packing import texts_to_arrow, to_arrow
 from rankhammer.click_models.warm_start import add_start
 from rankhammer.errors import ConvergenceWarning, CorpusFailure, DataError
+from rankhammer.schemas import CLICK_MODEL_PARAMETERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,22 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pyspark.sql import DataFrame, Row
 
-PAIR_COLUMNS = {
-    "corpus": "string",
-    "query_cluster_id": "string",
-    "query": "string",
-    "doc_id": "string",
-    "n_impressions": "bigint",
-    "n_examined": "double",
-    "n_clicks": "bigint",
-    "mean_position": "double",
-    "relevance": "double",
-    "relevance_sd": "double",
-    "relevance_lower": "double",
-    "prior_share": "double",
-    "n_iter": "int",
-    "converged": "boolean",
-}
+PAIR_COLUMNS = {name: kind for name, kind in CLICK_MODEL_PARAMETERS.columns.items() if name != "parameters"}
 """Columns of fitted parameters that every model has; the model's own follow, as doubles."""
 
 MIN_SAMPLE_CLUSTERS = 200

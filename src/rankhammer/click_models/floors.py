@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -10,11 +10,12 @@ from pydantic import BaseModel, ConfigDict
 
 from rankhammer.click_models.base import ClusterFit, CorpusFit, Relevance, log_likelihood
 from rankhammer.click_models.evidence import count_pairs
+from rankhammer.click_models.independent import IndependentClicks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rankhammer.click_models.base import Bools, CountedSerps, Floats, Shared
+    from rankhammer.click_models.base import CountedSerps, Floats, Shared
 
 
 class FloorOptions(BaseModel):
@@ -23,7 +24,7 @@ class FloorOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class FloorModel(ABC):
+class FloorModel(IndependentClicks):
     """A model whose predictions do not look at the document.
 
     Args:
@@ -87,18 +88,6 @@ class FloorModel(ABC):
     ) -> Floats:
         """P(C_r = 1); see `ClickModel.predict_clicks`."""
         return self.predict(serps, corpus.parameters)
-
-    def predict_conditional_clicks(
-        self, serps: CountedSerps, parameters: Mapping[str, Floats], corpus: CorpusFit
-    ) -> Floats:
-        """Clicks are independent, so this is `predict_clicks`."""
-        return self.predict_clicks(serps, parameters, corpus)
-
-    def sample(
-        self, serps: CountedSerps, parameters: Mapping[str, Floats], corpus: CorpusFit, uniform: Floats
-    ) -> Bools:
-        """Draw every click on its own; see `ClickModel.sample`."""
-        return uniform < self.predict_clicks(serps, parameters, corpus)
 
     def predict_relevance(
         self,

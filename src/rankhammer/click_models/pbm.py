@@ -8,13 +8,14 @@ import numpy as np
 
 from rankhammer.click_models.by_position import at_position
 from rankhammer.click_models.examination_em import EXAMINATION, ExaminationModel
+from rankhammer.click_models.independent import IndependentClicks
 
 if TYPE_CHECKING:
-    from rankhammer.click_models.base import Bools, CorpusFit, CountedSerps, Floats, Ints
+    from rankhammer.click_models.base import CorpusFit, CountedSerps, Floats, Ints
     from rankhammer.click_models.em import Pairs
 
 
-class Pbm(ExaminationModel):
+class Pbm(IndependentClicks, ExaminationModel):
     """PBM (Craswell et al. 2008): whether a document is looked at depends on its position alone.
 
     P(C_r = 1) = examination_r x attractiveness. Relevance = attractiveness.
@@ -38,11 +39,3 @@ class Pbm(ExaminationModel):
     def predict_clicks(self, serps: CountedSerps, parameters: Pairs, corpus: CorpusFit) -> Floats:
         """P(C_r = 1); see `ClickModel.predict_clicks`."""
         return at_position(corpus.parameters[EXAMINATION], serps.position) * parameters["attractiveness"][serps.pair]
-
-    def predict_conditional_clicks(self, serps: CountedSerps, parameters: Pairs, corpus: CorpusFit) -> Floats:
-        """Clicks are independent, so this is `predict_clicks`."""
-        return self.predict_clicks(serps, parameters, corpus)
-
-    def sample(self, serps: CountedSerps, parameters: Pairs, corpus: CorpusFit, uniform: Floats) -> Bools:
-        """Draw every click on its own; see `ClickModel.sample`."""
-        return uniform < self.predict_clicks(serps, parameters, corpus)

@@ -50,7 +50,7 @@ class Sdbn(Dbn):
 
     def expect(self, data: CascadeData, pairs: Pairs, shared: Shared) -> Expected:
         """E-step of the chosen estimator."""
-        exact = super().expect(data, pairs, shared)
+        exact = self.exact(data, pairs, shared)
         last_click = self.options.estimator == "last_click"
         satisfied = data.tails.has_click.astype(np.float64) if last_click else exact.satisfied
         return Expected(examined_by(self.options, data.tails, exact.examined), exact.evidence, satisfied)
