@@ -16,7 +16,9 @@ from pyspark.sql import functions as F
 
 from rankhammer import click_models, plugins
 from rankhammer import spark as spark_provider
-from rankhammer.click_models.counting import INPUT_COLUMNS, count_chunk, read_counted
+from rankhammer.click_models.counted import read_counted
+from rankhammer.click_models.counting import INPUT_COLUMNS, count_chunk
+from rankhammer.click_models.gathering import gather
 from rankhammer.plugins import Choice
 
 if TYPE_CHECKING:
@@ -57,9 +59,10 @@ def fit(model: str, serps: DataFrame) -> click_models.FittedClickModel:
 
 def fit_alone(model: str, log: Path) -> float:
     """Return the seconds of a fit in this process, over the whole log at once, counted beforehand: no Spark."""
-    table = pq.read_table(log / "train")
-    table = table.append_column("part", pa.array(np.zeros(len(table), np.int32))).select(INPUT_COLUMNS)
-    [counted] = read_counted([count_chunk(table)])
+    table = pq.read_table(log / "train").select(INPUT_COLUMNS)
+    shares = pa.Table.from_batches([count_chunk(table)])
+    ordered = shares.sort_by([("corpus", "ascending"), ("query_cluster_id", "ascending")])
+    [counted] = read_counted(pa.Table.from_batches([gather(ordered)]))
     created = plugins.create("click_models", Choice(name=model))
     started = time.perf_counter()
     created.fit(counted.serps, created.fit_corpus(counted.serps))

@@ -158,6 +158,27 @@ JUDGMENTS = Table(
     },
 )
 
+COUNTED_SERPS = Table(
+    "counted_serps",
+    ("corpus", "query_cluster_id"),
+    {
+        "corpus": "string",
+        "query_cluster_id": "string",
+        "query": "string",
+        "n_serps": "bigint",
+        "n_clicks": "bigint",
+        "doc_ids": "binary",
+        "doc_lengths": "binary",
+        "page_lengths": "binary",
+        "page_weights": "binary",
+        "cells": "binary",
+    },
+)
+"""The labeling stage's own working table: each distinct page of a cluster once, with how often it was seen.
+`query` is the cluster's most frequent typed form. Lists are packed as `click_models.packing` says: `doc_ids`, sorted;
+of each page its number of positions (`page_lengths`) and how often it was seen (`page_weights`); and the `cells` of all
+pages end to end, each 2 x (place in doc_ids) + clicked."""
+
 CLICK_MODEL_PARAMETERS = Table(
     "click_model_parameters",
     JUDGMENTS.grain,

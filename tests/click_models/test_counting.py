@@ -2,29 +2,42 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
-from rankhammer.click_models.counting import count_chunk, read_counted
+from rankhammer.click_models import counted as reading
+from rankhammer.click_models import gathering, packing
+from rankhammer.click_models.counted import read_counted, read_in_chunks
+from rankhammer.click_models.counting import count_chunk
+from rankhammer.click_models.gathering import gather_batches
+from rankhammer.errors import DataError
 
 ROWS = [
-    ("main", "q", 0, "Q", ["a", "b"], [True, False]),
-    ("main", "q", 0, "q", ["a", "b"], [True, False]),
-    ("main", "q", 0, "q", ["b", "c", "a"], [False, False, False]),
-    ("main", "r", 1, "r", ["a"], [True]),
-    ("shop", "q", 0, "q", ["z"], [False]),
+    ("main", "q", "Q", ["a", "b"], [True, False]),
+    ("main", "q", "q", ["a", "b"], [True, False]),
+    ("main", "q", "q", ["b", "c", "a"], [False, False, False]),
+    ("main", "r", "r", ["a"], [True]),
+    ("shop", "q", "q", ["z"], [False]),
 ]
 
 
 def chunk(rows):
-    names = ("corpus", "query_cluster_id", "part", "query", "doc_ids", "clicked")
-    kinds = (pa.string(), pa.string(), pa.int32(), pa.string(), pa.list_(pa.string()), pa.list_(pa.bool_()))
+    names = ("corpus", "query_cluster_id", "query", "doc_ids", "clicked")
+    kinds = (pa.string(), pa.string(), pa.string(), pa.list_(pa.string()), pa.list_(pa.bool_()))
     columns = [pa.array(column, kind) for column, kind in zip(zip(*rows, strict=True), kinds, strict=True)]
     return pa.table(columns, names=list(names))
 
 
-def described(batches):
+def counted(*chunks):
+    """The log's counted clusters, as Spark brings the shares of all chunks to one task."""
+    shares = pa.Table.from_batches([count_chunk(chunk(rows)) for rows in chunks])
+    ordered = shares.sort_by([("corpus", "ascending"), ("query_cluster_id", "ascending")])
+    return pa.Table.from_batches(list(gather_batches(ordered.to_batches())))
+
+
+def described(table):
     """Everything a counted log says, free of its numbering."""
     found = {}
-    for counted in read_counted(batches):
+    for counted in read_counted(table):
         docs, clusters = counted.doc_ids.to_pylist(), counted.cluster_ids.to_pylist()
         serps = counted.serps
         pages = {}
@@ -33,7 +46,6 @@ def described(batches):
             cluster = clusters[serps.pair_cluster[serps.pair[start]]]
             page = (
                 cluster,
-                int(counted.part[row]),
                 tuple((docs[p], bool(c)) for p, c in zip(serps.pair[cells], serps.clicked[cells], strict=True)),
             )
             pages[page] = pages.get(page, 0) + serps.weight[row]
@@ -43,32 +55,44 @@ def described(batches):
 
 
 def test_equal_pages_are_counted_once_with_a_weight():
-    pages, pairs, queries = described([count_chunk(chunk(ROWS))])["main"]
+    pages, pairs, queries = described(counted(ROWS))["main"]
     assert pages == {
-        ("q", 0, (("a", True), ("b", False))): 2,
-        ("q", 0, (("b", False), ("c", False), ("a", False))): 1,
-        ("r", 1, (("a", True),)): 1,
+        ("q", (("a", True), ("b", False))): 2,
+        ("q", (("b", False), ("c", False), ("a", False))): 1,
+        ("r", (("a", True),)): 1,
     }
     assert pairs == [("q", "a"), ("q", "b"), ("q", "c"), ("r", "a")]
     assert queries == {"q": "q", "r": "r"}
 
 
-def test_how_the_log_is_cut_does_not_matter():
-    whole = described([count_chunk(chunk(ROWS))])
-    cut = described([count_chunk(chunk(rows)) for rows in (ROWS[4:], ROWS[2:4], ROWS[1:2], ROWS[:1])])
-    assert cut == whole
+def test_how_the_log_is_cut_changes_no_byte():
+    assert counted(ROWS[4:], ROWS[2:4], ROWS[1:2], ROWS[:1]).equals(counted(ROWS))
+
+
+def test_equal_pages_of_two_chunks_are_one_page():
+    [row] = counted(ROWS[:1], ROWS[1:2]).to_pylist()
+    assert np.frombuffer(row["page_weights"], np.int32).tolist() == [2]
+
+
+def test_a_long_partition_is_put_together_piece_by_piece(monkeypatch):
+    whole = counted(*([row] for row in ROWS))
+    monkeypatch.setattr(gathering, "_CHUNK_BYTES", 1)
+    monkeypatch.setattr(reading, "_CHUNK_BYTES", 1)
+    shares = [count_chunk(chunk([row])) for row in ROWS]
+    pieces = list(gather_batches(shares))
+    assert len(pieces) == 3
+    assert pa.Table.from_batches(pieces).equals(whole)
+    assert [len(found.cluster_ids) for found in read_in_chunks(pieces)] == [1, 1, 1]
 
 
 def test_equally_frequent_queries_go_by_text():
-    _, _, queries = described([count_chunk(chunk([("m", "q", 0, text, ["a"], [True]) for text in ("q b", "q a")]))])[
-        "m"
-    ]
+    _, _, queries = described(counted([("m", "q", text, ["a"], [True]) for text in ("q b", "q a")]))["m"]
     assert queries == {"q": "q a"}
 
 
 def test_a_row_holds_the_pages_and_clicks_of_its_cluster():
-    counted = count_chunk(chunk(ROWS)).to_pylist()
-    assert [(row["corpus"], row["query_cluster_id"], row["n_serps"], row["n_clicks"]) for row in counted] == [
+    found = counted(ROWS[:1], ROWS[1:]).to_pylist()
+    assert [(row["corpus"], row["query_cluster_id"], row["n_serps"], row["n_clicks"]) for row in found] == [
         ("main", "q", 3, 2),
         ("main", "r", 1, 1),
         ("shop", "q", 1, 0),
@@ -76,11 +100,18 @@ def test_a_row_holds_the_pages_and_clicks_of_its_cluster():
 
 
 def test_a_slice_of_a_longer_table_is_counted_alone():
-    assert described([count_chunk(chunk(ROWS).slice(3))]) == described([count_chunk(chunk(ROWS[3:]))])
+    assert count_chunk(chunk(ROWS).slice(3)).equals(count_chunk(chunk(ROWS[3:])))
 
 
 def test_an_empty_partition_has_no_corpus():
-    assert list(read_counted([])) == []
+    assert list(read_in_chunks([])) == []
+    assert list(gather_batches([])) == []
+
+
+def test_a_cluster_too_large_for_a_row_is_refused(monkeypatch):
+    monkeypatch.setattr(packing, "_MAX_BYTES", 19)
+    with pytest.raises(DataError, match="one query cluster"):
+        count_chunk(chunk(ROWS[:1] + ROWS[2:3]))
 
 
 def test_positions_and_last_clicks_restart_on_each_page(pages):

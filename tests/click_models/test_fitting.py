@@ -98,7 +98,7 @@ def test_shared_parameters_that_did_not_settle_are_announced(table):
 
 
 def test_a_sample_holds_whole_clusters(table, monkeypatch):
-    monkeypatch.setattr("rankhammer.click_models.fitting.MIN_SAMPLE_CLUSTERS", 1)
+    monkeypatch.setattr("rankhammer.click_models.sampling.MIN_SAMPLE_CLUSTERS", 1)
     fitted = click_models.fit(Dctr(PriorOptions()), table(rows(2000)), sample_serps=400, min_examined=0.0)
     sizes = [sum(r[0] == "main" and r[5] == f"q{q}" for r in rows(2000)) for q in range(6)]
     sums = {0}
@@ -174,9 +174,19 @@ def test_a_start_reaches_its_own_pairs_and_no_other(table):
     assert fitted_rows(click_models.fit(model, table(rows()), start=unknown, **LIMITS)) == fitted_rows(cold)
 
 
+def held_out(models, serps):
+    counted = click_models.count_serps(serps)
+    return click_models.evaluate_held_out(models, counted, test_share=0.25, max_serps=10_000, random_state=1)
+
+
+def test_the_held_out_pages_do_not_depend_on_the_order_of_the_log(table):
+    models = {"dctr": Dctr(PriorOptions())}
+    assert held_out(models, table(rows()[::-1]).repartition(3)) == held_out(models, table(rows()))
+
+
 def test_held_out_figures_are_of_pages_that_the_fit_did_not_see(table):
     models = {"dbn": Dbn(DbnOptions()), "dctr": Dctr(PriorOptions())}
-    found = click_models.evaluate_held_out(models, table(rows(1000)), test_share=0.25, max_serps=10_000, random_state=1)
+    found = held_out(models, table(rows(1000)))
     for corpus in ("main", "shop"):
         for figures in found[corpus].values():
             assert figures["n_serps"] == found[corpus]["dbn"]["n_serps"]

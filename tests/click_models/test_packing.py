@@ -58,11 +58,14 @@ def test_a_worker_does_not_import_pandas_to_fit():
     code = """
 import sys
 import pyarrow as pa
-from rankhammer.click_models.counting import INPUT_COLUMNS, count_chunk, read_counted
+from rankhammer.click_models.counted import read_counted
+from rankhammer.click_models.counting import INPUT_COLUMNS, count_chunk
 from rankhammer.click_models.dbn import Dbn, DbnOptions
 from rankhammer.click_models.fitting import fit_pairs
+from rankhammer.click_models.gathering import gather
 with pa.ipc.open_stream(sys.stdin.buffer) as stream:
-    [found] = read_counted([count_chunk(stream.read_all())])
+    shares = pa.Table.from_batches([count_chunk(stream.read_all())])
+[found] = read_counted(pa.Table.from_batches([gather(shares)]))
 model = Dbn(DbnOptions())
 assert fit_pairs(model, found, model.fit_corpus(found.serps)).num_rows == 2
 assert "pandas" not in sys.modules
@@ -71,7 +74,6 @@ assert "pandas" not in sys.modules
         {
             "corpus": ["m"],
             "query_cluster_id": ["q"],
-            "part": pa.array([0], pa.int32()),
             "query": ["q"],
             "doc_ids": [["a", "b"]],
             "clicked": [[True, False]],

@@ -12,8 +12,9 @@ from rankhammer.click_models.base import (
     Relevance,
     log_likelihood,
 )
+from rankhammer.click_models.counting import count_serps
 from rankhammer.click_models.evaluation import best_model, evaluate_held_out, measure
-from rankhammer.click_models.fitting import FittedClickModel, fit
+from rankhammer.click_models.fitting import FittedClickModel, fit, fit_counted
 from rankhammer.click_models.grading import check_cuts, cuts_by_corpus
 from rankhammer.click_models.judging import judge
 from rankhammer.click_models.predicting import (
@@ -32,9 +33,11 @@ __all__ = [
     "Relevance",
     "best_model",
     "check_cuts",
+    "count_serps",
     "cuts_by_corpus",
     "evaluate_held_out",
     "fit",
+    "fit_counted",
     "judge",
     "log_likelihood",
     "measure",

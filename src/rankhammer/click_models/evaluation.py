@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rankhammer.click_models.base import bounded_probability, log_likelihood
-from rankhammer.click_models.counting import count_serps
-from rankhammer.click_models.fitting import corpus_sizes, for_each_corpus, sample_clusters
+from rankhammer.click_models.sampling import corpus_sizes, for_each_corpus, sample_clusters
 from rankhammer.click_models.sequences import add_up
 from rankhammer.errors import DataError
 
@@ -18,36 +19,34 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from rankhammer.click_models.base import ClickModel, CountedSerps, Floats
-    from rankhammer.click_models.counting import CountedCorpus
+    from rankhammer.click_models.counted import CountedCorpus
 
 MAX_POSITIONS = 100
 """Deeper positions are not listed one by one, but count in the figures over all."""
 
-_HASH_BUCKETS = 1_000_000
-
 
 def evaluate_held_out(
-    models: Mapping[str, ClickModel], serps: DataFrame, *, test_share: float, max_serps: int, random_state: int
+    models: Mapping[str, ClickModel], counted: DataFrame, *, test_share: float, max_serps: int, random_state: int
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """Fit models on one part of every corpus' pages and measure them on the other.
 
     Args:
         models: Name to model.
-        serps: `schemas.SERPS`.
-        test_share: Share of the pages to measure on, chosen by a hash of their ids.
-        max_serps: About how many pages of a corpus to use, by whole clusters: one task a corpus has to hold them.
+        counted: `schemas.COUNTED_SERPS`, kept somewhere: it is read twice.
+        test_share: Share of the pages to measure on, drawn page by page.
+        max_serps: About how many pages of a corpus to use, by whole clusters: one task a model and corpus holds them.
         random_state: Another one gives another split.
 
     Returns:
         Corpus to model name to figures: those of `measure`, and what the fit on the other part found
         (parameters, n_iter, converged, share_converged).
     """
-    counted = count_serps(split_serps(serps, test_share=test_share, random_state=random_state)).persist()
     sizes = [size for size in corpus_sizes(counted) if size["n_clicks"]]
-    sample = sample_clusters(counted, sizes, max_serps)
-    return for_each_corpus(
-        sample, lambda found: {name: _fit_and_measure(model, found) for name, model in models.items()}
-    )
+    computes = {
+        name: partial(_fit_and_measure, model, test_share=test_share, random_state=random_state)
+        for name, model in models.items()
+    }
+    return for_each_corpus(sample_clusters(counted, sizes, max_serps), sizes, computes)
 
 
 def best_model(measured: Mapping[str, Mapping[str, Mapping[str, Any]]], models: Mapping[str, ClickModel]) -> str:
@@ -74,12 +73,20 @@ def best_model(measured: Mapping[str, Mapping[str, Mapping[str, Any]]], models: 
     return min(bits, key=lambda name: (bits[name], name))
 
 
-def split_serps(serps: DataFrame, *, test_share: float, random_state: int) -> DataFrame:
-    """Add the int column `part`: 1 for the test part, 0 for the rest, by a hash of (corpus, serp_id, random_state)."""
-    from pyspark.sql import functions as F
+def split(serps: CountedSerps, *, test_share: float, random_state: int) -> tuple[CountedSerps, CountedSerps]:
+    """Draw for each time that a page was seen whether it is to fit on or to measure on.
 
-    bucket = F.pmod(F.xxhash64("corpus", "serp_id", F.lit(random_state)), F.lit(_HASH_BUCKETS))
-    return serps.withColumn("part", (bucket < F.lit(test_share * _HASH_BUCKETS)).cast("int"))
+    Args:
+        serps: Pages in an order that depends on their content alone, or the draw would depend on the log's order.
+        test_share: Probability of the second part.
+        random_state: Seed.
+
+    Returns:
+        (pages to fit on, pages to measure on), over the same pairs.
+    """
+    drawn = np.random.default_rng(random_state).binomial(serps.weight.astype(np.int64), test_share)
+    train, test = (replace(serps, weight=weight) for weight in (serps.weight - drawn, drawn.astype(np.float64)))
+    return train.select(train.weight > 0), test.select(test.weight > 0)
 
 
 def measure(serps: CountedSerps, conditional: Floats, marginal: Floats) -> dict[str, Any]:
@@ -124,8 +131,10 @@ def _perplexity(serps: CountedSerps, probability: Floats, n: Floats) -> Floats:
     return np.exp2(-add_up(serps.position - 1, bits, len(n)) / n)
 
 
-def _fit_and_measure(model: ClickModel, found: CountedCorpus) -> dict[str, Any]:
-    train, test = found.serps.select(found.part == 0), found.serps.select(found.part == 1)
+def _fit_and_measure(
+    model: ClickModel, found: CountedCorpus, *, test_share: float, random_state: int
+) -> dict[str, Any]:
+    train, test = split(found.serps, test_share=test_share, random_state=random_state)
     if not len(train.length) or not len(test.length):
         return {}
     shared = model.fit_corpus(train)

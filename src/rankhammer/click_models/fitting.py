@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from rankhammer.click_models.base import ClickModel, CorpusFit
-from rankhammer.click_models.counting import CountedCorpus, count_serps, read_counted
+from rankhammer.click_models.counted import CountedCorpus, read_in_chunks
+from rankhammer.click_models.counting import count_serps
 from rankhammer.click_models.evidence import count_pairs, lower_bound
 from rankhammer.click_models.packing import texts_to_arrow, to_arrow
+from rankhammer.click_models.sampling import corpus_sizes, for_each_corpus, sample_clusters
 from rankhammer.click_models.warm_start import add_start
-from rankhammer.errors import ConvergenceWarning, CorpusFailure, DataError
+from rankhammer.errors import ConvergenceWarning, CorpusFailure
 from rankhammer.schemas import CLICK_MODEL_PARAMETERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
-    from pyspark.sql import DataFrame, Row
+    from pyspark.sql import DataFrame
 
 PAIR_COLUMNS = {name: kind for name, kind in CLICK_MODEL_PARAMETERS.columns.items() if name != "parameters"}
 """Columns of fitted parameters that every model has; the model's own follow, as doubles."""
 
-MIN_SAMPLE_CLUSTERS = 200
-"""Clusters in a sample at least: a pooled mean over fewer says little of the corpus."""
-
 N_QUANTILES = 1001
-_HASH_BUCKETS = 1_000_000
+_FIT = "fit"
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def fit(
         model: Any registered click model.
         serps: `schemas.SERPS`.
         sample_serps: About how many pages of each corpus the shared parameters are fitted on; never fewer than
-            MIN_SAMPLE_CLUSTERS clusters, where there are that many.
+            `sampling.MIN_SAMPLE_CLUSTERS` clusters, where there are that many.
         min_examined: Pairs with fewer expected examinations are left out of the quantiles.
         start: `FittedClickModel.parameters` of an earlier fit, of this model or of one that shares parameters with it:
             every pair that it has begins there. Where the fit ends does not depend on it but for the tolerance.
@@ -86,95 +85,50 @@ def fit(
         DataError: There is no page at all.
     """
     counted = count_serps(serps).persist()
+    return fit_counted(model, counted, sample_serps=sample_serps, min_examined=min_examined, start=start)
+
+
+def fit_counted(
+    model: ClickModel,
+    counted: DataFrame,
+    *,
+    sample_serps: int,
+    min_examined: float,
+    start: DataFrame | None = None,
+) -> FittedClickModel:
+    """Fit a click model to every corpus of a log that is counted already; see `fit`.
+
+    Args:
+        model: Any registered click model.
+        counted: `schemas.COUNTED_SERPS`, kept somewhere: it is read three times.
+        sample_serps: See `fit`.
+        min_examined: See `fit`.
+        start: See `fit`.
+
+    Raises:
+        DataError: There is no page at all.
+    """
     sizes = corpus_sizes(counted)
     failures = tuple(_no_clicks(size["corpus"], size["n_serps"]) for size in sizes if not size["n_clicks"])
     sound = [size for size in sizes if size["n_clicks"]]
-    rows = for_each_corpus(
-        sample_clusters(counted, sound, sample_serps), lambda found: _fit_sample(model, found, min_examined)
-    )
+    sample = sample_clusters(counted, sound, sample_serps)
+    computed = for_each_corpus(sample, sound, {_FIT: partial(_fit_sample, model, min_examined=min_examined)})
+    rows = {corpus: facts[_FIT] for corpus, facts in computed.items()}
     corpora = {corpus: CorpusFit(**facts["fit"]) for corpus, facts in rows.items()}
     _warn_unless_converged(corpora)
+    if start is not None:
+        counted = add_start(counted, start, model.parameter_names)
     return FittedClickModel(
         model=model,
         corpora=corpora,
-        parameters=_fit_clusters(
-            model, counted if start is None else add_start(counted, start, model.parameter_names), corpora
-        ),
+        parameters=_fit_clusters(model, counted, corpora),
         failures=failures,
         relevance_quantiles={corpus: tuple(facts["quantiles"]) for corpus, facts in rows.items()},
         lower_quantiles={corpus: tuple(facts["lower_quantiles"]) for corpus, facts in rows.items()},
     )
 
 
-def corpus_sizes(counted: DataFrame) -> Sequence[Row]:
-    """Return corpus, n_serps, n_clicks and n_clusters (approximate) of every corpus, sorted by name.
-
-    Raises:
-        DataError: There is no page at all.
-    """
-    from pyspark.sql import functions as F
-
-    sizes = counted.groupBy("corpus").agg(
-        F.sum("n_serps").alias("n_serps"),
-        F.sum("n_clicks").alias("n_clicks"),
-        F.approx_count_distinct("query_cluster_id").alias("n_clusters"),
-    )
-    # An action: the size of a sample depends on the size of its corpus. One row a corpus comes back.
-    found = sorted(sizes.collect(), key=lambda row: str(row["corpus"]))
-    if not found:
-        raise DataError(
-            "The click log holds no result page to label.",
-            hint="Look at the ingestion report: it counts the rows that were set aside, by reason.",
-        )
-    return found
-
-
-def sample_clusters(counted: DataFrame, sizes: Sequence[Row], n_serps: int) -> DataFrame:
-    """Keep whole clusters, about `n_serps` pages of each corpus, by a hash of (corpus, cluster).
-
-    Args:
-        counted: What `count_serps` returned.
-        sizes: What `corpus_sizes` returned; corpora that are not among them are dropped.
-        n_serps: Pages wanted of each corpus.
-    """
-    from pyspark.sql import functions as F
-
-    if not sizes:
-        return counted.limit(0)
-    share = {
-        row["corpus"]: min(1.0, max(n_serps / row["n_serps"], MIN_SAMPLE_CLUSTERS / max(row["n_clusters"], 1)))
-        for row in sizes
-    }
-    buckets = F.create_map(*[F.lit(item) for pair in share.items() for item in (pair[0], pair[1] * _HASH_BUCKETS)])
-    bucket = F.pmod(F.xxhash64("corpus", "query_cluster_id"), F.lit(_HASH_BUCKETS))
-    return counted.where(bucket < F.coalesce(F.try_element_at(buckets, F.col("corpus")), F.lit(0.0)))
-
-
-def for_each_corpus(
-    counted: DataFrame, compute: Callable[[CountedCorpus], dict[str, Any]]
-) -> dict[str, dict[str, Any]]:
-    """Compute facts of every corpus in one task each, side by side.
-
-    Args:
-        counted: COUNTED_COLUMNS, few enough rows a corpus for one task.
-        compute: Counted log of one corpus to facts that JSON can hold; runs on the workers.
-
-    Returns:
-        Corpus to facts, in name order.
-    """
-
-    def run(table: pa.Table) -> pa.Table:
-        facts = {found.corpus: json.dumps(compute(found)) for found in read_counted(table.to_batches())}
-        columns = [texts_to_arrow(list(facts)), texts_to_arrow(list(facts.values()))]
-        return pa.Table.from_arrays(columns, names=["corpus", "facts"])
-
-    computed = counted.groupBy("corpus").applyInArrow(run, "corpus string, facts string")
-    # An action: the facts steer the next job. A few kilobytes a corpus come back.
-    rows = computed.collect()
-    return {row["corpus"]: json.loads(row["facts"]) for row in sorted(rows, key=lambda row: str(row["corpus"]))}
-
-
-def _fit_sample(model: ClickModel, found: CountedCorpus, min_examined: float) -> dict[str, Any]:
+def _fit_sample(model: ClickModel, found: CountedCorpus, *, min_examined: float) -> dict[str, Any]:
     shared = model.fit_corpus(found.serps)
     fitted = model.fit(found.serps, shared)
     counts = count_pairs(found.serps)
@@ -198,7 +152,7 @@ def _fit_clusters(model: ClickModel, counted: DataFrame, corpora: Mapping[str, C
     schema = ", ".join(f"{name} {kind}" for name, kind in {**PAIR_COLUMNS, **own}.items())
 
     def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for found in read_counted(batches):
+        for found in read_in_chunks(batches):
             if found.corpus in corpora:
                 yield fit_pairs(model, found, corpora[found.corpus])
 
@@ -206,7 +160,7 @@ def _fit_clusters(model: ClickModel, counted: DataFrame, corpora: Mapping[str, C
 
 
 def fit_pairs(model: ClickModel, found: CountedCorpus, corpus: CorpusFit) -> pa.RecordBatch:
-    """Fit all clusters of one corpus in one partition.
+    """Fit some clusters of one corpus.
 
     Args:
         model: Any click model.

@@ -8,12 +8,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rankhammer.errors import DataError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     Ints = NDArray[np.int64]
+
+_MAX_BYTES = 2**31 - 1
 
 
 def to_arrow(values: NDArray[Any]) -> pa.Array:
@@ -79,7 +83,7 @@ def pack_texts(per_row: Ints, texts: pa.Array) -> tuple[pa.Array, pa.Array]:
     """
     n_bytes = from_arrow(pc.binary_length(texts)).astype(np.int64)
     ends = np.concatenate([[0], np.cumsum(n_bytes)])
-    offsets = ends[np.concatenate([[0], np.cumsum(per_row)])].astype(np.int32)
+    offsets = _offsets(np.diff(ends[np.concatenate([[0], np.cumsum(per_row)])]))
     return _binary(offsets, pa.py_buffer(_content(texts, int(ends[-1])))), pack_ints(per_row, n_bytes)
 
 
@@ -92,7 +96,14 @@ def unpack_texts(content: pa.ChunkedArray, lengths: pa.ChunkedArray) -> tuple[In
 
 
 def _offsets(lengths: Ints) -> NDArray[np.int32]:
-    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    ends = np.concatenate([[0], np.cumsum(lengths)])
+    if ends[-1] > _MAX_BYTES:
+        raise DataError(
+            f"The distinct result pages of one query cluster, or its documents, take {ends[-1]} bytes; the most that a "
+            f"row can hold is {_MAX_BYTES}.",
+            hint="Leave this query out of the log, or thin its pages: a tenth of so many says as much.",
+        )
+    return ends.astype(np.int32)
 
 
 def _binary(offsets: NDArray[np.int32], content: pa.Buffer) -> pa.Array:

@@ -43,33 +43,34 @@ def add_start(counted: DataFrame, start: DataFrame, names: Sequence[str]) -> Dat
     return counted.join(lists, ["corpus", "query_cluster_id"], "left")
 
 
-def read_start(rows: pa.Table, cluster: Ints, texts: pa.Array, keys: Ints) -> dict[str, Floats]:
+def read_start(rows: pa.Table, pair_cluster: Ints, doc_ids: pa.Array) -> dict[str, Floats]:
     """Look up where each pair begins.
 
     Args:
-        rows: Counted rows of one corpus, sorted by cluster; the rows of a cluster all carry the same lists.
-        cluster: Cluster number of each row.
-        texts: Distinct document ids, ascending.
-        keys: cluster x len(texts) + place in texts of each pair, ascending.
+        rows: Counted rows of one corpus, one a cluster.
+        pair_cluster: Row of each pair, ascending.
+        doc_ids: Document id of each pair.
 
     Returns:
         One array of shape (n_pairs,) a parameter, NaN where it is not known; nothing without an earlier fit.
     """
     if _DOCS not in rows.column_names:
         return {}
-    _, first = np.unique(cluster, return_index=True)
-    lists = rows.take(first)
-    docs = lists[_DOCS].combine_chunks()
-    owner = np.repeat(np.arange(len(first)), from_arrow(pc.fill_null(pc.list_value_length(docs), 0)))
+    encoded = doc_ids.dictionary_encode()
+    texts = encoded.dictionary
+    keys = pair_cluster * len(texts) + from_arrow(encoded.indices)
+    order = np.argsort(keys)
+    docs = rows[_DOCS].combine_chunks()
+    owner = np.repeat(np.arange(len(rows)), from_arrow(pc.fill_null(pc.list_value_length(docs), 0)))
     place = from_arrow(pc.fill_null(pc.index_in(docs.flatten(), value_set=texts.cast(docs.type.value_type)), -1))
     wanted = owner * len(texts) + place
-    found = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    found = order[np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)]
     known = (place >= 0) & (keys[found] == wanted)
     start = {}
     for name in rows.column_names:
         if name.startswith(_PREFIX):
             values = np.full(len(keys), np.nan)
-            flat = pc.fill_null(lists[name].combine_chunks().flatten(), np.nan)
+            flat = pc.fill_null(rows[name].combine_chunks().flatten(), np.nan)
             values[found[known]] = from_arrow(flat)[known]
             start[name.removeprefix(_PREFIX)] = values
     return start

@@ -18,6 +18,7 @@ from rankhammer.schemas import JUDGMENTS, SERPS
 
 CONF = Path(__file__).parents[3] / "conf" / "base"
 MEAN = {"graded_by": "mean"}
+NODES = ("count_serps", "compare_click_models", "fit_click_model", "judge", "report_labeling")
 SHOWN_AT = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
 
 
@@ -39,7 +40,7 @@ def serps(spark, corpora, clicks=True):
     return spark.createDataFrame(rows, schema)
 
 
-def run(table, params, previous=None, nodes=("compare_click_models", "fit_click_model", "judge", "report_labeling")):
+def run(table, params, previous=None, nodes=NODES):
     """All nodes, one after the other: a runner drops what lies between them."""
     found = {"serps": table, "params:labeling": LabelingParams(**params), "params:random_state": 42}
     found |= {"previous_click_model": None, **(previous or {})}
@@ -143,7 +144,7 @@ def test_other_grades_need_no_other_fit(labeled):
 def test_a_fit_begins_where_the_last_one_ended(spark, labeled):
     table = serps(spark, ["main", "shop"])
     previous = {"previous_click_model": labeled["click_model_parameters"]}
-    nodes = ("compare_click_models", "fit_click_model")
+    nodes = ("count_serps", "compare_click_models", "fit_click_model")
     cold = {row[:4]: row for row in map(tuple, labeled["click_model_parameters"].collect())}
     warm = run(table, base_params(), previous, nodes)["click_model_parameters"].collect()
     assert len(warm) == len(cold) == 50
@@ -155,7 +156,7 @@ def test_a_fit_begins_where_the_last_one_ended(spark, labeled):
 def test_a_previous_fit_of_another_shape_is_refused(spark, labeled):
     wrong = {"previous_click_model": labeled["click_model_parameters"].drop("parameters")}
     with pytest.raises(RankhammerError, match="'parameters' is missing"):
-        run(serps(spark, ["main"]), base_params(), wrong, ("compare_click_models", "fit_click_model"))
+        run(serps(spark, ["main"]), base_params(), wrong, ("count_serps", "compare_click_models", "fit_click_model"))
 
 
 def test_a_log_without_any_click_stops_the_run(spark):

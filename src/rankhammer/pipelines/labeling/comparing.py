@@ -23,14 +23,14 @@ def named_models(params: LabelingParams) -> dict[str, Choice]:
 
 
 def measure(
-    serps: DataFrame, choices: Mapping[str, Choice], params: HeldOutParams, random_state: int
+    counted_serps: DataFrame, choices: Mapping[str, Choice], params: HeldOutParams, random_state: int
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """Measure models on pages that they were not fitted on; nothing when that is turned off."""
     if not params.enabled:
         return {}
     return click_models.evaluate_held_out(
         {name: plugins.create("click_models", choice) for name, choice in choices.items()},
-        serps,
+        counted_serps,
         test_share=params.test_share,
         max_serps=params.max_serps,
         random_state=random_state,

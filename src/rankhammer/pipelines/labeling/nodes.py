@@ -18,22 +18,30 @@ from rankhammer.pipelines.labeling.params import LabelingParams  # noqa: TC001
 from rankhammer.plugins import Choice
 
 
-def compare_click_models(serps: DataFrame, params: LabelingParams, random_state: int) -> dict[str, Any]:
+def count_serps(serps: DataFrame) -> DataFrame:
+    """Count each query cluster's distinct result pages: all that the nodes below need of the log."""
+    return click_models.count_serps(serps)
+
+
+def compare_click_models(counted_serps: DataFrame, params: LabelingParams, random_state: int) -> dict[str, Any]:
     """Measure click models on pages that they were not fitted on, and say which one is to label the log."""
     choices = comparing.named_models(params)
-    measured = comparing.measure(serps, choices, params.held_out, random_state)
+    measured = comparing.measure(counted_serps, choices, params.held_out, random_state)
     chosen = comparing.choose(params.click_model.name, choices, measured)
     return {"click_model": chosen.model_dump(), "held_out": measured}
 
 
 def fit_click_model(
-    serps: DataFrame, comparison: dict[str, Any], previous_click_model: DataFrame | None, params: LabelingParams
+    counted_serps: DataFrame,
+    comparison: dict[str, Any],
+    previous_click_model: DataFrame | None,
+    params: LabelingParams,
 ) -> tuple[DataFrame, list[dict[str, str]], dict[str, Any]]:
     """Fit the chosen click model to every corpus."""
     choice = Choice.model_validate(comparison["click_model"])
-    fitted = click_models.fit(
+    fitted = click_models.fit_counted(
         plugins.create("click_models", choice),
-        serps,
+        counted_serps,
         sample_serps=params.sample_serps,
         min_examined=params.min_examined,
         start=None if previous_click_model is None else fits.unfold(previous_click_model),

@@ -10,18 +10,19 @@ PARAMS = "params:labeling"
 
 
 def create_pipeline() -> Pipeline:
-    """Compare click models, fit the chosen one, judge every shown document by it, and report."""
+    """Count the log, compare click models, fit the chosen one, judge every shown document by it, and report."""
     return pipeline(
         [
+            node(nodes.count_serps, inputs="serps", outputs="counted_serps", name="count_serps"),
             node(
                 nodes.compare_click_models,
-                inputs=["serps", PARAMS, "params:random_state"],
+                inputs=["counted_serps", PARAMS, "params:random_state"],
                 outputs="click_model_measures",
                 name="compare_click_models",
             ),
             node(
                 nodes.fit_click_model,
-                inputs=["serps", "click_model_measures", "previous_click_model", PARAMS],
+                inputs=["counted_serps", "click_model_measures", "previous_click_model", PARAMS],
                 outputs=["click_model_parameters", "labeling_failures", "fitted_click_model"],
                 name="fit_click_model",
             ),
