@@ -67,11 +67,23 @@ def join_reference(rows: DataFrame, reference_judgments: DataFrame | None, *, la
         reference_judgments.filter(F.col("grade").isNotNull())
         .transform(add_query_columns, language=language)
         .groupBy(*cluster, "doc_id")
-        .agg(F.max("grade").cast("int").alias("reference_grade"))
+        .agg(F.max("grade").cast("int").alias("grade"))
     )
-    descending = F.sort_array(F.collect_list("reference_grade"), asc=False)
-    ideal = graded.groupBy(*cluster).agg(F.slice(descending, 1, MAX_CUTOFF).alias("ideal_reference_grades"))
-    return rows.join(graded, [*cluster, "doc_id"], "left").join(ideal, cluster, "left")
+    # One row a cluster, so that the graded queries are normalised once and one join brings both columns.
+    by_cluster = graded.groupBy(*cluster).agg(
+        F.map_from_entries(F.collect_list(F.struct("doc_id", "grade"))).alias("_grades")
+    )
+    descending = F.sort_array(F.map_values("_grades"), asc=False)
+    return (
+        rows.join(by_cluster, cluster, "left")
+        .withColumns(
+            {
+                "reference_grade": F.try_element_at("_grades", F.col("doc_id")),
+                "ideal_reference_grades": F.slice(descending, 1, MAX_CUTOFF),
+            }
+        )
+        .drop("_grades")
+    )
 
 
 def evaluate_systems(

@@ -58,4 +58,6 @@ def _normalizer(language: str) -> Callable[[str], Column]:
         return forms.take(encoded.indices)
 
     # The stubs ask for a function type, whose use Spark warns of: the annotations above say it.
-    return arrow_udf(_normalize, "string")  # type: ignore[call-overload, no-any-return]
+    normalizer = arrow_udf(_normalize, "string")  # type: ignore[call-overload]
+    # It is deterministic; but told so, Spark runs it again for each filter that it derives from a join.
+    return normalizer.asNondeterministic()  # type: ignore[no-any-return]
