@@ -40,6 +40,9 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "rankers": {"xgboost": "rankhammer.rankers.xgboost:XGBoostRanker"},
     "exporters": {
         "opensearch_ltr": "rankhammer.exporters.opensearch_ltr:OpenSearchLtr",
+        "elasticsearch_ltr": "rankhammer.exporters.elasticsearch_ltr:ElasticsearchLtr",
+        "ranklib": "rankhammer.exporters.ranklib:RankLib",
+        "solr_ltr": "rankhammer.exporters.solr_ltr:SolrLtr",
         "json": "rankhammer.exporters.neutral_json:NeutralJson",
     },
     "judgment_exporters": {

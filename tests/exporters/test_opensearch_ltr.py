@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rankhammer.errors import ExportError
-from rankhammer.exporters import opensearch_ltr
+from rankhammer.exporters import ltr_plugin
 from rankhammer.exporters.missing_values import opensearch_rule
 from rankhammer.exporters.opensearch_ltr import OpenSearchLtr, OpenSearchLtrOptions
 
@@ -242,7 +242,7 @@ def test_a_missing_value_below_zero_is_refused(make_ranker: Callable[..., Any]) 
 def test_a_model_over_an_engine_limit_is_refused_by_the_limits_name(
     trained: Any, monkeypatch: pytest.MonkeyPatch, limit: str, words: str
 ) -> None:
-    monkeypatch.setattr(opensearch_ltr, limit, 1000)
+    monkeypatch.setattr(ltr_plugin, limit, 1000)
 
     with pytest.raises(ExportError, match=words):
         exporter().write(trained.ranker)
@@ -251,7 +251,7 @@ def test_a_model_over_an_engine_limit_is_refused_by_the_limits_name(
 def test_a_model_over_the_cache_warns_with_the_settings_name(trained: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     files = exporter().write(trained.ranker)
     assert exporter().facts(trained.ranker, files)["warnings"] == []
-    monkeypatch.setattr(opensearch_ltr, "CACHE_BYTES", 1000)
+    monkeypatch.setattr(ltr_plugin, "CACHE_BYTES", 1000)
 
     (warning,) = exporter().facts(trained.ranker, files)["warnings"]
 

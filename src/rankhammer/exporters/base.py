@@ -106,14 +106,12 @@ class Step:
     """One decision on a document's way through a tree.
 
     Args:
-        node: Node id in the booster's tree.
         feature: What the node asks for.
         value: The document's value as the engine sees it.
         threshold: What the engine compares it with.
         left: The way it went.
     """
 
-    node: int
     feature: str
     value: float
     threshold: float
@@ -126,12 +124,10 @@ class TreePath:
 
     Args:
         steps: Decisions from the root on.
-        leaf: Node id of the leaf in the booster's tree.
         value: What the leaf adds to the score.
     """
 
     steps: tuple[Step, ...]
-    leaf: int
     value: float
 
 
@@ -155,5 +151,24 @@ class Explains(Protocol):
 
         Returns:
             For each row one path a tree, in the booster's order, without trees that the writer added.
+        """
+        ...
+
+
+@runtime_checkable
+class Coarse(Protocol):
+    """What an exporter may offer whose engine cannot compare with every 32-bit float."""
+
+    def undecided(self, ranker: RankerFiles, features: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Find vectors with a value so close to a threshold that the engine takes it for the threshold itself.
+
+        The parity gate leaves such vectors out where it made them up, and compares them where they were logged.
+
+        Args:
+            ranker: The trained ranker.
+            features: float32, shape (n_rows, n_features).
+
+        Returns:
+            Shape (n_rows,).
         """
         ...

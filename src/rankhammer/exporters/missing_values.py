@@ -1,4 +1,4 @@
-"""What an absent feature means to each version of the LTR plugin, and whether a ranker can live with it."""
+"""What an absent feature means to each engine and version, and whether a ranker can live with it."""
 
 from __future__ import annotations
 
@@ -25,6 +25,11 @@ def opensearch_rule(version: str) -> Absent:
     if (major, minor) < (3, 2):
         return "zero"
     return "right" if (major, minor) < (3, 8) else "default"
+
+
+def elasticsearch_rule(version: str) -> Absent:
+    """Return the rule of the o19s plugin, by the plugin's own version such as "1.5.10" (not Elasticsearch's)."""
+    return "zero" if tuple(int(part) for part in version.split(".")[:3]) < (1, 5, 9) else "default"
 
 
 def refuse_other_directions(forest: Forest, keep: set[str], rule: Absent, target: str) -> None:
@@ -54,7 +59,8 @@ def refuse_other_directions(forest: Forest, keep: set[str], rule: Absent, target
     raise ExportError(
         f"{target}: {RULES[rule]}, but tree {tree}, node {node} was trained to send an absent {feature!r} the other "
         f"way ({len(wrong)} such nodes).",
-        hint=f"Set absent: zero for {feature!r} and train again, or target OpenSearch 3.8 or later.",
+        hint=f"Set absent: zero for {feature!r} and train again, or choose a target that follows default directions, "
+        "such as json or OpenSearch 3.8.",
         feature=feature,
         tree=tree,
         node=node,

@@ -166,7 +166,6 @@ def _path(model: dict[str, Any], tree: dict[str, Any], values: list[float]) -> T
     *inner, leaf = scorer.path(tree, values)
     steps = tuple(
         Step(
-            node=node,
             feature=model["features"][tree["feature"][node]],
             value=values[tree["feature"][node]],
             threshold=scorer.float32(tree["threshold"][node]),
@@ -174,7 +173,7 @@ def _path(model: dict[str, Any], tree: dict[str, Any], values: list[float]) -> T
         )
         for node in inner
     )
-    return TreePath(steps, leaf, scorer.float32(tree["value"][leaf]))
+    return TreePath(steps, scorer.float32(tree["value"][leaf]))
 
 
 def _shortest(numbers: NDArray[np.float32]) -> list[float]:

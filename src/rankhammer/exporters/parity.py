@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rankhammer.errors import ExportError
-from rankhammer.exporters.base import Explains
+from rankhammer.exporters.base import Coarse, Explains
 from rankhammer.exporters.scorer import float32
 
 if TYPE_CHECKING:
@@ -63,15 +63,17 @@ def check_parity(
     Returns:
         JSON-able facts: `n_vectors` by kind, `max_abs_difference`, `equal_share` (equal to the last bit),
         `order_kept` (share of neighbours in the booster's order, within a query, that the export orders alike),
-        `n_traced` (vectors also walked step by step), `tolerance`, `passed`.
+        `n_traced` (vectors also walked step by step), `n_undecided` (made-up vectors left out because the engine cannot
+        tell a value from a threshold), `tolerance`, `passed`.
 
     Raises:
         ExportError: A score differs by more than the tolerance; the feature and the node that differ are named where
             the writer can tell.
     """
-    names = ranker.feature_set.names
-    expected = booster_scores(ranker, vectors.features).astype(np.float64)
-    scores = exporter.score(files, vectors.features, names)
+    compared = _compared(exporter, ranker, vectors)
+    features = vectors.features[compared]
+    expected = booster_scores(ranker, features).astype(np.float64)
+    scores = exporter.score(files, features, ranker.feature_set.names)
     if np.shape(scores) != expected.shape:
         raise ExportError(
             f"Target {exporter.target}: {len(expected)} vectors got scores of shape {np.shape(scores)}.",
@@ -81,16 +83,15 @@ def check_parity(
     difference = np.abs(scores - expected)
     worst = int(np.argmax(np.where(np.isnan(difference), np.inf, difference)))
     if not difference[worst] <= tolerance:
-        raise _difference_error(
-            exporter, files, ranker, vectors.features[worst], (expected[worst], scores[worst]), tolerance
-        )
-    n_traced = _check_traced(exporter, files, ranker, vectors.features, scores, tolerance)
+        raise _difference_error(exporter, files, ranker, features[worst], (expected[worst], scores[worst]), tolerance)
+    n_traced = _check_traced(exporter, files, ranker, features, scores, tolerance)
     return {
-        "n_vectors": {**vectors.counts, "all": len(scores)},
+        "n_vectors": {**vectors.counts, "all": len(vectors.features)},
         "n_traced": n_traced,
+        "n_undecided": int((~compared).sum()),
         "max_abs_difference": float(difference[worst]),
         "equal_share": float(np.mean(difference == 0)),
-        "order_kept": order_kept(expected, scores, vectors.group),
+        "order_kept": order_kept(expected, scores, vectors.group[compared]),
         "tolerance": tolerance,
         "passed": True,
     }
@@ -124,15 +125,26 @@ def first_difference(forest: Forest, leaves: NDArray[np.int64], paths: list[Tree
     if len(paths) != forest.n_trees:
         return f"The booster has {forest.n_trees} trees, the export {len(paths)}."
     for tree, path in enumerate(paths):
-        root = int(forest.roots[tree])
-        way = _way(forest, root, root + int(leaves[tree]))
-        for step in path.steps:
-            if step.node not in way or way[step.node] != step.left:
-                return _describe(forest, root, tree, step)
-        value = float(forest.value[root + int(leaves[tree])])
-        if path.leaf != int(leaves[tree]) or path.value != value:
-            return f"Tree {tree}, leaf node {path.leaf}: the export adds {path.value!r}, the booster {value!r}."
+        leaf = int(forest.roots[tree]) + int(leaves[tree])
+        way = _way(forest, leaf)
+        for place, step in zip(way, path.steps, strict=False):
+            if step.left != (int(forest.left[place]) in (*way, leaf)):
+                return _describe(forest, place, step)
+        if len(way) != len(path.steps):
+            return f"Tree {tree}: the export takes {len(path.steps)} decisions, the booster {len(way)}."
+        value = float(forest.value[leaf])
+        if path.value != value:
+            return f"Tree {tree}, leaf node {leaves[tree]}: the export adds {path.value!r}, the booster {value!r}."
     return ""
+
+
+def _compared(exporter: Exporter, ranker: RankerFiles, vectors: Vectors) -> NDArray[np.bool_]:
+    """Leave out made-up vectors that the engine cannot decide; logged ones come first and always count."""
+    compared = np.ones(len(vectors.features), np.bool_)
+    if isinstance(exporter, Coarse):
+        compared = ~exporter.undecided(ranker, vectors.features)
+        compared[: vectors.counts.get("logged", 0)] = True
+    return compared
 
 
 def _difference_error(
@@ -192,23 +204,21 @@ def _booster_leaves(ranker: RankerFiles, features: NDArray[np.float32]) -> NDArr
     return np.asarray(leaves, np.int64).reshape(len(features), -1)
 
 
-def _way(forest: Forest, root: int, leaf: int) -> dict[int, bool]:
-    """Return node id to "went left" for the nodes above a leaf."""
-    way: dict[int, bool] = {}
-    child = leaf
-    while child != root:
-        node = int(forest.parent[child])
-        way[node - root] = bool(forest.left[node] == child)
-        child = node
+def _way(forest: Forest, leaf: int) -> list[int]:
+    """Return the places of the nodes above a leaf, from the root on."""
+    way: list[int] = []
+    node = int(forest.parent[leaf])
+    while node >= 0:
+        way.insert(0, node)
+        node = int(forest.parent[node])
     return way
 
 
-def _describe(forest: Forest, root: int, tree: int, step: Step) -> str:
-    place = root + step.node
-    feature = forest.feature_names[forest.feature[place]] if forest.feature[place] >= 0 else "a leaf"
-    trained = float(forest.threshold[place])
+def _describe(forest: Forest, place: int, step: Step) -> str:
+    tree, node = forest.tree_and_node(place)
+    feature, trained = forest.feature_names[forest.feature[place]], float(forest.threshold[place])
     return (
-        f"Tree {tree}, node {step.node}, feature {step.feature!r} = {step.value!r}: the export compares with "
+        f"Tree {tree}, node {node}, feature {step.feature!r} = {step.value!r}: the export compares with "
         f"{step.threshold!r} and goes {'left' if step.left else 'right'}; the booster compares {feature!r} with "
         f"{trained!r} and goes the other way."
     )

@@ -49,7 +49,7 @@ class Forest:
         objective: What the booster was trained for.
         roots: Place of each tree's root, shape (n_trees,); node ids count from there.
         feature: Place in `feature_names`, -1 in a leaf.
-        threshold: float32; 0 in a leaf.
+        threshold: float32; float64 where read from the file of an engine that compares so; 0 in a leaf.
         left: Place of the left child.
         right: Place of the right child.
         default_left: Where an absent value goes.
@@ -91,6 +91,12 @@ class Forest:
         for children in (self.left, self.right):
             parent[children[self.splits]] = self.splits
         return parent
+
+    @cached_property
+    def node_id(self) -> NDArray[np.int64]:
+        """Id of each node within its tree, from 0."""
+        places = np.arange(len(self.feature))
+        return places - self.roots[np.searchsorted(self.roots, places, side="right") - 1]
 
     def used_features(self) -> set[str]:
         """Return the names of the features that at least one tree asks for."""

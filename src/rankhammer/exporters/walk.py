@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -34,18 +34,20 @@ def leaf_places(forest: Forest, features: NDArray[np.float32], absent: Absent = 
     return np.concatenate(parts, axis=1) if parts else np.zeros((forest.n_trees, 0), np.int64)
 
 
-def sum_leaves(forest: Forest, leaves: NDArray[np.int64], *, base: bool = True) -> NDArray[np.float32]:
-    """Add up leaf values in float32, tree after tree, as XGBoost and the engines do.
+def sum_leaves(
+    forest: Forest, leaves: NDArray[np.int64], *, kind: type[np.float32] | type[np.float64] = np.float32
+) -> NDArray[Any]:
+    """Add up the base and leaf values, tree after tree.
 
     Args:
         forest: The trees.
         leaves: What `leaf_places` returned.
-        base: Start from the forest's base instead of 0.
+        kind: Floats to add up in: float32 as XGBoost and most engines do, or float64.
 
     Returns:
         One score a row, shape (n_rows,).
     """
-    total = np.full(leaves.shape[1], forest.base if base else 0.0, np.float32)
+    total = np.full(leaves.shape[1], forest.base, kind)
     for places in leaves:
         total += forest.value[places]
     return total

@@ -1,0 +1,248 @@
+"""Files for the Learning to Rank plugin that OpenSearch and Elasticsearch share: model, feature set, example query."""
+
+from __future__ import annotations
+
+import json
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from rankhammer.errors import ExportError
+from rankhammer.exporters.content_name import content_name
+from rankhammer.exporters.json_bytes import to_json
+from rankhammer.exporters.ltr_features import plugin_features, query_params, text_fields
+from rankhammer.exporters.lower_bound import negative_value_warnings
+from rankhammer.exporters.missing_values import RULES, refuse_other_directions
+from rankhammer.exporters.needed_features import needed_features
+from rankhammer.exporters.score_bounds import lifting_constant, score_bounds
+from rankhammer.exporters.tree_files import TreeFiles
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from rankhammer.exporters.base import RankerFiles
+    from rankhammer.exporters.trees import Forest
+    from rankhammer.exporters.walk import Absent
+    from rankhammer.feature_sets import FeatureSet
+
+MAX_DEFINITION = 50_000_000
+"""Characters of a model's definition that the engine's JSON reader takes as one string."""
+MAX_BODY = 100 * 1024 * 1024
+"""Bytes of a request that the engine takes by default (http.max_content_length)."""
+CACHE_BYTES = 10 * 1024 * 1024
+"""Default of ltr.caches.max_mem."""
+BYTES_PER_NODE = 28
+"""Memory that the plugin counts for a node, half of them splits: between 27.5 and 41 by measured cache misses."""
+
+
+class LtrPluginOptions(BaseModel):
+    """What every exporter for the plugin can be told."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    store: str | None = Field(None, pattern=r"^[a-z0-9_]+$", description="feature store; null is the default store")
+    index: str | None = Field(None, description="index on which the plugin tries each template before storing the set")
+    window_size: int = Field(100, ge=1, le=10_000, description="documents that the example query reranks")
+
+
+@dataclass(frozen=True)
+class LtrEngine:
+    """One engine with the plugin, at one version.
+
+    Args:
+        name: "opensearch" or "elasticsearch".
+        plugin: The plugin's own name.
+        version: The version that sets the missing rule.
+        rule: What an absent feature means there.
+        bm25_warning: What to say of the engine's BM25; empty where it has no factor k1 + 1.
+        proved_by: How exports for it are proved.
+    """
+
+    name: str
+    plugin: str
+    version: str
+    rule: Absent
+    bm25_warning: str
+    proved_by: str
+
+
+class LtrPlugin(TreeFiles):
+    """Model, feature set and example query for the plugin.
+
+    Features are never absent by construction (each template matches every document), so that all versions of the
+    plugin score alike; names in the engine carry a hash of the content, because the plugin never updates a model. The
+    last tree is one leaf that lifts every score to zero or above, because a rescore query must not return less.
+
+    Args:
+        options: What to write.
+        engine: Whom it is for.
+    """
+
+    model_type: str
+
+    def __init__(self, options: LtrPluginOptions, engine: LtrEngine) -> None:
+        self._options = options
+        self._engine = engine
+
+    @property
+    def rule(self) -> Absent:
+        """What an absent feature means to this engine's version."""
+        return self._engine.rule
+
+    @abstractmethod
+    def definition(self, forest: Forest, needed: FeatureSet, constant: float) -> str:
+        """Write the trees in the model's own format: base score, trees, constant.
+
+        Args:
+            forest: The trees.
+            needed: The feature set that is stored in the engine, in order.
+            constant: Value of the last tree.
+        """
+
+    def write(self, ranker: RankerFiles) -> dict[str, bytes]:
+        """Write model.json, feature_set.json (bodies of the plugin's API) and rescore_query.json.
+
+        Args:
+            ranker: The trained ranker.
+
+        Returns:
+            File name to content.
+
+        Raises:
+            ExportError: The plugin cannot load or score this ranker the way it was trained.
+        """
+        forest = ranker.forest
+        refuse_other_directions(forest, ranker.keep_absent, self.rule, self.target)
+        needed = needed_features(ranker.feature_set, forest.used_features())
+        definition = self.definition(forest, needed, lifting_constant(forest))
+        features = plugin_features(needed)
+        name = content_name(ranker.corpus, features, definition)
+        model = {"model": {"name": name, "model": {"type": self.model_type, "definition": definition}}}
+        files = {
+            "model.json": to_json(model, indent=None),
+            "feature_set.json": to_json(self._feature_set(features, needed)),
+            "rescore_query.json": to_json(self._rescore_query(name, needed)),
+        }
+        _refuse_too_big(len(definition), len(files["model.json"]))
+        return files
+
+    def trees(self, files: Mapping[str, bytes]) -> list[Any]:
+        """Read the base score's tree and the booster's from model.json; the constant's is left out."""
+        return self.all_trees(files)[:-1]
+
+    @abstractmethod
+    def all_trees(self, files: Mapping[str, bytes]) -> list[Any]:
+        """Read the roots of all trees from model.json, the constant's last."""
+
+    def score(
+        self, files: Mapping[str, bytes], features: NDArray[np.float32], feature_names: tuple[str, ...]
+    ) -> NDArray[np.float64]:
+        """Score vectors from model.json as the plugin does: float32, ties right, and its version's missing rule.
+
+        Args:
+            files: What `write` returned.
+            features: float32, shape (n_rows, n_features); NaN is an absent feature.
+            feature_names: Names of the columns.
+
+        Returns:
+            The sum before the constant, which is the same for every document.
+
+        Raises:
+            ExportError: A score with its constant is below zero.
+        """
+        scores = super().score(files, features, feature_names)
+        constant = np.float32(self.format.read(self.all_trees(files)[-1]).value)
+        lowest = float((scores.astype(np.float32) + constant).min(initial=0.0))
+        if lowest < 0:
+            raise ExportError(
+                f"{self.target}: a score of {lowest:g} is below zero, which a rescore query must not return.",
+                hint="Report this: the constant is too small.",
+            )
+        return scores
+
+    def facts(self, ranker: RankerFiles, files: Mapping[str, bytes]) -> dict[str, Any]:
+        """Return names in the engine, the requests that load the files, the constant and the missing rule."""
+        forest, engine = ranker.forest, self._engine
+        needed = needed_features(ranker.feature_set, forest.used_features())
+        constant, (_, highest) = lifting_constant(forest), score_bounds(forest)
+        memory_bytes = BYTES_PER_NODE * (len(forest.splits) + len(forest.leaves))
+        return {
+            "engine": {"name": engine.name, "plugin": engine.plugin, "version": engine.version},
+            "proved_by": engine.proved_by,
+            "requests": self._requests(files),
+            "query_params": sorted(query_params(needed)),
+            "features": list(needed.names),
+            "constant": constant,
+            "score_resolution": float(np.spacing(np.float32(constant + highest))),
+            "missing_values": {"rule": self.rule, "meaning": RULES[self.rule]},
+            "memory_bytes": memory_bytes,
+            "warnings": [*self._warnings(needed, memory_bytes), *negative_value_warnings(forest, needed)],
+        }
+
+    def _feature_set(self, features: list[dict[str, Any]], needed: FeatureSet) -> dict[str, Any]:
+        body: dict[str, Any] = {"featureset": {"features": features}}
+        if self._options.index:
+            # Without it the plugin stores a broken set and answers 201.
+            body["validation"] = {"index": self._options.index, "params": query_params(needed)}
+        return body
+
+    def _rescore_query(self, model: str, needed: FeatureSet) -> dict[str, Any]:
+        """Only the ranker counts: the first query's weight is 0, so documents past the window score 0 and follow."""
+        fields = text_fields(needed)
+        keywords = query_params(needed).get("keywords")
+        first = {"multi_match": {"query": keywords, "fields": fields}} if fields else {"match_all": {}}
+        ranked = {"model": model, "params": query_params(needed)}
+        if self._options.store:
+            ranked["store"] = self._options.store
+        query = {"rescore_query": {"sltr": ranked}, "query_weight": 0, "rescore_query_weight": 1}
+        size = min(10, self._options.window_size)
+        return {"size": size, "query": first, "rescore": {"window_size": self._options.window_size, "query": query}}
+
+    def _requests(self, files: Mapping[str, bytes]) -> list[dict[str, str]]:
+        """List what to send, in order; the first answers 400 when the store is there already."""
+        root = f"/_ltr/{self._options.store}" if self._options.store else "/_ltr"
+        name = json.loads(files["model.json"])["model"]["name"]
+        feature_set = f"{root}/_featureset/{name}"
+        return [
+            {"method": "PUT", "path": root},
+            {"method": "POST", "path": feature_set, "body": "feature_set.json"},
+            {"method": "POST", "path": f"{feature_set}/_createmodel", "body": "model.json"},
+            {"method": "POST", "path": f"/{self._options.index or '<index>'}/_search", "body": "rescore_query.json"},
+        ]
+
+    def _warnings(self, needed: FeatureSet, memory_bytes: int) -> list[str]:
+        warnings = []
+        if memory_bytes > CACHE_BYTES:
+            warnings.append(
+                f"The model takes about {memory_bytes / 2**20:.0f} MB in the engine, more than ltr.caches.max_mem "
+                "(10 MB by default): the plugin would parse it again for every search. Raise the setting in "
+                f"{self._engine.name}.yml, or train fewer or shallower trees."
+            )
+        if self._engine.bm25_warning and text_fields(needed):
+            warnings.append(self._engine.bm25_warning)
+        return warnings
+
+
+def definition_of(files: Mapping[str, bytes]) -> str:
+    """Return the trees' text out of model.json."""
+    return str(json.loads(files["model.json"])["model"]["model"]["definition"])
+
+
+def _refuse_too_big(definition_chars: int, body_bytes: int) -> None:
+    limits = {
+        "characters in one JSON string": (definition_chars, MAX_DEFINITION),
+        "bytes in one request (http.max_content_length)": (body_bytes, MAX_BODY),
+    }
+    for what, (size, limit) in limits.items():
+        if size > limit:
+            raise ExportError(
+                f"The model has {size:,} {what}; the engine takes {limit:,}.",
+                hint="Train fewer or shallower trees (max_depth, n_rounds).",
+                size=size,
+                limit=limit,
+            )

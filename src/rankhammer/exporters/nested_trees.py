@@ -1,0 +1,147 @@
+"""Trees as engines write them, nodes inside of nodes: folding a forest into them, and reading them back."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from rankhammer.exporters.base import Step, TreePath
+from rankhammer.exporters.trees import UNREACHABLE, Forest, with_depths
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from rankhammer.exporters.walk import Absent
+
+T = TypeVar("T")
+
+
+def shortest(number: float) -> str:
+    """Write the fewest digits that read back as the same 32-bit float: for engines that read 32-bit floats."""
+    return str(np.float32(number))
+
+
+def exact(number: float) -> str:
+    """Write a 32-bit float with the digits of its 64-bit value: for engines that read 64-bit floats."""
+    return repr(float(np.float32(number)))
+
+
+def fold_trees(forest: Forest, leaf: Callable[[int], T], split: Callable[[int, T, T], T]) -> list[T]:
+    """Build nested trees from the leaves up, however deep they are.
+
+    Args:
+        forest: The trees.
+        leaf: Makes a leaf of its place in the forest's arrays.
+        split: Makes a split of its place, its left and its right child.
+
+    Returns:
+        The root of each tree, in order.
+    """
+    built: dict[int, T] = {}
+    feature, left, right = forest.feature.tolist(), forest.left.tolist(), forest.right.tolist()
+    for place in np.argsort(-forest.depth, kind="stable").tolist():
+        if forest.depth[place] == UNREACHABLE:
+            continue
+        is_leaf = feature[place] < 0
+        built[place] = leaf(place) if is_leaf else split(place, built.pop(left[place]), built.pop(right[place]))
+    return [built[root] for root in forest.roots.tolist()]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node as it stands in a file: a split with two children, or a leaf.
+
+    Args:
+        feature: Name of what a split asks for.
+        threshold: What the engine compares the feature's value with.
+        default_left: Where the file sends an absent value.
+        value: What a leaf adds to the score.
+        children: Left and right child in the file's own form; none in a leaf.
+    """
+
+    feature: str = ""
+    threshold: float = 0.0
+    default_left: bool = False
+    value: float = 0.0
+    children: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class TreeFormat:
+    """How an engine reads and compares what stands in a file.
+
+    Args:
+        read: Turns the file's form of a node into a `Node`; children stay in the file's form.
+        ties_left: A value equal to the threshold goes left, as in `value <= threshold`.
+        kind: Floats that the engine compares and adds up in.
+    """
+
+    read: Callable[[Any], Node]
+    ties_left: bool = False
+    kind: type[np.float32] | type[np.float64] = np.float32
+
+    def forest(self, trees: Sequence[Any], feature_names: tuple[str, ...]) -> Forest:
+        """Flatten a file's trees for fast scoring.
+
+        Args:
+            trees: Roots in the file's form; the base score is one of them.
+            feature_names: Columns of the vectors that will be scored.
+
+        Returns:
+            A forest with base 0 in which value < threshold goes left, whatever the engine's own comparison.
+        """
+        places = {name: place for place, name in enumerate(feature_names)}
+        nodes, roots, left = self._level_order(trees)
+        leaf = np.array([not node.children for node in nodes], np.bool_)
+        here = np.arange(len(nodes))
+        threshold = np.array([node.threshold for node in nodes], self.kind)
+        return with_depths(
+            feature_names=feature_names,
+            base=0.0,
+            objective="",
+            roots=np.array(roots, np.int64),
+            feature=np.array([places[node.feature] if node.children else -1 for node in nodes], np.int64),
+            threshold=np.nextafter(threshold, self.kind(np.inf)) if self.ties_left else threshold,
+            left=np.where(leaf, here, left),
+            right=np.where(leaf, here, np.array(left) + 1),
+            default_left=np.array([node.default_left for node in nodes], np.bool_),
+            value=np.array([node.value for node in nodes], self.kind),
+        )
+
+    def trace(self, tree: Any, values: dict[str, float], absent: Absent) -> TreePath:
+        """Follow one document through one tree, in plain Python.
+
+        Args:
+            tree: A root in the file's form.
+            values: Feature name to value; NaN where the feature is absent.
+            absent: What an absent feature means.
+        """
+        steps, node = [], self.read(tree)
+        while node.children:
+            value, threshold = values[node.feature], float(self.kind(node.threshold))
+            value = 0.0 if absent == "zero" and math.isnan(value) else value
+            left = value <= threshold if self.ties_left else value < threshold
+            if math.isnan(value) and absent == "default":
+                left = node.default_left
+            steps.append(Step(node.feature, value, threshold, left))
+            node = self.read(node.children[0 if left else 1])
+        return TreePath(tuple(steps), float(self.kind(node.value)))
+
+    def _level_order(self, trees: Sequence[Any]) -> tuple[list[Node], list[int], list[int]]:
+        """Return all nodes, each tree's level by level; the roots' places; and each node's left child's place."""
+        nodes: list[Node] = []
+        roots, left = [], []
+        for tree in trees:
+            roots.append(len(nodes))
+            waiting = deque([tree])
+            while waiting:
+                node = self.read(waiting.popleft())
+                nodes.append(node)
+                # Those that wait come first, then this node's children, side by side.
+                left.append(len(nodes) + len(waiting))
+                waiting.extend(node.children)
+        return nodes, roots, left

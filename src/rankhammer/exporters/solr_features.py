@@ -1,0 +1,115 @@
+"""A feature set in terms of Solr's feature store: one feature class with parameters each."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from rankhammer.errors import ExportError
+from rankhammer.exporters.expression_text import Spelling
+from rankhammer.exporters.ltr_features import KEYWORDS, length_param
+from rankhammer.exporters.needed_features import operands
+from rankhammer.feature_sets import Expression, FieldValue, Match, Phrase, QueryLength
+
+if TYPE_CHECKING:
+    from rankhammer.feature_sets import Feature, FeatureSet
+
+_FEATURE = "org.apache.solr.ltr.feature."
+_FUNCTIONS = Spelling(
+    {
+        "+": "sum({0},{1})",
+        "-": "sub({0},{1})",
+        "*": "product({0},{1})",
+        "/": "div({0},{1})",
+        "negate": "product(-1,{0})",
+        "ln": "ln({0})",
+        "log10": "log({0})",
+        "sqrt": "sqrt({0})",
+        "abs": "abs({0})",
+        "min": "min({0},{1})",
+        "max": "max({0},{1})",
+    }
+)
+
+
+def solr_features(feature_set: FeatureSet) -> list[dict[str, Any]]:
+    """Write each feature as the feature store takes it, without the store's name.
+
+    Args:
+        feature_set: What the trees ask for, and what expressions compute with.
+
+    Returns:
+        One object a feature: name, class, params.
+
+    Raises:
+        ExportError: Solr cannot compute a feature, or a field's name cannot stand in a query.
+    """
+    functions: dict[str, str] = {}
+    stored = []
+    for feature in feature_set.features:
+        if not isinstance(feature, Match | Phrase):
+            functions[feature.name] = _function(feature, functions, feature_set)
+        kind, params = _class_and_params(feature, functions)
+        stored.append({"name": feature.name, "class": _FEATURE + kind, "params": params})
+    return stored
+
+
+def function_features(feature_set: FeatureSet) -> set[str]:
+    """Return the names of the features that are function queries, whose values are never below zero."""
+    return {
+        feature.name
+        for feature in feature_set.features
+        if isinstance(feature, Expression) or (isinstance(feature, FieldValue) and feature.modifier != "none")
+    }
+
+
+def plain_field(feature: Match | Phrase | FieldValue) -> str:
+    """Return a field's name.
+
+    Raises:
+        ExportError: It holds characters that have a meaning in a query.
+    """
+    if not re.fullmatch(r"[\w.-]+", feature.field):
+        raise ExportError(
+            f"Feature {feature.name!r}: Solr's query parsers cannot take field {feature.field!r}.",
+            hint="Use a field whose name has letters, digits, `_`, `.` and `-` only.",
+            feature=feature.name,
+        )
+    return feature.field
+
+
+def _class_and_params(feature: Feature, functions: dict[str, str]) -> tuple[str, dict[str, Any]]:
+    if isinstance(feature, Match):
+        # No operator of the simple parser is on, so that any text of a user is only words.
+        return "SolrFeature", {"q": f"{{!simple qf={plain_field(feature)} q.operators='' q.op=OR}}${{{KEYWORDS}}}"}
+    if isinstance(feature, Phrase):
+        return "SolrFeature", {"q": f"{{!field f={plain_field(feature)}}}${{{KEYWORDS}}}"}
+    if isinstance(feature, QueryLength):
+        return "ValueFeature", {"value": functions[feature.name], "required": True}
+    if isinstance(feature, FieldValue) and feature.modifier == "none":
+        return "FieldValueFeature", {"field": plain_field(feature), "defaultValue": _missing(feature)}
+    return "SolrFeature", {"q": f"{{!func}}max(0,{functions[feature.name]})"}
+
+
+def _function(
+    feature: FieldValue | QueryLength | Expression, functions: dict[str, str], feature_set: FeatureSet
+) -> str:
+    if isinstance(feature, QueryLength):
+        return f"${{{length_param(feature)}}}"
+    if isinstance(feature, FieldValue):
+        return _FUNCTIONS.field_value(feature, f'def(field("{plain_field(feature)}"),{_missing(feature)})')
+    absent = {other.name for other in feature_set.features if other.absent == "keep"}
+    wrong = sorted(name for name in operands(feature) if name not in functions or name in absent)
+    if wrong:
+        raise ExportError(
+            f"Feature {feature.name!r} computes with {wrong}: Solr has no feature over other features, and a function "
+            "query can take neither a user's text safely nor a value that may be absent.",
+            hint=f"Train without {feature.name!r}, or compute with field values and query lengths (absent: zero) only.",
+            feature=feature.name,
+        )
+    return _FUNCTIONS.expression(feature.expression, functions)
+
+
+def _missing(feature: FieldValue) -> float:
+    """A feature that may be absent is 0 to Solr's trees, whatever `missing` says."""
+    return 0.0 if feature.absent == "keep" else feature.missing
