@@ -43,6 +43,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "elasticsearch_ltr": "rankhammer.exporters.elasticsearch_ltr:ElasticsearchLtr",
         "ranklib": "rankhammer.exporters.ranklib:RankLib",
         "solr_ltr": "rankhammer.exporters.solr_ltr:SolrLtr",
+        "elastic_native": "rankhammer.exporters.elastic_native:ElasticNative",
+        "vespa": "rankhammer.exporters.vespa:Vespa",
         "json": "rankhammer.exporters.neutral_json:NeutralJson",
     },
     "judgment_exporters": {

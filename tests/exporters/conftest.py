@@ -88,3 +88,63 @@ def make_ranker() -> Callable[..., Trained]:
 def trained() -> Trained:
     """A rank:ndcg ranker on features that are never absent."""
     return train()
+
+
+HOSTILE = (
+    {"type": "match", "name": "grid", "field": "title"},
+    {"type": "match", "name": "neighbours", "field": "body"},
+    {"type": "field_value", "name": "skewed", "field": "popularity", "modifier": "log1p"},
+    {"type": "query_length", "name": "n_terms"},
+    {"type": "field_value", "name": "is_new", "field": "is_new"},
+    {"type": "field_value", "name": "below_zero", "field": "balance"},
+    {"type": "field_value", "name": "large", "field": "size"},
+)
+
+
+def hostile_rows(n_rows: int = 600) -> NDArray[np.float32]:
+    """Return values that trees cut exactly at: a grid, 32-bit neighbours, 0 and 1, negative and large numbers."""
+    rng = np.random.default_rng(11)
+    rows = np.empty((n_rows, len(HOSTILE)), np.float32)
+    rows[:, 0] = rng.integers(0, 8, n_rows) / 4
+    rows[:, 1] = np.float32(0.7) + rng.integers(0, 8, n_rows) * np.spacing(np.float32(0.7))
+    rows[:, 2] = rng.lognormal(0, 3, n_rows)
+    rows[:, 3] = rng.integers(1, 9, n_rows)
+    rows[:, 4] = rng.integers(0, 2, n_rows)
+    rows[:, 5] = -rng.lognormal(0, 1, n_rows) - 0.01
+    rows[:, 6] = rng.integers(2**23, 2**24, n_rows)
+    return rows
+
+
+@pytest.fixture(scope="session")
+def hostile() -> Trained:
+    """A rank:ndcg ranker with a base score on hostile values, and vectors on, just below and just above its splits."""
+    rows = hostile_rows()
+    scaled = (rows - rows.mean(0)) / (rows.std(0) + 1e-12)
+    noise = np.random.default_rng(5).normal(size=len(rows)) / 4
+    label = np.digitize(scaled.sum(1) + noise, [-2, 0, 1, 3])
+    feature_set = FeatureSet.model_validate({"name": "hostile", "features": HOSTILE})
+    data = xgb.DMatrix(rows, label, feature_names=list(feature_set.names), feature_types=["float"] * len(HOSTILE))
+    data.set_group([20] * (len(rows) // 20))
+    settings = {"objective": "rank:ndcg", "base_score": 0.3, "max_depth": 6, "nthread": 1, "seed": 3}
+    booster = xgb.train(settings, data, 40)
+    ranker = RankerFiles("main", bytes(booster.save_raw("ubj")), feature_set, {"seed": 3})
+    vectors = np.concatenate([rows, split_neighbours(booster, rows)])
+    margins = booster.inplace_predict(vectors, predict_type="margin", validate_features=False)
+    return Trained(ranker, vectors, margins)
+
+
+def split_neighbours(booster: xgb.Booster, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Put each split's threshold, and the 32-bit floats beside it, into rows of the training data, in turn."""
+    names, found = booster.feature_names or [], []
+    for tree in booster.get_dump(dump_format="json"):
+        waiting = [json.loads(tree)]
+        while waiting:
+            node = waiting.pop()
+            waiting += node.get("children", [])
+            if "split" in node:
+                found.append((names.index(node["split"]), np.float32(node["split_condition"])))
+    vectors = np.repeat(rows[np.arange(len(found)) % len(rows)], 3, axis=0)
+    for place, (feature, threshold) in enumerate(found):
+        beside = [np.nextafter(threshold, np.float32(side)) for side in (-np.inf, np.inf)]
+        vectors[3 * place : 3 * place + 3, feature] = [threshold, *beside]
+    return vectors

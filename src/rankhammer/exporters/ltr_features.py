@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING, Any
 
 from rankhammer.errors import ExportError
-from rankhammer.exporters.needed_features import operands
+from rankhammer.exporters.needed_features import refuse_absent_operands
 from rankhammer.feature_sets import Expression, FieldValue, Match, Phrase, QueryLength
 from rankhammer.feature_sets.expressions import parse_expression
 
@@ -29,10 +29,22 @@ def plugin_features(feature_set: FeatureSet) -> list[dict[str, Any]]:
     Raises:
         ExportError: The plugin cannot compute a feature the way the ranker was trained on it.
     """
-    absent = {feature.name for feature in feature_set.features if feature.absent == "keep"}
-    for feature in feature_set.features:
-        _refuse_absent_operands(feature, operands(feature) & absent)
+    refuse_absent_operands(feature_set, "the plugin logs such a value as one number and scores with another")
     return [_plugin_feature(feature) for feature in feature_set.features]
+
+
+def query_template(feature: Match | Phrase | FieldValue | QueryLength) -> dict[str, Any]:
+    """Write the query whose score is the feature, as a mustache template.
+
+    Raises:
+        ExportError: The engine cannot give the value that the ranker was trained on.
+    """
+    if isinstance(feature, FieldValue):
+        return _field_value(feature)
+    if isinstance(feature, QueryLength):
+        # Every document matches and scores its boost: a number that is the same for all documents of a query.
+        return {"match_all": {"boost": f"{{{{{length_param(feature)}}}}}"}}
+    return _text_query(feature)
 
 
 def query_params(feature_set: FeatureSet) -> dict[str, Any]:
@@ -56,19 +68,25 @@ def text_fields(feature_set: FeatureSet) -> list[str]:
     return list(dict.fromkeys(feature.field for feature in feature_set.features if isinstance(feature, Match | Phrase)))
 
 
+def first_query(feature_set: FeatureSet) -> dict[str, Any]:
+    """Write an example of the search whose best documents a ranker reranks: the words in any of the text fields."""
+    fields = text_fields(feature_set)
+    keywords = query_params(feature_set).get(KEYWORDS)
+    return {"multi_match": {"query": keywords, "fields": fields}} if fields else {"match_all": {}}
+
+
 def _plugin_feature(feature: Feature) -> dict[str, Any]:
     if isinstance(feature, Expression):
         # Written anew from its syntax tree: the engine does not know all of our ways to spell a number.
         text = ast.unparse(parse_expression(feature.expression))
         return _stored(feature.name, [], text, language="derived_expression")
-    if isinstance(feature, FieldValue):
-        return _stored(feature.name, [], _field_value(feature))
+    return _stored(feature.name, _params(feature), query_template(feature))
+
+
+def _params(feature: Match | Phrase | FieldValue | QueryLength) -> list[str]:
     if isinstance(feature, QueryLength):
-        # Every document matches and scores its boost: a number that is the same for all documents of a query.
-        return _stored(
-            feature.name, [length_param(feature)], {"match_all": {"boost": f"{{{{{length_param(feature)}}}}}"}}
-        )
-    return _stored(feature.name, [KEYWORDS], _text_query(feature))
+        return [length_param(feature)]
+    return [KEYWORDS] if isinstance(feature, Match | Phrase) else []
 
 
 def _stored(name: str, params: list[str], template: Any, *, language: str = "mustache") -> dict[str, Any]:
@@ -93,14 +111,3 @@ def _field_value(feature: FieldValue) -> dict[str, Any]:
     factor = {"field": feature.field, "modifier": feature.modifier, "missing": feature.missing}
     query = {"exists": {"field": feature.field}} if feature.absent == "keep" else {"match_all": {}}
     return {"function_score": {"query": query, "boost_mode": "replace", "field_value_factor": factor}}
-
-
-def _refuse_absent_operands(feature: Feature, absent: set[str]) -> None:
-    """The plugin logs an expression over an absent operand as if that were 0, but hands NaN to the trees."""
-    if absent:
-        raise ExportError(
-            f"Feature {feature.name!r} computes with {sorted(absent)}, which may be absent: the plugin logs such a "
-            "value as one number and scores with another.",
-            hint=f"Set absent: zero for {', '.join(sorted(absent))} and train again.",
-            feature=feature.name,
-        )

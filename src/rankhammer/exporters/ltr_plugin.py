@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from rankhammer.errors import ExportError
 from rankhammer.exporters.content_name import content_name
 from rankhammer.exporters.json_bytes import to_json
-from rankhammer.exporters.ltr_features import plugin_features, query_params, text_fields
 from rankhammer.exporters.lower_bound import negative_value_warnings
+from rankhammer.exporters.ltr_features import first_query, plugin_features, query_params, text_fields
 from rankhammer.exporters.missing_values import RULES, refuse_other_directions
 from rankhammer.exporters.needed_features import needed_features
 from rankhammer.exporters.score_bounds import lifting_constant, score_bounds
@@ -193,15 +193,13 @@ class LtrPlugin(TreeFiles):
 
     def _rescore_query(self, model: str, needed: FeatureSet) -> dict[str, Any]:
         """Only the ranker counts: the first query's weight is 0, so documents past the window score 0 and follow."""
-        fields = text_fields(needed)
-        keywords = query_params(needed).get("keywords")
-        first = {"multi_match": {"query": keywords, "fields": fields}} if fields else {"match_all": {}}
         ranked = {"model": model, "params": query_params(needed)}
         if self._options.store:
             ranked["store"] = self._options.store
         query = {"rescore_query": {"sltr": ranked}, "query_weight": 0, "rescore_query_weight": 1}
         size = min(10, self._options.window_size)
-        return {"size": size, "query": first, "rescore": {"window_size": self._options.window_size, "query": query}}
+        rescore = {"window_size": self._options.window_size, "query": query}
+        return {"size": size, "query": first_query(needed), "rescore": rescore}
 
     def _requests(self, files: Mapping[str, bytes]) -> list[dict[str, str]]:
         """List what to send, in order; the first answers 400 when the store is there already."""

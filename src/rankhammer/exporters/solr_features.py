@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ from rankhammer.feature_sets import Expression, FieldValue, Match, Phrase, Query
 if TYPE_CHECKING:
     from rankhammer.feature_sets import Feature, FeatureSet
 
+QUOTED_KEYWORDS = "keywords_quoted"
+"""Name of the parameter that holds the user's query with a backslash before each backslash and apostrophe."""
 _FEATURE = "org.apache.solr.ltr.feature."
 _FUNCTIONS = Spelling(
     {
@@ -32,11 +35,12 @@ _FUNCTIONS = Spelling(
 )
 
 
-def solr_features(feature_set: FeatureSet) -> list[dict[str, Any]]:
+def solr_features(feature_set: FeatureSet, *, quoted: bool) -> list[dict[str, Any]]:
     """Write each feature as the feature store takes it, without the store's name.
 
     Args:
         feature_set: What the trees ask for, and what expressions compute with.
+        quoted: Expressions may compute with text features, which then read the parameter `keywords_quoted`.
 
     Returns:
         One object a feature: name, class, params.
@@ -47,11 +51,18 @@ def solr_features(feature_set: FeatureSet) -> list[dict[str, Any]]:
     functions: dict[str, str] = {}
     stored = []
     for feature in feature_set.features:
-        if not isinstance(feature, Match | Phrase):
-            functions[feature.name] = _function(feature, functions, feature_set)
+        if isinstance(feature, Match | Phrase):
+            functions |= {feature.name: _text_function(feature)} if quoted and feature.absent == "zero" else {}
+        else:
+            functions[feature.name] = _function(feature, functions)
         kind, params = _class_and_params(feature, functions)
         stored.append({"name": feature.name, "class": _FEATURE + kind, "params": params})
     return stored
+
+
+def read_params(features: list[dict[str, Any]]) -> list[str]:
+    """Return the names of the parameters (`efi`) that stored features read, each once, in order of appearance."""
+    return list(dict.fromkeys(re.findall(r"\$\{(\w+)\}", json.dumps(features))))
 
 
 def function_features(feature_set: FeatureSet) -> set[str]:
@@ -91,20 +102,24 @@ def _class_and_params(feature: Feature, functions: dict[str, str]) -> tuple[str,
     return "SolrFeature", {"q": f"{{!func}}max(0,{functions[feature.name]})"}
 
 
-def _function(
-    feature: FieldValue | QueryLength | Expression, functions: dict[str, str], feature_set: FeatureSet
-) -> str:
+def _text_function(feature: Match | Phrase) -> str:
+    """The text stands between quotes, where only a quote and a backslash have a meaning."""
+    parser = f"simple qf={plain_field(feature)} q.operators='' q.op=OR"
+    parser = parser if isinstance(feature, Match) else f"field f={plain_field(feature)}"
+    return f"query({{!{parser} v='${{{QUOTED_KEYWORDS}}}'}},0)"
+
+
+def _function(feature: FieldValue | QueryLength | Expression, functions: dict[str, str]) -> str:
     if isinstance(feature, QueryLength):
         return f"${{{length_param(feature)}}}"
     if isinstance(feature, FieldValue):
         return _FUNCTIONS.field_value(feature, f'def(field("{plain_field(feature)}"),{_missing(feature)})')
-    absent = {other.name for other in feature_set.features if other.absent == "keep"}
-    wrong = sorted(name for name in operands(feature) if name not in functions or name in absent)
-    if wrong:
+    unknown = sorted(operands(feature) - functions.keys())
+    if unknown:
         raise ExportError(
-            f"Feature {feature.name!r} computes with {wrong}: Solr has no feature over other features, and a function "
-            "query can take neither a user's text safely nor a value that may be absent.",
-            hint=f"Train without {feature.name!r}, or compute with field values and query lengths (absent: zero) only.",
+            f"Feature {feature.name!r} computes with {unknown}: Solr has no feature over other features, and a "
+            "function query takes a user's text between quotes only.",
+            hint=f"Set the option quoted_keywords (the client then quotes the text) or train without {feature.name!r}.",
             feature=feature.name,
         )
     return _FUNCTIONS.expression(feature.expression, functions)

@@ -13,9 +13,9 @@ from rankhammer.exporters.json_bytes import to_json
 from rankhammer.exporters.lower_bound import refuse_negative_splits
 from rankhammer.exporters.ltr_features import KEYWORDS, query_params, text_fields
 from rankhammer.exporters.missing_values import RULES, refuse_other_directions
-from rankhammer.exporters.needed_features import needed_features
+from rankhammer.exporters.needed_features import needed_features, refuse_absent_operands, refuse_two_analyzers
 from rankhammer.exporters.nested_trees import Node, TreeFormat, fold_trees, shortest
-from rankhammer.exporters.solr_features import function_features, solr_features
+from rankhammer.exporters.solr_features import function_features, read_params, solr_features
 from rankhammer.exporters.tree_files import TreeFiles
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class SolrLtrOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     collection: str | None = Field(None, pattern=r"^[\w.-]+$", description="collection or core named in the requests")
+    quoted_keywords: bool = Field(False, description="the client sends its text quoted, too: for expressions")
     rerank_docs: int = Field(100, ge=1, le=10_000, description="documents that the example query reranks")
 
 
@@ -51,8 +52,9 @@ def solr_thresholds(threshold: NDArray[np.float32]) -> NDArray[np.float32]:
         threshold: XGBoost's thresholds, shape (n,).
 
     Returns:
-        For each a 32-bit float that Solr turns into the largest one below the threshold, or, within 1e-4 of zero,
-        where not every float can be reached, into the largest one that can; never into the threshold or above.
+        For each a 32-bit float that Solr turns into the largest one below the threshold. Not every float can be
+        reached: within 1e-4 of zero, and just above a negative power of two, it may be one less than 1e-12 or one
+        32-bit step lower. It is never the threshold or above.
     """
     below = np.nextafter(threshold, np.float32(-np.inf))
     near = (below.astype(np.float64) - SLACK).astype(np.float32)
@@ -110,7 +112,9 @@ class SolrLtr(TreeFiles):
         forest = ranker.forest
         refuse_other_directions(forest, ranker.keep_absent, self.rule, self.target)
         needed = needed_features(ranker.feature_set, forest.used_features())
-        features = solr_features(needed)
+        refuse_two_analyzers(needed, self.target)
+        refuse_absent_operands(needed, "a function query would compute with 0")
+        features = solr_features(needed, quoted=self._options.quoted_keywords)
         refuse_negative_splits(forest, function_features(needed), self.target)
         trees = [{"weight": "1", "root": root} for root in _roots(forest)]
         name = content_name(ranker.corpus, features, trees)
@@ -124,7 +128,7 @@ class SolrLtr(TreeFiles):
         return {
             "feature_store.json": to_json([{"store": name, **feature} for feature in features]),
             "model.json": to_json(model, indent=None),
-            "rerank_query.json": to_json({"params": self._rerank_params(name, needed)}),
+            "rerank_query.json": to_json({"params": self._rerank_params(name, needed, read_params(features))}),
         }
 
     def trees(self, files: Mapping[str, bytes]) -> list[Any]:
@@ -132,7 +136,7 @@ class SolrLtr(TreeFiles):
         return [tree["root"] for tree in json.loads(files["model.json"])["params"]["trees"]]
 
     def undecided(self, ranker: RankerFiles, features: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Find values just below a threshold near zero that Solr takes for the threshold itself.
+        """Find values just below a threshold that Solr takes for the threshold itself.
 
         Args:
             ranker: The trained ranker.
@@ -155,7 +159,7 @@ class SolrLtr(TreeFiles):
             "engine": {"name": "solr", "plugin": "solr-ltr"},
             "proved_by": "independent scorer",
             "requests": self._requests(),
-            "query_params": sorted(query_params(needed)),
+            "query_params": sorted({*read_params(json.loads(files["feature_store.json"])), *query_params(needed)}),
             "features": list(needed.names),
             "missing_values": {"rule": self.rule, "meaning": RULES[self.rule]},
             "warnings": _warnings(len(files["model.json"]), len(_inexact(forest))),
@@ -170,11 +174,12 @@ class SolrLtr(TreeFiles):
             {"method": "POST", "path": f"{root}/select", "body": "rerank_query.json"},
         ]
 
-    def _rerank_params(self, model: str, needed: FeatureSet) -> dict[str, Any]:
+    def _rerank_params(self, model: str, needed: FeatureSet, names: list[str]) -> dict[str, Any]:
         """Every value of the user's goes into a parameter of its own, where no character has a meaning."""
-        params = query_params(needed)
+        examples = query_params(needed)
+        params = {name: examples.get(name, examples.get(KEYWORDS)) for name in (*names, *examples)}
         fields = " ".join(text_fields(needed))
-        passed = "".join(f" efi.{name}=${name}" for name in params)
+        passed = "".join(f" efi.{name}=${name}" for name in names)
         first = f"{{!simple qf='{fields}' q.operators='' q.op=OR v=${KEYWORDS}}}" if fields else "*:*"
         n_documents = self._options.rerank_docs
         return {
@@ -204,15 +209,16 @@ def _inexact(forest: Forest) -> NDArray[np.int64]:
     """Return the splits that Solr cannot compare with exactly."""
     threshold = forest.threshold[forest.splits]
     reached = solr_thresholds(threshold) + SLACK
-    return forest.splits[reached != np.nextafter(threshold, np.float32(-np.inf))]
+    inexact: NDArray[np.int64] = forest.splits[reached != np.nextafter(threshold, np.float32(-np.inf))]
+    return inexact
 
 
 def _warnings(model_bytes: int, n_inexact: int) -> list[str]:
     warnings = []
     if n_inexact:
         warnings.append(
-            f"{n_inexact} thresholds are so close to zero that Solr, which adds 1e-6 to each, takes values less than "
-            "1e-12 (or one 32-bit step) below them for the threshold. No logged value is that close."
+            f"{n_inexact} thresholds cannot be met exactly, because Solr adds 1e-6 to each: a value less than 1e-12, "
+            "or one 32-bit step, below one of them would go the wrong way. No logged value is that close."
         )
     if model_bytes > LARGE_BYTES:
         heap = HEAP_PER_BYTE * model_bytes / 2**20
