@@ -148,3 +148,15 @@ def split_neighbours(booster: xgb.Booster, rows: NDArray[np.float32]) -> NDArray
         beside = [np.nextafter(threshold, np.float32(side)) for side in (-np.inf, np.inf)]
         vectors[3 * place : 3 * place + 3, feature] = [threshold, *beside]
     return vectors
+
+
+@pytest.fixture(scope="session")
+def absent_left() -> Trained:
+    """A ranker that sends absent values of its one feature left everywhere, as it sends 0."""
+    rows = np.tile(np.array([[np.nan], [0], [2], [3], [4]], np.float32), (40, 1))
+    data = xgb.DMatrix(rows, np.nan_to_num(rows[:, 0]), feature_names=["title_match"], feature_types=["float"])
+    booster = xgb.train({"max_depth": 3, "nthread": 1}, data, 6)
+    declared = [{"type": "match", "name": "title_match", "field": "title", "absent": "keep"}]
+    feature_set = FeatureSet.model_validate({"name": "kept", "features": declared})
+    ranker = RankerFiles("main", bytes(booster.save_raw("ubj")), feature_set, {})
+    return Trained(ranker, rows, booster.predict(data, output_margin=True))

@@ -33,7 +33,7 @@ def elasticsearch_rule(version: str) -> Absent:
 
 
 def refuse_other_directions(forest: Forest, keep: set[str], rule: Absent, target: str) -> None:
-    """Check every node that asks for a feature that may be absent.
+    """Check every node at which a document without the feature that it asks for can arrive.
 
     Args:
         forest: The trees as they were trained: absent values follow the default direction.
@@ -51,10 +51,10 @@ def refuse_other_directions(forest: Forest, keep: set[str], rule: Absent, target
         "right": np.zeros(len(nodes), np.bool_),
         "default": forest.default_left[nodes],
     }[rule]
-    wrong = nodes[engine_left != forest.default_left[nodes]]
-    if not len(wrong):
+    wrong = [place for place in nodes[engine_left != forest.default_left[nodes]].tolist() if _is_met(forest, place)]
+    if not wrong:
         return
-    tree, node = forest.tree_and_node(int(wrong[0]))
+    tree, node = forest.tree_and_node(wrong[0])
     feature = forest.feature_names[forest.feature[wrong[0]]]
     raise ExportError(
         f"{target}: {RULES[rule]}, but tree {tree}, node {node} was trained to send an absent {feature!r} the other "
@@ -65,3 +65,14 @@ def refuse_other_directions(forest: Forest, keep: set[str], rule: Absent, target
         tree=tree,
         node=node,
     )
+
+
+def _is_met(forest: Forest, place: int) -> bool:
+    """Say whether a document without this node's feature can come to this node: decisions above may rule it out."""
+    child, node = place, int(forest.parent[place])
+    while node >= 0:
+        went_left = forest.left[node] == child
+        if forest.feature[node] == forest.feature[place] and went_left != forest.default_left[node]:
+            return False
+        child, node = node, int(forest.parent[node])
+    return True
