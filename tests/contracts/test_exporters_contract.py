@@ -43,11 +43,11 @@ def ranker(rows: Any) -> RankerFiles:
     return make_ranker(rows, "rank:ndcg")
 
 
-def make_ranker(rows: Any, objective: str) -> RankerFiles:
+def make_ranker(rows: Any, objective: str, **params: Any) -> RankerFiles:
     data = xgb.DMatrix(rows, (rows[:, 2] > 2).astype(int), feature_names=list(FEATURE_SET.names))
     if objective.startswith("rank"):
         data.set_group([30] * 10)
-    booster = xgb.train({"objective": objective, "max_depth": 5, "nthread": 1}, data, 10)
+    booster = xgb.train({"objective": objective, "max_depth": 5, "nthread": 1, **params}, data, 10)
     return RankerFiles("main", bytes(booster.save_raw("ubj")), FEATURE_SET, {})
 
 
@@ -79,17 +79,36 @@ def test_files_are_plain_names_that_publishing_does_not_use(exporter: Any, ranke
     assert not files.keys() & {"manifest.json", "parity.json"}
 
 
-@pytest.mark.parametrize("objective", ["rank:ndcg", "reg:squarederror", "binary:logistic"])
-def test_scores_equal_the_boosters_to_1e_5_on_logged_absent_and_tied_vectors(
-    exporter: Any, rows: Any, objective: str
-) -> None:
-    ranker = make_ranker(rows, objective)
+def make_vectors(rows: Any, ranker: RankerFiles) -> Vectors:
     sample = Vectors(rows, np.zeros(len(rows), np.int64), {"logged": len(rows)})
-    vectors = parity_vectors(sample, ranker, n_vectors=300, n_ties=1000)
+    return parity_vectors(sample, ranker, n_vectors=300, n_ties=1000)
 
-    facts = check_parity(exporter, exporter.write(ranker), ranker, vectors, tolerance=1e-5)
+
+@pytest.mark.parametrize(
+    ("objective", "params"),
+    [
+        ("rank:ndcg", {}),
+        ("reg:squarederror", {"base_score": 0.7}),
+        ("binary:logistic", {}),
+        ("rank:ndcg", {"booster": "dart", "rate_drop": 0.5, "seed": 1}),
+    ],
+    ids=["rank", "regression", "logistic", "dart"],
+)
+def test_scores_equal_the_boosters_to_1e_5_on_logged_absent_and_tied_vectors(
+    exporter: Any, rows: Any, objective: str, params: dict[str, Any]
+) -> None:
+    ranker = make_ranker(rows, objective, **params)
+
+    facts = check_parity(exporter, exporter.write(ranker), ranker, make_vectors(rows, ranker), tolerance=1e-5)
 
     assert facts["max_abs_difference"] <= 1e-5
+
+
+def test_files_of_another_ranker_do_not_pass_the_gate(exporter: Any, rows: Any, ranker: RankerFiles) -> None:
+    other = make_ranker(rows, "rank:ndcg", learning_rate=0.2)
+
+    with pytest.raises(ExportError, match="the export scores"):
+        check_parity(exporter, exporter.write(other), ranker, make_vectors(rows, ranker), tolerance=1e-5)
 
 
 def test_scores_are_one_float_a_row(exporter: Any, ranker: RankerFiles, rows: Any) -> None:

@@ -143,12 +143,47 @@ def test_an_expression_over_one_text_is_a_script_on_its_score(make_ranker: Calla
     }
 
 
-def test_an_expression_over_two_texts_is_refused(make_ranker: Callable[..., Any]) -> None:
-    body = {"type": "match", "name": "body_match", "field": "body"}
-    both = {"type": "expression", "name": "both", "expression": "title_match + body_match"}
+BODY = {"type": "match", "name": "body_match", "field": "body"}
 
-    with pytest.raises(ExportError, match=r"\['title_match', 'body_match'\]: a script of Elasticsearch"):
-        exporter().write(make_ranker(features=(MATCH, body, both)).ranker)
+
+def query_score(query: dict[str, Any], scores: dict[str, float]) -> float:
+    """Score a compound query, given each field's own match score: must adds up, dis_max takes the largest."""
+    kind, body = next(iter(query.items()))
+    if kind == "match_all":
+        return body.get("boost", 1.0)
+    if kind == "match":
+        return scores[next(iter(body))]
+    if kind == "dis_max":
+        return max(query_score(inner, scores) for inner in body["queries"])
+    parts = [*body.get("must", []), *body.get("should", [])]
+    return body.get("boost", 1.0) * sum(query_score(inner, scores) for inner in parts)
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("title_match + body_match", 3.0 + 5.0),
+        ("max(title_match, body_match) + 0.1 * (title_match + body_match)", 5.0 + 0.1 * (3.0 + 5.0)),
+        ("max(title_match * 2 + 1, body_match)", 3.0 * 2 + 1),
+    ],
+)
+def test_sums_multiples_and_largest_of_several_texts_are_a_compound_query(
+    make_ranker: Callable[..., Any], expression: str, expected: float
+) -> None:
+    both = {"type": "expression", "name": "both", "expression": expression}
+    ranker = make_ranker("reg:squarederror", features=(MATCH, BODY, both)).ranker
+
+    query = extractors(exporter().write(ranker))["both"]
+
+    assert query_score(query, {"title": 3.0, "body": 5.0}) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("expression", ["title_match / body_match", "title_match - body_match", "ln(title_match) + 1"])
+def test_other_expressions_over_two_texts_are_refused(make_ranker: Callable[..., Any], expression: str) -> None:
+    both = {"type": "expression", "name": "both", "expression": f"{expression} + body_match"}
+
+    with pytest.raises(ExportError, match=r"\['title_match', 'body_match'\]: Elasticsearch can add up"):
+        exporter().write(make_ranker(features=(MATCH, BODY, both)).ranker)
 
 
 def test_requests_and_example_name_one_model(hostile: Any) -> None:

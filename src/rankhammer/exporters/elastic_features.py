@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 from typing import TYPE_CHECKING, Any
 
 from rankhammer.errors import ExportError
 from rankhammer.exporters.expression_text import INFIX, Spelling
 from rankhammer.exporters.ltr_features import length_param, query_template
 from rankhammer.exporters.needed_features import operands, refuse_absent_operands
-from rankhammer.feature_sets import Expression, FieldValue, QueryLength
+from rankhammer.feature_sets import Expression, FieldValue, Match, Phrase, QueryLength
+from rankhammer.feature_sets.expressions import parse_expression
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rankhammer.feature_sets import Feature, FeatureSet
 
 _PAINLESS = Spelling(
@@ -50,21 +54,60 @@ def _query(feature: Feature, features: dict[str, Feature]) -> dict[str, Any]:
     if not isinstance(feature, Expression):
         return query_template(feature)
     needed = [other for name, other in features.items() if name in _all_operands(feature, features)]
-    texts = [other for other in needed if not isinstance(other, FieldValue | QueryLength | Expression)]
-    if len(texts) > 1:
+    texts = [other for other in needed if isinstance(other, Match | Phrase)]
+    if len(texts) <= 1:
+        return _script(feature, needed, query_template(texts[0]) if texts else {"match_all": {}})
+    query = _compound(parse_expression(feature.expression), features)
+    if query is None:
         raise ExportError(
-            f"Feature {feature.name!r} computes with {[text.name for text in texts]}: a script of Elasticsearch sees "
-            "the score of one query only.",
+            f"Feature {feature.name!r} computes with {[text.name for text in texts]}: Elasticsearch can add up several "
+            "queries, multiply them by constants and take the largest, and nothing else.",
             hint=f"Train without {feature.name!r}, or compute with at most one match or phrase.",
             feature=feature.name,
         )
+    return query
+
+
+def _script(feature: Expression, needed: list[Feature], query: dict[str, Any]) -> dict[str, Any]:
     value = _PAINLESS.expression(feature.expression, _operand_texts(needed))
     # A score is neither negative nor infinite; a result that is not finite counts as absent, that is 0.
     source = f"double v = {value}; return v > 0 && v < Double.POSITIVE_INFINITY ? v : 0;"
     names = {length_param(other) for other in needed if isinstance(other, QueryLength)}
-    lengths = {name: f"{{{{{name}}}}}" for name in sorted(names)}
-    query = query_template(texts[0]) if texts else {"match_all": {}}
-    return {"script_score": {"query": query, "script": {"source": source, "params": lengths}}}
+    params = {name: f"{{{{{name}}}}}" for name in sorted(names)}
+    return {"script_score": {"query": query, "script": {"source": source, "params": params}}}
+
+
+def _compound(node: ast.expr, features: dict[str, Feature]) -> dict[str, Any] | None:
+    """Write an expression as a query of queries that match every document; None where there is no such query."""
+    match node:
+        case ast.Name(id=name):
+            feature = features[name]
+            if isinstance(feature, Expression):
+                return _compound(parse_expression(feature.expression), features)
+            return query_template(feature)
+        case ast.Constant(value=int() | float() as value):
+            return {"match_all": {"boost": float(value)}}
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return _of_two(lambda queries: {"bool": {"must": queries}}, left, right, features)
+        case ast.Call(func=ast.Name(id="max"), args=[left, right]):
+            return _of_two(lambda queries: {"dis_max": {"queries": queries}}, left, right, features)
+        case ast.BinOp(left=ast.Constant(value=factor), op=ast.Mult(), right=inner):
+            return _boosted(inner, factor, features)
+        case ast.BinOp(left=inner, op=ast.Mult(), right=ast.Constant(value=factor)):
+            return _boosted(inner, factor, features)
+    return None
+
+
+def _of_two(
+    join: Callable[[list[Any]], dict[str, Any]], left: ast.expr, right: ast.expr, features: dict[str, Feature]
+) -> dict[str, Any] | None:
+    queries = [_compound(left, features), _compound(right, features)]
+    return None if None in queries else join(queries)
+
+
+def _boosted(inner: ast.expr, factor: Any, features: dict[str, Feature]) -> dict[str, Any] | None:
+    query = _compound(inner, features)
+    return None if query is None else {"bool": {"must": [query], "boost": float(factor)}}
 
 
 def _all_operands(feature: Feature, features: dict[str, Feature]) -> set[str]:
@@ -76,15 +119,18 @@ def _operand_texts(needed: list[Feature]) -> dict[str, str]:
     """Write each operand in Painless, in the set's order, in which expressions come after what they compute with."""
     texts: dict[str, str] = {}
     for feature in needed:
-        if isinstance(feature, Expression):
-            texts[feature.name] = _PAINLESS.expression(feature.expression, texts)
-        elif isinstance(feature, QueryLength):
-            texts[feature.name] = f"Double.parseDouble(params.{length_param(feature)})"
-        elif isinstance(feature, FieldValue):
-            texts[feature.name] = _PAINLESS.field_value(feature, _document_number(feature))
-        else:
-            texts[feature.name] = "_score"
+        texts[feature.name] = _operand_text(feature, texts)
     return texts
+
+
+def _operand_text(feature: Feature, texts: dict[str, str]) -> str:
+    if isinstance(feature, Expression):
+        return _PAINLESS.expression(feature.expression, texts)
+    if isinstance(feature, QueryLength):
+        return f"Double.parseDouble(params.{length_param(feature)})"
+    if isinstance(feature, FieldValue):
+        return _PAINLESS.field_value(feature, _document_number(feature))
+    return "_score"
 
 
 def _document_number(feature: FieldValue) -> str:

@@ -10,12 +10,12 @@ from rankhammer.errors import ExportError, did_you_mean
 from rankhammer.exporters.expression_text import INFIX, Spelling
 from rankhammer.exporters.ltr_features import length_param
 from rankhammer.exporters.needed_features import refuse_absent_operands
-from rankhammer.feature_sets import FieldValue, Match, Phrase, QueryLength
+from rankhammer.feature_sets import Expression, FieldValue, Match, QueryLength
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rankhammer.feature_sets import Expression, FeatureSet
+    from rankhammer.feature_sets import Feature, FeatureSet
 
 _RANKING_EXPRESSION = Spelling(
     {
@@ -59,17 +59,11 @@ def vespa_features(feature_set: FeatureSet, rank_features: Mapping[str, str]) ->
     names: dict[str, str] = {}
     functions: dict[str, str] = {}
     for feature in feature_set.features:
-        if feature.name in rank_features:
-            names[feature.name] = rank_features[feature.name]
-        elif isinstance(feature, Match):
-            names[feature.name] = f"bm25({_plain(feature.name, feature.field)})"
-        elif isinstance(feature, QueryLength):
-            names[feature.name] = f"query({length_param(feature)})"
-        elif isinstance(feature, Phrase):
-            raise _no_phrase(feature)
-        else:
+        if feature.name not in rank_features and isinstance(feature, FieldValue | Expression):
             functions[f"ltr_{feature.name}"] = _function(feature, names)
             names[feature.name] = f"ltr_{feature.name}"
+        else:
+            names[feature.name] = rank_features.get(feature.name) or _rank_feature(feature)
     _refuse_same_names(names)
     inputs = [length_param(feature) for feature in feature_set.features if isinstance(feature, QueryLength)]
     return VespaFeatures(names, functions, tuple(dict.fromkeys(inputs)))
@@ -101,6 +95,18 @@ def _refuse_same_names(names: Mapping[str, str]) -> None:
             )
 
 
+def _rank_feature(feature: Feature) -> str:
+    if isinstance(feature, Match):
+        return f"bm25({_plain(feature.name, feature.field)})"
+    if isinstance(feature, QueryLength):
+        return f"query({length_param(feature)})"
+    raise ExportError(
+        f"Feature {feature.name!r} is the BM25 of a phrase, for which Vespa has no rank feature.",
+        hint=f"Name one for {feature.name!r} in the option rank_features, trained on its values, or train without.",
+        feature=feature.name,
+    )
+
+
 def _function(feature: FieldValue | Expression, names: Mapping[str, str]) -> str:
     if not isinstance(feature, FieldValue):
         return _RANKING_EXPRESSION.expression(feature.expression, names)
@@ -118,11 +124,3 @@ def _plain(name: str, field: str) -> str:
             feature=name,
         )
     return field
-
-
-def _no_phrase(feature: Phrase) -> ExportError:
-    return ExportError(
-        f"Feature {feature.name!r} is the BM25 of a phrase, for which Vespa has no rank feature.",
-        hint=f"Name one for {feature.name!r} in the option rank_features, trained on its values, or train without.",
-        feature=feature.name,
-    )
