@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rankhammer import plugins
 from rankhammer.errors import DataError, ExportError
 from rankhammer.exporters import publish
 from rankhammer.exporters.neutral_json import NeutralJson, NeutralJsonOptions
@@ -90,3 +91,19 @@ def test_nothing_is_returned_when_one_target_fails(trained: Any, monkeypatch: py
 
     with pytest.raises(ExportError, match="scores of shape"):
         export(trained.folder())
+
+
+def test_every_built_in_target_passes_the_gate_and_says_how_it_was_proved(hostile: Any) -> None:
+    exporters = [plugins.create("exporters", plugins.Choice(name=name)) for name in plugins.BUILT_IN["exporters"]]
+
+    published = publish.export_corpus(
+        "main", hostile.folder(), exporters, lineage=LINEAGE, tolerance=1e-5, n_vectors=200, n_ties=2000
+    )
+
+    folders = publish.by_corpus(published)
+    manifests = {folder.split("/")[1]: json.loads(files["manifest.json"]) for folder, files in folders.items()}
+    assert manifests.keys() == {exporter.target for exporter in exporters}
+    by_file_only = {target for target, one in manifests.items() if one["proved_by"].endswith("itself has not run it")}
+    assert by_file_only == {"elasticsearch_ltr-1.5.10", "ranklib-opensearch-3.6", "elastic_native", "vespa"}
+    assert all(one["proved_by"].startswith("independent scorer") for one in manifests.values())
+    assert all(one["parity"]["n_traced"] == 10 for one in manifests.values())
