@@ -42,7 +42,7 @@ import load_documents
 from rankhammer import plugins
 from rankhammer import spark as spark_provider
 from rankhammer.demo import make_demo
-from rankhammer.engines.remote.named_queries import PARAMETERS, search_body
+from rankhammer.engines.remote.named_queries import search_body, search_path
 from rankhammer.engines.remote.options import SearchOptions
 from rankhammer.feature_sets import Expression, FeatureSet, QueryLength
 from rankhammer.plugins import Choice
@@ -164,7 +164,7 @@ def replay(url: str, bodies: list[bytes]) -> None:
 
 def asker(url: str) -> Any:
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
-    path = f"/{CORPUS}/_search?search_type=dfs_query_then_fetch&{PARAMETERS}"
+    path = search_path(SearchOptions(url=url), CORPUS)
 
     def ask(body: bytes) -> None:
         connection.request("POST", path, body, {"content-type": "application/json"})

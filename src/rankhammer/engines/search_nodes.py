@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from rankhammer.engines.remote.client import connect
 from rankhammer.engines.remote.collecting import PAIR, Collector
 from rankhammer.engines.remote.courtesy import check_cluster
+from rankhammer.engines.remote.named_queries import NamedQueries
 from rankhammer.engines.remote.options import SearchOptions
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ class OpenSearch:
         # An action: one row a corpus comes back; an index that is not there stops the run before any search.
         corpora = sorted(row["corpus"] for row in rows.select("corpus").distinct().collect())
         check_cluster(client, self._options, corpora)
-        return rows.join(Collector(client, self._options, feature_set).collect(rows), PAIR, "left")
+        logging = NamedQueries(self._options, feature_set)
+        return rows.join(Collector(client, self._options, logging).collect(rows), PAIR, "left")
 
 
 class Elasticsearch(OpenSearch):

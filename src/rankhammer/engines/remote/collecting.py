@@ -6,36 +6,27 @@ import hashlib
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
-from rankhammer.engines.remote.named_queries import MAX_DOCS, PARAMETERS, read_answer, search_body
+from rankhammer.engines.remote.base import Search
 from rankhammer.engines.remote.pace import Pace
 from rankhammer.storage import storage_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from numpy.typing import NDArray
     from pyspark.sql import DataFrame
 
+    from rankhammer.engines.remote.base import FeatureLogging, Values
     from rankhammer.engines.remote.client import Client
     from rankhammer.engines.remote.options import SearchOptions
-    from rankhammer.feature_sets import FeatureSet
 
 PAIR = ["corpus", "query", "doc_id"]
 _MAX_BATCHES = 10_000
-
-
-@dataclass(frozen=True)
-class Search:
-    """One question: a query and some documents of one corpus."""
-
-    corpus: str
-    query: str
-    doc_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -45,12 +36,12 @@ class Collector:
     Args:
         client: Travels to the workers.
         options: How hard the engine may be asked.
-        feature_set: What to ask.
+        logging: How it is asked.
     """
 
     client: Client
     options: SearchOptions
-    feature_set: FeatureSet
+    logging: FeatureLogging
 
     def collect(self, rows: DataFrame) -> DataFrame:
         """Return PAIR and `features` of every pair, null where the engine does not have the document.
@@ -61,7 +52,8 @@ class Collector:
         from pyspark.sql import functions as F
 
         asked = rows.groupBy("corpus", "query").agg(F.sort_array(F.collect_set("doc_id")).alias("doc_ids"))
-        n_tasks = self._n_tasks(rows)
+        n_tasks = min(self.options.max_in_flight, rows.sparkSession.sparkContext.defaultParallelism)
+        self.logging.prepare(self.client)
         if self.options.progress is None:
             return self._ask(asked, n_tasks)
         # An action: how many batches there are, and which rows they are of. One row comes back.
@@ -77,14 +69,10 @@ class Collector:
                 self._ask(asked.where(batch == number), n_tasks).write.mode("overwrite").parquet(path)
         return rows.sparkSession.read.parquet(*(f"{folder}/batch={number}" for number in range(n_batches)))
 
-    def _n_tasks(self, rows: DataFrame) -> int:
-        return min(self.options.max_in_flight, rows.sparkSession.sparkContext.defaultParallelism)
-
     def _own_folder(self, rows: str) -> str:
         """Return the folder of this very question, and clear away those of earlier ones."""
         root = str(self.options.progress).rstrip("/")
-        asked = (self.options.url, self.options.index, self.options.text_field, rows)
-        key = hashlib.sha256("\n".join([*asked, self.feature_set.version]).encode()).hexdigest()[:16]
+        key = hashlib.sha256(f"{self.logging.key}\n{rows}".encode()).hexdigest()[:16]
         for path in storage_for(root).glob(f"{root}/*"):
             if not path.rstrip("/").endswith(key):
                 storage_for(path).delete(path)
@@ -94,7 +82,7 @@ class Collector:
         from pyspark.sql import functions as F
 
         n_threads = max(1, self.options.max_in_flight // n_tasks)
-        fields = ", ".join(f"`{name}`: float" for name in self.feature_set.names)
+        fields = ", ".join(f"`{name}`: float" for name in self.logging.feature_set.names)
         schema = f"corpus string, query string, doc_id string, features struct<{fields}>"
         dealt = asked.repartition(n_tasks, F.xxhash64("query", "corpus"))
 
@@ -102,31 +90,33 @@ class Collector:
             pace = Pace(n_threads, greedy=self.options.pace == "greedy")
             with ThreadPoolExecutor(n_threads) as pool:
                 for batch in batches:
-                    yield from pool.map(lambda search: self._answer(search, pace), _searches(batch))
+                    requests = _batched(_searches(batch, self.logging.max_docs), self.logging.max_searches)
+                    for found in pool.map(lambda searches: self._answer(searches, pace), requests):
+                        yield from found
 
         return dealt.mapInArrow(run, schema)
 
-    def _answer(self, search: Search, pace: Pace) -> pa.RecordBatch:
-        path = f"/{self.options.index_of(search.corpus)}/_search?search_type=dfs_query_then_fetch&{PARAMETERS}"
-        body = search_body(self.feature_set, search.query, search.doc_ids, field_of=self.options.field_of)
-        with pace:
-            answer = self.client.ask("POST", path, body, on_busy=pace.refused)
-            pace.answered(answer.duration_s, len(search.doc_ids))
-        known, values = read_answer(answer.body, self.feature_set, search.query, search.doc_ids)
-        return _batch(search, known, values, self.feature_set.names)
+    def _answer(self, searches: Sequence[Search], pace: Pace) -> list[pa.RecordBatch]:
+        found = self.logging.ask(self.client, searches, pace)
+        names = self.logging.feature_set.names
+        return [_batch(search, values, names) for search, values in zip(searches, found, strict=True)]
 
 
-def _searches(batch: pa.RecordBatch) -> Iterator[Search]:
+def _searches(batch: pa.RecordBatch, max_docs: int) -> Iterator[Search]:
     for row in batch.to_pylist():
-        for first in range(0, len(row["doc_ids"]), MAX_DOCS):
-            yield Search(row["corpus"], row["query"], tuple(row["doc_ids"][first : first + MAX_DOCS]))
+        for first in range(0, len(row["doc_ids"]), max_docs):
+            yield Search(row["corpus"], row["query"], tuple(row["doc_ids"][first : first + max_docs]))
 
 
-def _batch(
-    search: Search, known: NDArray[np.bool_], values: NDArray[np.float32], names: Sequence[str]
-) -> pa.RecordBatch:
+def _batched(searches: Iterator[Search], n: int) -> Iterator[tuple[Search, ...]]:
+    while group := tuple(islice(searches, n)):
+        yield group
+
+
+def _batch(search: Search, values: Values, names: Sequence[str]) -> pa.RecordBatch:
+    known, numbers = values
     n = len(search.doc_ids)
-    columns: list[Any] = [pa.array(np.ascontiguousarray(column)) for column in values.T]
+    columns: list[Any] = [pa.array(np.ascontiguousarray(column)) for column in numbers.T]
     features = pa.StructArray.from_arrays(columns, names=list(names), mask=pa.array(~known))
     texts = [pa.array([search.corpus] * n), pa.array([search.query] * n), pa.array(search.doc_ids)]
     return pa.RecordBatch.from_arrays([*texts, features], names=[*PAIR, "features"])

@@ -10,6 +10,7 @@ References:
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,15 +25,58 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from rankhammer.engines.remote.base import Search, Values
+    from rankhammer.engines.remote.client import Client
+    from rankhammer.engines.remote.options import SearchOptions
+    from rankhammer.engines.remote.pace import Pace
     from rankhammer.feature_sets import Feature, FeatureSet
 
-MAX_DOCS = 5000
-"""Documents asked for in one search: below every engine's max_result_window (10,000)."""
-
-PARAMETERS = (
-    "include_named_queries_score=true&filter_path=timed_out,_shards.failed,_shards.failures.reason,hits.hits._id,"
-    "hits.hits.matched_queries,hits.hits.fields"
+_PARAMETERS = (
+    "search_type=dfs_query_then_fetch&include_named_queries_score=true&filter_path=timed_out,_shards.failed,"
+    "_shards.failures.reason,hits.hits._id,hits.hits.matched_queries,hits.hits.fields"
 )
+
+
+@dataclass(frozen=True)
+class NamedQueries:
+    """Logging by named queries: one search a request, since OpenSearch's `_msearch` does not take the parameter.
+
+    Args:
+        options: Where the indices and fields are.
+        feature_set: What to compute.
+    """
+
+    options: SearchOptions
+    feature_set: FeatureSet
+    max_docs: int = 5000
+    """Below every engine's max_result_window (10,000)."""
+
+    max_searches: int = 1
+
+    @property
+    def key(self) -> str:
+        """See `base.FeatureLogging`."""
+        given = self.options
+        return "\n".join([given.url, given.index, given.text_field, self.feature_set.version])
+
+    def prepare(self, client: Client) -> None:
+        """Nothing has to be stored on the engine."""
+
+    def ask(self, client: Client, searches: Sequence[Search], pace: Pace) -> list[Values]:
+        """See `base.FeatureLogging`."""
+        return [self._ask(client, search, pace) for search in searches]
+
+    def _ask(self, client: Client, search: Search, pace: Pace) -> Values:
+        body = search_body(self.feature_set, search.query, search.doc_ids, field_of=self.options.field_of)
+        with pace:
+            answer = client.ask("POST", search_path(self.options, search.corpus), body, on_busy=pace.refused)
+            pace.answered(answer.duration_s, len(search.doc_ids))
+        return read_answer(answer.body, self.feature_set, search.query, search.doc_ids)
+
+
+def search_path(options: SearchOptions, corpus: str) -> str:
+    """Return where a corpus is searched by named queries, with parameters."""
+    return f"/{options.index_of(corpus)}/_search?{_PARAMETERS}"
 
 
 def search_body(
@@ -43,7 +87,7 @@ def search_body(
     Args:
         feature_set: What to compute.
         query: As typed.
-        doc_ids: `_id` of each document, at most MAX_DOCS.
+        doc_ids: `_id` of each document, at most `NamedQueries.max_docs`.
         field_of: Text feature to the engine's field that it searches.
     """
     texts = [feature for feature in feature_set.features if isinstance(feature, Match | Phrase)]
@@ -62,9 +106,7 @@ def search_body(
     }
 
 
-def read_answer(
-    body: Any, feature_set: FeatureSet, query: str, doc_ids: Sequence[str]
-) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+def read_answer(body: Any, feature_set: FeatureSet, query: str, doc_ids: Sequence[str]) -> Values:
     """Read the values of the documents that were asked for.
 
     Args:
