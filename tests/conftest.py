@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import socket
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from rankhammer import spark as spark_provider
+
+sys.path.append(str(Path(__file__).parents[1] / "dev"))
+import engine_node
+import load_documents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,3 +48,67 @@ def spark() -> Iterator[SparkSession]:
     session = spark_provider.session()
     yield session
     session.stop()
+
+
+@dataclass(frozen=True)
+class Node:
+    """A real search engine on this machine."""
+
+    product: str
+    version: str
+    folder: Path
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        engine_node.start(self.folder, self.product, self.version, self.port)
+
+    def kill(self) -> None:
+        engine_node.stop(self.folder, engine_node.signal.SIGKILL)
+
+    def load(self, documents: str, **options) -> dict[str, int]:
+        return load_documents.load(self.url, documents, **options)
+
+    def call(self, method: str, path: str, body=None):
+        return load_documents.call(self.url, method, path, body)
+
+
+def _run_node(product: str, version: str) -> Iterator[Node]:
+    missing = engine_node.available(product, version)
+    if missing:
+        # In CI a real server that is not there is a fault of CI, not a reason to be content.
+        give_up = pytest.fail if os.environ.get("RANKHAMMER_REQUIRE_ENGINES") else pytest.skip
+        give_up(f"{product} {version}: {missing}")
+    # Not below pytest's own folder: it is closed to the user that the node runs as.
+    folder = Path(tempfile.gettempdir()) / f"rankhammer-{product}-{os.getpid()}"
+    node = Node(product, version, folder, _free_port())
+    node.start()
+    try:
+        yield node
+    finally:
+        engine_node.stop(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _free_port() -> int:
+    """Find a port that is free, and the one a thousand above it, too."""
+    for port in range(19200, 19300):
+        with socket.socket() as first, socket.socket() as second:
+            if first.connect_ex(("127.0.0.1", port)) and second.connect_ex(("127.0.0.1", port + 1000)):
+                return port
+    raise RuntimeError("no free port from 19200 on")
+
+
+@pytest.fixture(scope="session")
+def opensearch() -> Iterator[Node]:
+    """OpenSearch 3, without any plugin."""
+    yield from _run_node("opensearch", "3.6.0")
+
+
+@pytest.fixture(scope="session")
+def elasticsearch() -> Iterator[Node]:
+    """Elasticsearch 8, minimal: its only analyzer for texts is `standard`."""
+    yield from _run_node("elasticsearch", "8.19.21")

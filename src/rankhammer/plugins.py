@@ -36,7 +36,11 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "sdbn": "rankhammer.click_models.sdbn:Sdbn",
         "ubm": "rankhammer.click_models.ubm:Ubm",
     },
-    "feature_sources": {"embedded": "rankhammer.engines.embedded:Embedded"},
+    "feature_sources": {
+        "elasticsearch": "rankhammer.engines.search_nodes:Elasticsearch",
+        "embedded": "rankhammer.engines.embedded:Embedded",
+        "opensearch": "rankhammer.engines.search_nodes:OpenSearch",
+    },
     "rankers": {"xgboost": "rankhammer.rankers.xgboost:XGBoostRanker"},
     "exporters": {
         "opensearch_ltr": "rankhammer.exporters.opensearch_ltr:OpenSearchLtr",

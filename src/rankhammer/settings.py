@@ -2,10 +2,10 @@
 
 from kedro.config import OmegaConfigLoader
 
-from rankhammer.hooks import FingerprintHook, ProgressHook, SparkHook, SummaryHook
+from rankhammer.hooks import CredentialsHook, FingerprintHook, ProgressHook, SparkHook, SummaryHook
 
 _fingerprints = FingerprintHook()
-HOOKS = (SparkHook(), _fingerprints, ProgressHook(), SummaryHook(_fingerprints))
+HOOKS = (SparkHook(), CredentialsHook(), _fingerprints, ProgressHook(), SummaryHook(_fingerprints))
 # Discovered hooks of installed packages (usage statistics among them) are not wanted here.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
 

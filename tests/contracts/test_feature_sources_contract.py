@@ -12,16 +12,19 @@ from rankhammer.feature_sets import FeatureSet
 from rankhammer.plugins import Choice
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pyspark.sql import DataFrame, SparkSession
 
 NAMES = [found.name for found in plugins.installed() if found.group == "feature_sources" and not found.error]
+ENGINES = ("opensearch", "elasticsearch")
 FEATURES = FeatureSet.model_validate(
     {
         "name": "contract",
         "features": [
-            {"name": "title_bm25", "type": "match", "field": "title"},
-            {"name": "title_or_nan", "type": "match", "field": "title", "absent": "keep"},
-            {"name": "title_phrase", "type": "phrase", "field": "title"},
+            {"name": "title_bm25", "type": "match", "field": "title", "analyzer": "standard"},
+            {"name": "title_or_nan", "type": "match", "field": "title", "analyzer": "standard", "absent": "keep"},
+            {"name": "title_phrase", "type": "phrase", "field": "title", "analyzer": "standard"},
             {"name": "sold", "type": "field_value", "field": "sold"},
             {"name": "query_length", "type": "query_length"},
             {"name": "both", "type": "expression", "expression": "title_bm25 + sold"},
@@ -31,8 +34,15 @@ FEATURES = FeatureSet.model_validate(
 
 
 @pytest.fixture(params=NAMES)
-def source(request: pytest.FixtureRequest) -> Any:
-    return plugins.create("feature_sources", Choice(name=request.param))
+def source(request: pytest.FixtureRequest, spark: SparkSession, tmp_path: Path) -> Any:
+    """The source; a real engine gets the documents first, and is asked where it listens."""
+    if request.param not in ENGINES:
+        return plugins.create("feature_sources", Choice(name=request.param))
+    node = request.getfixturevalue(request.param)
+    given(spark)[1].write.parquet(str(tmp_path / "documents"))
+    node.load(str(tmp_path / "documents"), index="contract-{corpus}", analyzers=("standard",))
+    options = {"url": node.url, "index": "contract-{corpus}", "pace": "greedy"}
+    return plugins.create("feature_sources", Choice(name=request.param, options=options))
 
 
 def given(spark: SparkSession) -> tuple[DataFrame, DataFrame]:

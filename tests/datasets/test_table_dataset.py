@@ -7,10 +7,10 @@ from kedro.io import Version
 
 from rankhammer.datasets import InputDataset, TableDataset, TableValidator
 from rankhammer.datasets.handoff import MARKER
-from rankhammer.datasets.storage import split_scheme
 from rankhammer.digest import table_digest
 from rankhammer.errors import ConfigError, SchemaError
 from rankhammer.run import user_error
+from rankhammer.storage import split_scheme
 
 
 @pytest.fixture

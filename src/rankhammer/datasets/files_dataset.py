@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from kedro.io import AbstractDataset
 
 from rankhammer.datasets.handoff import Handoff
-from rankhammer.datasets.storage import storage_for
 from rankhammer.errors import ConfigError
+from rankhammer.storage import storage_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,7 +11,7 @@ from rankhammer.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rankhammer.datasets.storage import Storage
+    from rankhammer.storage import Storage
 
 MARKER = "_fingerprint.json"
 _AGAIN = "kedro run --only-missing-outputs makes whatever is stale or missing anew."

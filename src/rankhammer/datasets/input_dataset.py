@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from kedro.io import AbstractDataset
 
 from rankhammer import spark
-from rankhammer.datasets.storage import storage_for
 from rankhammer.errors import ConfigError, SchemaError, did_you_mean
+from rankhammer.storage import storage_for
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

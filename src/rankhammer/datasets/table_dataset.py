@@ -9,7 +9,7 @@ from kedro.io import AbstractVersionedDataset, Version
 
 from rankhammer import spark
 from rankhammer.datasets.handoff import Handoff
-from rankhammer.datasets.storage import split_scheme, storage_for
+from rankhammer.storage import split_scheme, storage_for
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -4,31 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rankhammer.engines.segments import Channel
 from rankhammer.feature_sets import Expression, FieldValue, Match, Phrase, QueryLength
 from rankhammer.feature_sets.analyzers import analyze_words, split_words
-from rankhammer.feature_sets.expressions import evaluate_expression
+from rankhammer.feature_sets.values import expression, field_value, finish
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from rankhammer.engines.index import CorpusIndex
     from rankhammer.feature_sets import Feature, FeatureSet
     from rankhammer.feature_sets.analyzers import AnalyzerName, Words
-
-MODIFIERS: dict[str, Callable[[Any], Any]] = {
-    "none": np.positive,
-    "log1p": lambda values: np.log10(values + 1.0),
-    "ln1p": np.log1p,
-    "sqrt": np.sqrt,
-}
-"""As in the engines' field_value_factor, where log1p is the base-10 logarithm."""
 
 
 def score_pairs(
@@ -54,7 +46,7 @@ def score_pairs(
     pairs = _Pairs(index, queries, query[by_doc], docs[by_doc])
     values: dict[str, NDArray[np.float32]] = {}
     for feature in feature_set.features:
-        values[feature.name] = _finish(feature, _compute(feature, pairs, values))
+        values[feature.name] = finish(feature, _compute(feature, pairs, values))
     scored = np.empty((len(docs), len(values)), dtype=np.float32)
     scored[by_doc] = np.stack(list(values.values()), axis=1)
     return scored
@@ -140,19 +132,11 @@ def _compute(feature: Feature, pairs: _Pairs, values: dict[str, NDArray[np.float
         case Phrase():
             return _phrase(pairs, Channel(feature.field, feature.analyzer, with_positions=True))
         case FieldValue():
-            return _field_value(pairs, feature)
+            return field_value(feature, pairs.index.number(feature.field)[pairs.docs])
         case QueryLength():
             return pairs.slots(feature.analyzer).n_terms.astype(np.float64)
         case Expression():
-            operands = {name: column.astype(np.float64) for name, column in values.items()}
-            return np.broadcast_to(evaluate_expression(feature.expression, operands), pairs.n_pairs)
-
-
-def _finish(feature: Feature, values: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Round once to 32 bits; what is absent, or beyond 32 bits, becomes 0.0 or NaN as the feature says."""
-    with np.errstate(over="ignore"):
-        rounded = values.astype(np.float32)
-    return np.where(np.isfinite(rounded), rounded, np.float32("nan" if feature.absent == "keep" else 0.0))
+            return expression(feature, values, pairs.n_pairs)
 
 
 def _match(pairs: _Pairs, channel: Channel) -> NDArray[np.float64]:
@@ -204,16 +188,6 @@ def _phrase_frequency(pairs: _Pairs, channel: Channel) -> NDArray[np.int64]:
     frequency = np.zeros(pairs.n_pairs, dtype=np.int64)
     frequency[complete] = np.bincount(candidate, minlength=len(complete))
     return frequency
-
-
-def _field_value(pairs: _Pairs, feature: FieldValue) -> NDArray[np.float64]:
-    """Return the modified number; a document without it has `missing`, or nothing where absent numbers are kept."""
-    numbers = pairs.index.number(feature.field)[pairs.docs]
-    if feature.absent == "zero":
-        numbers = np.where(np.isfinite(numbers), numbers, feature.missing)
-    with np.errstate(all="ignore"):
-        modified: NDArray[np.float64] = MODIFIERS[feature.modifier](numbers)
-    return modified
 
 
 def _absent_where_zero(scores: NDArray[np.float64]) -> NDArray[np.float64]:

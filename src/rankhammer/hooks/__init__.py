@@ -1,8 +1,9 @@
-"""What happens around a run: the Spark session, fingerprints, progress, and the closing summary."""
+"""What happens around a run: the Spark session, secrets, fingerprints, progress, and the closing summary."""
 
+from rankhammer.hooks.credentials_hook import CredentialsHook
 from rankhammer.hooks.fingerprint_hook import FingerprintHook
 from rankhammer.hooks.progress_hook import ProgressHook
 from rankhammer.hooks.spark_hook import SparkHook
 from rankhammer.hooks.summary_hook import SummaryHook
 
-__all__ = ["FingerprintHook", "ProgressHook", "SparkHook", "SummaryHook"]
+__all__ = ["CredentialsHook", "FingerprintHook", "ProgressHook", "SparkHook", "SummaryHook"]

@@ -1,0 +1,217 @@
+"""Feature values a second from a real node, beside the node's own ceiling, and what a polite run does to others.
+
+    python benchmarks/search_node.py                      # starts an OpenSearch node of its own
+    python benchmarks/search_node.py --url http://127.0.0.1:9200
+
+The documents are the demo's (Python's standard library), the feature set is the demo's. Prints one JSON line each:
+
+- ceiling: a bare client replays the stage's very searches over kept-alive connections and does not look at the answers
+- greedy: the feature source as the stage uses it, judgments to Parquet, `pace: greedy`; `share_of_ceiling` is the ratio
+- polite: the 95 % quantile of a probe that searches all the time, alone and beside a run with `pace: polite`
+
+A value is one that the node computes: query lengths and expressions are not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import os
+import shutil
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory, gettempdir
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import yaml
+
+sys.path.append(str(Path(__file__).parents[1] / "dev"))
+import engine_node
+import load_documents
+
+from rankhammer import plugins
+from rankhammer import spark as spark_provider
+from rankhammer.demo import make_demo
+from rankhammer.engines.remote.named_queries import search_body, search_path
+from rankhammer.engines.remote.options import SearchOptions
+from rankhammer.feature_sets import Expression, FeatureSet, QueryLength
+from rankhammer.plugins import Choice
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CONF = Path(__file__).parents[1] / "conf/base"
+CORPUS, IN_FLIGHT, PROBE_PAUSE_S, PROBE_S = "stdlib", 8, 0.02, 10.0
+
+
+def main() -> None:
+    given = parse()
+    with TemporaryDirectory() as name, node(given) as url:
+        folder = Path(name)
+        make_demo(folder / "demo", random_state=42)
+        load_documents.load(url, str(folder / "demo/documents"))
+        searches = make_searches(folder, given.queries, given.documents)
+        open_session()
+        for figures in measure(url, searches, folder):
+            print(json.dumps({"benchmark": "search_node", **figures}), flush=True)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--url", help="a running OpenSearch node; it gets the demo's indices")
+    parser.add_argument("--version", default="3.6.0", help="of the node that is started")
+    parser.add_argument("--queries", type=int, default=4000)
+    parser.add_argument("--documents", type=int, default=100, help="documents asked for a query")
+    return parser.parse_args()
+
+
+@contextmanager
+def node(given: argparse.Namespace) -> Iterator[str]:
+    """Yield the address of the node that is there, or of one of our own for as long as it is needed."""
+    if given.url:
+        yield given.url
+        return
+    folder = Path(gettempdir()) / f"rankhammer-bench-node-{os.getpid()}"
+    try:
+        yield engine_node.start(folder, "opensearch", given.version, 19400)
+    finally:
+        engine_node.stop(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def make_searches(folder: Path, n_queries: int, n_documents: int) -> list[tuple[str, list[str]]]:
+    """Pair the demo's queries, and pairs of their words, with random documents; and keep the pairs for the stage."""
+    rng = np.random.default_rng(5)
+    of_corpus = ds.field("corpus") == CORPUS
+    ids = ds.dataset(folder / "demo/documents").to_table(filter=of_corpus)["doc_id"].to_pylist()
+    asked = sorted(set(ds.dataset(folder / "demo/click_log").to_table(filter=of_corpus)["query"].to_pylist()))
+    words = sorted({word for query in asked for word in query.split()})
+    more = sorted({" ".join(rng.choice(words, 2, replace=False)) for _ in range(2 * n_queries)} - set(asked))
+    queries = (asked + more)[:n_queries]
+    searches = [(query, sorted(map(str, rng.choice(ids, n_documents, replace=False)))) for query in queries]
+    rows = {
+        "corpus": [CORPUS] * len(queries) * n_documents,
+        "query": [query for query, docs in searches for _ in docs],
+        "doc_id": [doc for _, docs in searches for doc in docs],
+    }
+    pq.write_table(pa.table(rows), folder / "pairs.parquet", row_group_size=50_000)
+    return searches
+
+
+def open_session() -> None:
+    settings = yaml.safe_load((CONF / "spark.yml").read_text())
+    spark_provider.configure(lambda: {**settings, "spark.master": "local[2]"})
+    spark_provider.session().range(1).count()
+
+
+def measure(url: str, searches: list[tuple[str, list[str]]], folder: Path) -> Iterator[dict[str, Any]]:
+    feature_set = FeatureSet.model_validate(
+        yaml.safe_load((CONF / "parameters/feature_set.yml").read_text())["feature_set"]
+    )
+    n_asked = sum(not isinstance(feature, QueryLength | Expression) for feature in feature_set.features)
+    n_values = n_asked * sum(len(docs) for _, docs in searches)
+    bodies = [body_of(feature_set, url, *search) for search in searches]
+    replay(url, bodies[: len(bodies) // 4])
+    ceiling = best_of(2, lambda: replay(url, bodies))
+    yield {"what": "ceiling", "values": n_values, "seconds": ceiling, "values_per_s": round(n_values / ceiling)}
+    greedy = best_of(2, lambda: collect(url, feature_set, folder, pace="greedy", max_in_flight=IN_FLIGHT))
+    per_s = round(n_values / greedy)
+    yield {"what": "greedy", "seconds": greedy, "values_per_s": per_s, "share_of_ceiling": round(ceiling / greedy, 3)}
+    yield {"what": "polite", **politeness(url, feature_set, folder, bodies[:200], n_values)}
+
+
+def body_of(feature_set: FeatureSet, url: str, query: str, docs: list[str]) -> bytes:
+    options = SearchOptions(url=url, text_field="{field}.{analyzer}")
+    return json.dumps(search_body(feature_set, query, docs, field_of=options.field_of)).encode()
+
+
+def best_of(n: int, work: Any) -> float:
+    times = []
+    for _ in range(n):
+        began = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - began)
+    return round(min(times), 2)
+
+
+def replay(url: str, bodies: list[bytes]) -> None:
+    """Send the bodies over kept-alive connections, as fast as the node answers."""
+    waiting = iter(bodies)
+    lock = threading.Lock()
+
+    def work(_: int) -> None:
+        ask = asker(url)
+        while True:
+            with lock:
+                body = next(waiting, None)
+            if body is None:
+                return
+            ask(body)
+
+    with ThreadPoolExecutor(IN_FLIGHT) as pool:
+        list(pool.map(work, range(IN_FLIGHT)))
+
+
+def asker(url: str) -> Any:
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
+    path = search_path(SearchOptions(url=url), CORPUS)
+
+    def ask(body: bytes) -> None:
+        connection.request("POST", path, body, {"content-type": "application/json"})
+        answer = connection.getresponse()
+        if answer.status != 200:
+            raise RuntimeError(answer.read()[:300])
+        answer.read()
+
+    return ask
+
+
+def collect(url: str, feature_set: FeatureSet, folder: Path, **options: Any) -> None:
+    given = {"url": url, "text_field": "{field}.{analyzer}", "progress": str(folder / "progress"), **options}
+    source = plugins.create("feature_sources", Choice(name="opensearch", options=given))
+    rows = spark_provider.session().read.parquet(str(folder / "pairs.parquet"))
+    shutil.rmtree(folder / "progress", ignore_errors=True)
+    source.collect(rows, documents=None, feature_set=feature_set).write.mode("overwrite").parquet(str(folder / "out"))
+
+
+def politeness(url: str, feature_set: FeatureSet, folder: Path, bodies: list[bytes], n_values: int) -> dict[str, Any]:
+    """Return the probe's 95 % quantile alone and beside a polite run, in milliseconds."""
+    alone = probe(url, bodies, threading.Event(), PROBE_S)
+    ended, beside = threading.Event(), []
+    probing = threading.Thread(target=lambda: beside.extend(probe(url, bodies, ended, 3600)))
+    probing.start()
+    # The probe is somebody else's load, and known to be there.
+    seconds = best_of(1, lambda: collect(url, feature_set, folder, pace="polite", max_other_searches_per_s=1000))
+    ended.set()
+    probing.join()
+    before, during = (round(1000 * float(np.quantile(times, 0.95)), 1) for times in (alone, beside))
+    return {
+        "seconds": seconds,
+        "values_per_s": round(n_values / seconds),
+        "probe_p95_ms_alone": before,
+        "probe_p95_ms_beside": during,
+        "ratio": round(during / before, 2),
+    }
+
+
+def probe(url: str, bodies: list[bytes], ended: threading.Event, longest_s: float) -> list[float]:
+    ask, times, until = asker(url), [], time.monotonic() + longest_s
+    while not ended.wait(PROBE_PAUSE_S) and time.monotonic() < until:
+        began = time.perf_counter()
+        ask(bodies[len(times) % len(bodies)])
+        times.append(time.perf_counter() - began)
+    return times
+
+
+if __name__ == "__main__":
+    main()

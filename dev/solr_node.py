@@ -1,0 +1,223 @@
+"""A real Solr 8 node with its Learning to Rank module on this machine. Standard library, and pyarrow to load documents.
+
+    python dev/solr_node.py start FOLDER --port 8983
+    python dev/solr_node.py load FOLDER data/01_raw/demo/documents    # one core a corpus
+    python dev/solr_node.py stop FOLDER
+
+Maven fetches the jars once; they are kept in ~/.cache/rankhammer. The node listens on 127.0.0.1 alone, with a heap of
+512 MB. Needs mvn for the first start and a JDK from 11 on (the one of JAVA_HOME, or on the PATH).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+sys.path.append(str(Path(__file__).parent))
+from engine_node import CACHE, NO_MAVEN, NodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HERE = Path(__file__).parent / "solr"
+JARS = CACHE / "solr-8.11.4"
+COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
+HEAP, WAIT_S, LINES = "512m", 120, 1000
+KEYS = ("corpus", "doc_id")
+ANALYZERS = ("standard", "english")
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
+
+def available() -> str:
+    """Return why a node cannot be started here; empty when it can."""
+    if not (JARS / "complete").is_file() and not shutil.which("mvn"):
+        return NO_MAVEN.replace("node is", "Solr is")
+    return "" if _java() else "no java on the PATH and no JAVA_HOME"
+
+
+def start(folder: Path, port: int) -> str:
+    """Start a node that lives in a folder, and wait until it answers. A node that runs already is left alone.
+
+    Args:
+        folder: Its home; cores, features and models in it outlive a stop.
+        port: Where it listens.
+
+    Returns:
+        Its address, to which a core's name is added.
+    """
+    url = f"http://127.0.0.1:{port}/solr"
+    if running(folder):
+        return url
+    _fetch()
+    (folder / "home").mkdir(parents=True, exist_ok=True)
+    (folder / "home" / "solr.xml").write_text("<solr/>\n")
+    log = folder / "console.log"
+    command = [_java(), f"-Xmx{HEAP}", "-XX:+UseSerialGC", f"-Dsolr.log.dir={folder}", f"-Dsolr.node={folder}", "-cp"]
+    command += [f"{JARS}/*", str(HERE / "SolrNode.java"), str(folder / "home"), str(port)]
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+        )
+    _children[process.pid] = process
+    (folder / "pid").write_text(str(process.pid))
+    (folder / "url").write_text(url)
+    _wait(url, process, log)
+    return url
+
+
+def stop(folder: Path, how: int = signal.SIGTERM) -> None:
+    """End the folder's node, and wait until it is gone."""
+    pid = running(folder)
+    if not pid:
+        return
+    os.kill(pid, how)
+    for _ in range(120):
+        if not running(folder):
+            return
+        time.sleep(0.25)
+    os.kill(pid, signal.SIGKILL)
+
+
+def running(folder: Path) -> int:
+    """Return the process id of the folder's node, 0 when there is none."""
+    try:
+        pid = int((folder / "pid").read_text())
+    except (OSError, ValueError):
+        return 0
+    if pid in _children and _children[pid].poll() is not None:
+        return 0
+    command = Path(f"/proc/{pid}/cmdline")
+    return pid if command.exists() and f"-Dsolr.node={folder}".encode() in command.read_bytes() else 0
+
+
+def load(folder: Path, documents: str, *, core: str = "{corpus}") -> dict[str, int]:
+    """Make one core a corpus; one that is there is made anew, with its features and models.
+
+    Args:
+        folder: Where the node lives.
+        documents: Folder of Parquet with corpus, doc_id and fields.
+        core: Name of a core; {corpus} stands for the corpus.
+
+    Returns:
+        Core to number of documents.
+    """
+    import pyarrow.compute as pc
+    import pyarrow.dataset as ds
+
+    url = (folder / "url").read_text()
+    table = ds.dataset(documents).to_table()
+    made = {}
+    for corpus in table["corpus"].unique().to_pylist():
+        name = core.format(corpus=corpus)
+        _new_core(folder, url, name)
+        rows = table.filter(pc.equal(table["corpus"], corpus)).to_pylist()
+        for begin in range(0, len(rows), LINES):
+            call(f"{url}/{name}/update", list(map(_document, rows[begin : begin + LINES])))
+        call(f"{url}/{name}/update?optimize=true", {})
+        made[name] = len(rows)
+    return made
+
+
+def call(url: str, body: Any = None, *, method: str | None = None) -> Any:
+    """Ask a node once; the answer's JSON."""
+    content = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, content, {"content-type": "application/json"}, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        raise NodeError(f"{url}: {error.code} {error.read()[:500]!r}") from error
+
+
+def _document(row: dict[str, Any]) -> dict[str, Any]:
+    return {"id": row["doc_id"], **dict(_fields(row))}
+
+
+def _fields(row: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in row.items():
+        if name in KEYS or value is None:
+            continue
+        if isinstance(value, str):
+            yield from ((f"{name}_{analyzer}", value) for analyzer in ANALYZERS)
+        else:
+            yield name, value
+
+
+def _new_core(folder: Path, url: str, name: str) -> None:
+    """Every core has a configuration of its own: cores that share one share features and models, too."""
+    home = folder / "home" / name
+    if home.is_dir():
+        call(f"{url}/admin/cores?action=UNLOAD&deleteInstanceDir=true&core={name}")
+    (home / "conf").mkdir(parents=True)
+    for part in ("solrconfig.xml", "schema.xml"):
+        shutil.copy(HERE / part, home / "conf" / part)
+    call(f"{url}/admin/cores?action=CREATE&name={urllib.parse.quote(name)}&instanceDir={urllib.parse.quote(str(home))}")
+
+
+def _fetch() -> None:
+    if (JARS / "complete").is_file():
+        return
+    if not shutil.which("mvn"):
+        raise NodeError(NO_MAVEN)
+    shutil.rmtree(JARS, ignore_errors=True)
+    JARS.mkdir(parents=True)
+    command = ["mvn", "-B", "-ntp", "-q", "-f", str(HERE / "pom.xml"), COPY, f"-DoutputDirectory={JARS}"]
+    done = subprocess.run([*command, "-DincludeScope=runtime"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise NodeError(f"Maven did not find Solr's jars: {(done.stdout + done.stderr)[-500:]}")
+    (JARS / "complete").touch()
+
+
+def _java() -> str:
+    home = os.environ.get("JAVA_HOME")
+    return f"{home}/bin/java" if home and Path(home, "bin/java").exists() else shutil.which("java") or ""
+
+
+def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(4 * WAIT_S):
+        if process.poll() is not None:
+            raise NodeError(f"Solr ended with {process.returncode}:\n{log.read_text(errors='replace')[-2000:]}")
+        try:
+            call(f"{url}/admin/info/system")
+        except (OSError, ValueError, NodeError):
+            time.sleep(0.25)
+        else:
+            return
+    process.terminate()
+    raise NodeError(f"Solr did not answer within {WAIT_S} s:\n{log.read_text(errors='replace')[-2000:]}")
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    for verb, text in (("start", "start a node"), ("load", "make one core a corpus"), ("stop", "end a node")):
+        verbs.add_parser(verb, help=text).add_argument("folder", type=Path)
+    verbs.choices["start"].add_argument("--port", type=int, default=8983)
+    verbs.choices["load"].add_argument("documents")
+    given = parser.parse_args()
+    folder = given.folder.resolve()
+    try:
+        if given.verb == "start":
+            print(start(folder, given.port))
+        elif given.verb == "load":
+            print(json.dumps(load(folder, given.documents)))
+        else:
+            stop(folder)
+    except NodeError as error:
+        sys.exit(f"solr_node: {error}")
+
+
+if __name__ == "__main__":
+    main()

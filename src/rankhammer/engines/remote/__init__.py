@@ -1,0 +1,1 @@
+"""Real search engines over HTTP: what every client of one shares."""

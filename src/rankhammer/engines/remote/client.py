@@ -1,0 +1,223 @@
+"""One HTTP client for every search engine: keeps connections, waits and asks again, and names what went wrong."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import urllib3
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from rankhammer import credentials
+from rankhammer.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from rankhammer.credentials import Login
+
+BUSY = 429
+GONE = (502, 503, 504)
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 10.0
+_MAX_QUOTED = 500
+
+
+class Server(BaseModel):
+    """Where a search engine is, and how it is spoken to."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str = Field(description="address of the engine, e.g. https://search.example.org:9200")
+    credentials: str | None = Field(None, description="entry of credentials.yml; null: the engine asks for none")
+    ca_certs: str | None = Field(None, description="file of the authority that signed the engine's certificate")
+    verify: bool = Field(True, description="false accepts any certificate; for development only")
+    timeout_s: float = Field(60.0, gt=0, le=3600, description="seconds until an answer is given up")
+    patience_s: float = Field(
+        300.0, ge=0, le=86_400, description="seconds to ask again while the engine is busy, restarts or is not there"
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _is_an_address(cls, url: str) -> str:
+        parsed = urllib3.util.parse_url(url)
+        if parsed.scheme not in ("http", "https") or not parsed.host:
+            raise ValueError("not an address of the form http://host:port")
+        if parsed.auth:
+            raise ValueError("an address must not carry a password: name an entry of credentials.yml in `credentials`")
+        return url.rstrip("/")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an engine said.
+
+    Args:
+        status: HTTP status.
+        body: The parsed JSON; the text where it is none.
+        duration_s: Seconds from the question to the whole answer.
+    """
+
+    status: int
+    body: Any
+    duration_s: float
+
+    @property
+    def reason(self) -> str:
+        """The engine's own words for a refusal, shortened."""
+        body = self.body
+        if isinstance(body, dict) and isinstance(body.get("error"), dict):
+            body = _innermost(body["error"])
+        text = body if isinstance(body, str) else json.dumps(body)
+        return " ".join(text.split())[:_MAX_QUOTED]
+
+
+class Client:
+    """Asks one engine. Made on the driver, it can travel to a worker: connections are opened where it is used.
+
+    Args:
+        server: Where the engine is.
+        login: What it is told of who asks.
+        n_connections: Connections kept open, at least as many as threads ask at once.
+    """
+
+    def __init__(self, server: Server, login: Login, *, n_connections: int = 1) -> None:
+        self.server = server
+        self._login = login
+        self._n_connections = n_connections
+        self._pool: urllib3.PoolManager | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the open connections behind."""
+        return {**self.__dict__, "_pool": None}
+
+    def __repr__(self) -> str:
+        """Name the engine, and no secret."""
+        return f"Client({self.server.url!r})"
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        allowed: tuple[int, ...] = (),
+        on_busy: Callable[[], None] | None = None,
+    ) -> Answer:
+        """Ask, and ask again while the engine is busy, restarts or is not there, for `patience_s` at most.
+
+        Only questions that may be asked twice belong here.
+
+        Args:
+            method: GET, POST, PUT, DELETE or HEAD.
+            path: From the first slash on, with its parameters.
+            body: Sent as JSON; a text is sent as lines of JSON.
+            allowed: Statuses from 400 on that are answers, not errors.
+            on_busy: Called whenever the engine says that it is busy (429).
+
+        Raises:
+            EngineError: The engine refuses, or is not there when patience ends.
+        """
+        give_up, pause = time.monotonic() + self.server.patience_s, FIRST_PAUSE_S
+        while True:
+            answer, trouble = self._try(method, path, body)
+            if answer and answer.status == BUSY and on_busy:
+                on_busy()
+            if answer and answer.status not in (BUSY, *GONE):
+                return self._checked(method, path, answer, allowed)
+            if time.monotonic() + pause > give_up:
+                raise self._lost(answer, trouble)
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_S)
+
+    def _try(self, method: str, path: str, body: Any) -> tuple[Answer | None, str]:
+        headers: dict[str, str] = {"accept": "application/json", **self._login.headers()}
+        content = None
+        if body is not None:
+            headers["content-type"] = "application/x-ndjson" if isinstance(body, str) else "application/json"
+            content = body if isinstance(body, str) else json.dumps(body)
+        began = time.perf_counter()
+        try:
+            found = self._open().request(method, self.server.url + path, body=content, headers=headers)
+        except (urllib3.exceptions.HTTPError, OSError) as exc:
+            return None, _plain(exc)
+        return Answer(found.status, _parsed(found.data), time.perf_counter() - began), ""
+
+    def _open(self) -> urllib3.PoolManager:
+        if self._pool is None:
+            server = self.server
+            self._pool = urllib3.PoolManager(
+                maxsize=self._n_connections,
+                block=True,
+                retries=False,
+                timeout=urllib3.Timeout(total=server.timeout_s),
+                cert_reqs="CERT_REQUIRED" if server.verify else "CERT_NONE",
+                ca_certs=server.ca_certs,
+            )
+        return self._pool
+
+    def _checked(self, method: str, path: str, answer: Answer, allowed: tuple[int, ...]) -> Answer:
+        if answer.status < 400 or answer.status in allowed:
+            return answer
+        where = f"{method} {self.server.url}{path.partition('?')[0]}"
+        raise EngineError(
+            f"The engine refuses {where}: {answer.status} {answer.reason}",
+            hint=_HINTS.get(answer.status, "Its own words say what to change; its log may say more."),
+            status=answer.status,
+        )
+
+    def _lost(self, answer: Answer | None, trouble: str) -> EngineError:
+        said = f"it answers {answer.status} {answer.reason}" if answer else trouble
+        return EngineError(
+            f"{self.server.url} did not answer within {self.server.patience_s:g} s of asking: {said}.",
+            hint="See that it runs and can be reached from every worker; `patience_s` is how long a run waits for it. "
+            "What was collected is kept: the next run goes on from there.",
+        )
+
+
+def connect(server: Server, *, n_connections: int = 1) -> Client:
+    """Return a client with the secrets that `server.credentials` names.
+
+    Args:
+        server: Where the engine is.
+        n_connections: Connections kept open.
+
+    Raises:
+        ConfigError: There are no such credentials.
+    """
+    return Client(server, credentials.login(server.credentials), n_connections=n_connections)
+
+
+_HINTS: Mapping[int, str] = {
+    401: "Name an entry of credentials.yml in `credentials`, and check what it holds.",
+    403: "The user may not do this: ask for the right to read the index (and to write, where models are deployed).",
+    404: "Check the index's name: option `index` of the feature source.",
+    413: "The request is larger than http.max_content_length: make batches smaller.",
+}
+
+
+def _parsed(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError:
+        return data.decode(errors="replace")
+
+
+def _innermost(error: dict[str, Any]) -> str:
+    """Return the deepest reason of a refusal: the outer ones only say where it was noticed."""
+    found = error
+    for inner in (error.get("failed_shards") or [{}])[0].get("reason"), *(error.get("root_cause") or [None])[:1]:
+        if isinstance(inner, dict) and inner.get("reason"):
+            found = inner
+            break
+    while isinstance(found.get("caused_by"), dict):
+        found = found["caused_by"]
+    return f"{found.get('type', 'error')}: {found.get('reason', '')}"
+
+
+def _plain(error: Exception) -> str:
+    """Say what failed without the objects' own names and addresses in memory."""
+    reason = getattr(error, "reason", None) or error
+    text = str(reason)
+    return text.rsplit(": ", 1)[-1] if ">" in text else text or type(reason).__name__

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from rankhammer.engines.remote.named_queries import read_answer, search_body
+from rankhammer.engines.remote.options import SearchOptions
+from rankhammer.errors import ConfigError, EngineError
+from rankhammer.feature_sets import FeatureSet
+
+FEATURES = FeatureSet.model_validate(
+    {
+        "name": "t",
+        "features": [
+            {"name": "title_bm25", "type": "match", "field": "title"},
+            {"name": "exact", "type": "phrase", "field": "title", "analyzer": "standard", "absent": "keep"},
+            {"name": "sold", "type": "field_value", "field": "sold", "modifier": "log1p", "missing": 9},
+            {"name": "length", "type": "query_length", "analyzer": "standard"},
+            {"name": "sum", "type": "expression", "expression": "title_bm25 + sold"},
+        ],
+    }
+)
+OPTIONS = SearchOptions(url="http://x:1", text_field="{field}.{analyzer}")
+
+
+def test_a_search_names_each_text_feature_and_asks_for_numbers_as_they_are():
+    body = search_body(FEATURES, 'red "shoe', ["1", "2"], field_of=OPTIONS.field_of)
+    assert body["query"]["bool"]["filter"] == [{"ids": {"values": ["1", "2"]}}]
+    assert body["query"]["bool"]["should"] == [
+        {"match": {"title.english": {"query": 'red "shoe', "analyzer": "english", "_name": "title_bm25"}}},
+        {"match_phrase": {"title.standard": {"query": 'red "shoe', "analyzer": "standard", "_name": "exact"}}},
+    ]
+    assert (body["size"], body["docvalue_fields"]) == (2, ["sold"])
+
+
+def test_values_are_put_where_they_belong_and_the_rest_is_computed():
+    hits = [
+        {"_id": "3", "matched_queries": {"exact": 1.5, "title_bm25": 2.5}, "fields": {"sold": [99]}},
+        {"_id": "1"},
+    ]
+    known, values = read_answer({"hits": {"hits": hits}}, FEATURES, "red shoe", ["1", "2", "3"])
+    assert known.tolist() == [True, False, True]
+    assert values[2].tolist() == [2.5, 1.5, 2.0, 2.0, 4.5]
+    assert math.isnan(values[0, 1])
+    assert np.delete(values[0], 1).tolist() == [0.0, 1.0, 2.0, 1.0]
+
+
+def test_no_hit_at_all_is_an_answer():
+    known, _ = read_answer({}, FEATURES, "x", ["1"])
+    assert known.tolist() == [False]
+
+
+@pytest.mark.parametrize("body", [{"timed_out": True}, {"_shards": {"failed": 1}}, "<html>"])
+def test_half_an_answer_is_refused(body):
+    with pytest.raises(EngineError):
+        read_answer(body, FEATURES, "x", ["1"])
+
+
+def test_a_field_has_the_terms_of_one_analyzer():
+    OPTIONS.require_one_analyzer(FEATURES)
+    with pytest.raises(ConfigError, match="'title_bm25' and 'exact' search the engine's field 'title'"):
+        SearchOptions(url="http://x:1").require_one_analyzer(FEATURES)
+
+
+@pytest.mark.parametrize("options", [{"index": "{corups}"}, {"text_field": "{0}"}, {"text_field": "{field"}])
+def test_patterns_have_known_places_only(options):
+    with pytest.raises(ValidationError, match="in braces"):
+        SearchOptions(url="http://x:1", **options)

@@ -1,0 +1,146 @@
+"""The HTTP client against a real server on loopback that answers as it is told."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from rankhammer import credentials
+from rankhammer.credentials import Login
+from rankhammer.engines.remote.client import Client, Server, connect
+from rankhammer.errors import ConfigError, EngineError
+
+SECRET = "s3cr3t-word"
+
+
+class _Scripted(BaseHTTPRequestHandler):
+    def _answer(self):
+        self.server.asked.append((self.command, self.path, dict(self.headers), self._body()))
+        status, body = self.server.script.pop(0) if self.server.script else (200, {"ok": True})
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    do_GET = do_POST = do_PUT = _answer  # noqa: N815 - the server's own names
+
+    def _body(self):
+        return self.rfile.read(int(self.headers.get("content-length", 0))).decode()
+
+    def log_message(self, *_):
+        """Keep quiet."""
+
+
+@pytest.fixture
+def engine():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Scripted)
+    server.asked, server.script = [], []
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr("rankhammer.engines.remote.client.FIRST_PAUSE_S", 0.01)
+
+
+def client(engine, login=None, **options):
+    address = f"http://127.0.0.1:{engine.server_address[1]}"
+    return Client(Server(url=address, patience_s=options.pop("patience_s", 5), **options), login or Login())
+
+
+def test_a_busy_or_restarting_engine_is_asked_again(engine):
+    engine.script += [(429, {}), (503, b"starting"), (200, {"hits": 1})]
+    busy = []
+    answer = client(engine).ask("POST", "/x/_search", {"size": 0}, on_busy=lambda: busy.append(1))
+    assert answer.body == {"hits": 1}
+    assert answer.duration_s > 0
+    assert len(busy) == 1
+    assert [asked[3] for asked in engine.asked] == ['{"size": 0}'] * 3
+
+
+def test_patience_ends_with_what_was_seen(engine):
+    engine.script += [(429, {"error": {"type": "rejected", "reason": "queue is full"}})] * 50
+    with pytest.raises(EngineError, match=r"within 0.05 s.*429 rejected: queue is full"):
+        client(engine, patience_s=0.05).ask("GET", "/")
+
+
+def test_nobody_there_is_said_plainly():
+    with pytest.raises(EngineError, match="did not answer") as caught:
+        Client(Server(url="http://127.0.0.1:9", patience_s=0), Login()).ask("GET", "/")
+    assert "0x" not in str(caught.value)
+
+
+def test_a_refusal_carries_the_innermost_reason(engine):
+    deep = {
+        "type": "parsing",
+        "reason": "unknown query [matsh]",
+        "caused_by": {"type": "named", "reason": "did you mean"},
+    }
+    engine.script.append((400, {"error": {"root_cause": [deep], "type": "outer", "reason": "all shards failed"}}))
+    with pytest.raises(EngineError, match="400 named: did you mean"):
+        client(engine).ask("POST", "/x/_search", {})
+
+
+def test_a_refusal_can_be_an_answer(engine):
+    engine.script.append((404, {}))
+    assert client(engine).ask("GET", "/x", allowed=(404,)).status == 404
+
+
+@pytest.mark.parametrize(
+    ("login", "header"),
+    [
+        (Login(username="me", password=SecretStr(SECRET)), "Basic bWU6czNjcjN0LXdvcmQ="),
+        (Login(api_key=SecretStr(SECRET)), f"ApiKey {SECRET}"),
+    ],
+)
+def test_a_secret_is_sent_and_never_shown(engine, login, header):
+    engine.script.append((401, {"error": "who are you"}))
+    asking = pickle.loads(pickle.dumps(client(engine, login)))
+    with pytest.raises(EngineError, match="401") as caught:
+        asking.ask("GET", "/")
+    assert engine.asked[0][2]["authorization"] == header
+    assert SECRET not in f"{caught.value}{caught.value.hint}{asking!r}{login!r}{asking.__dict__}"
+
+
+def test_credentials_are_found_by_name(engine):
+    credentials.configure(lambda: {"search": {"username": "me", "password": SECRET}})
+    try:
+        address = f"http://127.0.0.1:{engine.server_address[1]}"
+        connect(Server(url=address, credentials="search")).ask("GET", "/")
+        assert engine.asked[0][2]["authorization"].startswith("Basic ")
+        with pytest.raises(ConfigError, match="no credentials 'serach'") as caught:
+            connect(Server(url=address, credentials="serach"))
+        assert "Did you mean 'search'" in caught.value.hint
+    finally:
+        credentials.configure(dict)
+
+
+def test_wrong_credentials_are_named_without_their_values():
+    credentials.configure(lambda: {"search": {"user": SECRET, "password": [SECRET]}})
+    try:
+        with pytest.raises(ConfigError, match="wrong password, user") as caught:
+            credentials.login("search")
+        assert SECRET not in str(caught.value)
+    finally:
+        credentials.configure(dict)
+
+
+@pytest.mark.parametrize("url", ["search.example.org:9200", "ftp://x", "http://me:word@x:9200"])
+def test_an_address_has_a_scheme_and_no_password(url):
+    with pytest.raises(ValidationError, match="address"):
+        Server(url=url)
+
+
+def test_lines_of_json_are_sent_as_they_are(engine):
+    client(engine).ask("POST", "/_bulk", '{"index":{}}\n{}\n')
+    assert engine.asked[0][2]["content-type"] == "application/x-ndjson"

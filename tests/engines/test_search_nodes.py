@@ -1,0 +1,170 @@
+"""Feature values from real nodes, beside those of the embedded engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from rankhammer import plugins
+from rankhammer.demo import SIZES, make_demo
+from rankhammer.errors import EngineError
+from rankhammer.feature_sets import FeatureSet
+from rankhammer.plugins import Choice
+
+CONF = Path(__file__).parents[2] / "conf"
+DEMO = FeatureSet.model_validate(yaml.safe_load((CONF / "base/parameters/feature_set.yml").read_text())["feature_set"])
+STANDARD = FeatureSet.model_validate(
+    {
+        "name": "standard",
+        "features": [
+            {**f.model_dump(), **({"analyzer": "standard"} if hasattr(f, "analyzer") else {})} for f in DEMO.features
+        ],
+    }
+)
+N_QUERIES, N_DOCS = 40, 30
+
+
+@pytest.fixture(scope="module")
+def corpus(spark, tmp_path_factory):
+    """Documents of the demo's smaller corpus, and pairs of its queries with some of them."""
+    folder = tmp_path_factory.mktemp("nodes") / "demo"
+    make_demo(folder, random_state=42, sizes={"network": SIZES["network"]})
+    documents = spark.read.parquet(str(folder / "documents"))
+    ids = sorted(row["doc_id"] for row in documents.select("doc_id").collect())
+    queries = sorted(
+        row["query"] for row in spark.read.parquet(str(folder / "click_log")).select("query").distinct().collect()
+    )
+    rng = np.random.default_rng(3)
+    chosen = [str(query) for query in rng.choice(queries, N_QUERIES, replace=False)]
+    pairs = [("network", query, str(doc)) for query in chosen for doc in rng.choice(ids, N_DOCS, replace=False)]
+    rows = spark.createDataFrame(
+        [*pairs, ("network", chosen[0], "nowhere")], "corpus string, query string, doc_id string"
+    )
+    return folder / "documents", documents, rows
+
+
+def values(collected):
+    rows = collected.orderBy("corpus", "query", "doc_id").collect()
+    known = [row for row in rows if row["features"] is not None]
+    assert [row["doc_id"] for row in rows if row["features"] is None] == ["nowhere"]
+    return np.array([list(row["features"]) for row in known])
+
+
+def embedded(corpus, feature_set, flavour):
+    source = plugins.create("feature_sources", Choice(name="embedded", options={"flavour": flavour}))
+    return values(source.collect(corpus[2], documents=corpus[1], feature_set=feature_set))
+
+
+def ask(node, corpus, feature_set, **options):
+    given = {"url": node.url, "text_field": "{field}.{analyzer}", "pace": "greedy", **options}
+    source = plugins.create("feature_sources", Choice(name=node.product, options=given))
+    return source.collect(corpus[2], documents=None, feature_set=feature_set)
+
+
+def test_opensearch_3_and_the_embedded_engine_agree(opensearch, corpus):
+    opensearch.load(str(corpus[0]))
+    found, expected = values(ask(opensearch, corpus, DEMO)), embedded(corpus, DEMO, "lucene")
+    assert found.shape == (N_QUERIES * N_DOCS, len(DEMO.names))
+    assert (found[:, 0] > 0).any()
+    np.testing.assert_allclose(found, expected, atol=1e-5, rtol=0)
+
+
+def test_elasticsearch_8_and_the_embedded_engine_agree(elasticsearch, corpus):
+    elasticsearch.load(str(corpus[0]), analyzers=("standard",))
+    found = values(ask(elasticsearch, corpus, STANDARD))
+    np.testing.assert_allclose(found, embedded(corpus, STANDARD, "k1_plus_1"), atol=1e-5, rtol=0)
+
+
+def test_shards_change_no_value(opensearch, corpus):
+    opensearch.load(str(corpus[0]), index="three-{corpus}", settings={"number_of_shards": 3, "number_of_replicas": 0})
+    found = values(ask(opensearch, corpus, DEMO, index="three-{corpus}"))
+    np.testing.assert_allclose(found, embedded(corpus, DEMO, "lucene"), atol=1e-5, rtol=0)
+
+
+def test_a_killed_node_loses_one_batch_at_most(opensearch, corpus, tmp_path, monkeypatch):
+    opensearch.load(str(corpus[0]))
+    options = {"progress": str(tmp_path / "progress"), "searches_per_batch": 5, "patience_s": 0.5}
+    undisturbed = values(ask(opensearch, corpus, DEMO))
+    _kill_after(opensearch, 2, monkeypatch)
+    with pytest.raises(Exception, match="did not answer within"):
+        ask(opensearch, corpus, DEMO, **options)
+    monkeypatch.undo()
+    done = sorted(tmp_path.glob("progress/*/*/_SUCCESS"))
+    stamps = [path.stat().st_mtime_ns for path in done]
+    assert len(done) == 2
+    opensearch.start()
+    np.testing.assert_array_equal(values(ask(opensearch, corpus, DEMO, **options)), undisturbed)
+    assert [path.stat().st_mtime_ns for path in done] == stamps
+    assert len(list(tmp_path.glob("progress/*/*/_SUCCESS"))) > 2
+
+
+def _kill_after(node, n_batches, monkeypatch):
+    """Kill the node once so many batches are kept: the next one finds nobody."""
+    from rankhammer.engines.remote.collecting import Collector
+
+    ask_once, asked = Collector._ask, []
+
+    def counted(self, *arguments):
+        if len(asked) == n_batches:
+            node.kill()
+        asked.append(1)
+        return ask_once(self, *arguments)
+
+    monkeypatch.setattr(Collector, "_ask", counted)
+
+
+def test_another_question_begins_anew(opensearch, corpus, tmp_path):
+    opensearch.load(str(corpus[0]))
+    progress = str(tmp_path / "progress")
+    ask(opensearch, corpus, DEMO, progress=progress).count()
+    first = {path.name for path in tmp_path.glob("progress/*")}
+    ask(opensearch, corpus, STANDARD, progress=progress).count()
+    second = {path.name for path in tmp_path.glob("progress/*")}
+    assert len(first) == len(second) == 1
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"index": "nothing-{corpus}"}, "no index 'nothing-network'"),
+        ({"role": "live"}, "is a live cluster"),
+        ({"role": "live", "live_cluster": "another"}, "is a live cluster"),
+        ({"pace": "polite", "max_other_searches_per_s": 0}, "is busy"),
+    ],
+)
+def test_a_cluster_that_must_not_be_asked_is_refused(opensearch, corpus, options, message):
+    opensearch.load(str(corpus[0]))
+    with _searching(opensearch), pytest.raises(EngineError, match=message):
+        ask(opensearch, corpus, DEMO, **options)
+
+
+def _searching(node):
+    """Search all the time, as users do."""
+    import threading
+    from contextlib import contextmanager
+
+    @contextmanager
+    def running():
+        ended = threading.Event()
+
+        def search():
+            while not ended.wait(0.05):
+                node.call("GET", "/network/_search")
+
+        thread = threading.Thread(target=search)
+        thread.start()
+        yield
+        ended.set()
+        thread.join()
+
+    return running()
+
+
+def test_a_live_cluster_that_is_named_may_be_asked(opensearch, corpus):
+    opensearch.load(str(corpus[0]))
+    name = opensearch.call("GET", "/_cluster/health")["cluster_name"]
+    assert ask(opensearch, corpus, DEMO, role="live", live_cluster=name).count() == N_QUERIES * N_DOCS + 1
