@@ -17,7 +17,8 @@ Prints one JSON line a measurement, then tables. Ours: the clock starts when the
 judgments are written: reading, shuffling and fitting are in between. `first_s` is the first time (for the first line in
 a session that has done nothing yet), `best_s` the best of the other repeats, `cpu_s` the processor time of the best,
 which other programs on the machine disturb less; `fit_s`, with --yandex, the fit in one process without Spark. Peers':
-`fit_s` is the fit alone. `load` is the machine's load average at the end.
+`fit_s` is the fit alone, "clax 0.003" with its README's learning rate and "clax 0.01" with a faster one. `load` is the
+machine's load average at the end.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from benchmark_logs import write_simulated_log, write_yandex_split
-from click_models_peers import CLAX_MODELS, ENVIRONMENT, fit_clax, prepare
+from click_models_peers import CLAX_MODELS, ENVIRONMENT, FAST_RATE, README_RATE, fit_clax, prepare
 from click_models_run import fit_alone, judge, open_session, quality
 from click_models_scale import measure_sizes
 
@@ -95,8 +96,9 @@ def measure_all(given: argparse.Namespace, folder: Path) -> Iterator[dict[str, A
             yield {"input": name, "model": model, "whose": "ours", **measure(name, model, log, folder, given.repeats)}
         known = [model for model in theirs if model in CLAX_MODELS]
         if python and known:
-            for figures in fit_clax(python, log, known, folder / "clax.log"):
-                yield {"input": name, "whose": "clax", **figures}
+            for rate in (README_RATE, FAST_RATE) if name == "simulated" else (FAST_RATE,):
+                for figures in fit_clax(python, log, known, folder / "clax.log", rate):
+                    yield {"input": name, "whose": f"clax {rate}", **figures}
 
 
 def measure(name: str, model: str, log: Path, folder: Path, repeats: int) -> dict[str, Any]:

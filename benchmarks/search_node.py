@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CONF = Path(__file__).parents[1] / "conf/base"
+TEXT_FIELD = "{field}.{analyzer}"
 CORPUS, IN_FLIGHT, PROBE_PAUSE_S, PROBE_S = "stdlib", 8, 0.02, 10.0
 
 
@@ -120,7 +121,8 @@ def measure(url: str, searches: list[tuple[str, list[str]]], folder: Path) -> It
     )
     n_asked = sum(not isinstance(feature, QueryLength | Expression) for feature in feature_set.features)
     n_values = n_asked * sum(len(docs) for _, docs in searches)
-    bodies = [body_of(feature_set, url, *search) for search in searches]
+    located = SearchOptions(url=url, text_field=TEXT_FIELD).locate(feature_set)
+    bodies = [body_of(located, *search) for search in searches]
     replay(url, bodies[: len(bodies) // 4])
     ceiling = best_of(2, lambda: replay(url, bodies))
     yield {"what": "ceiling", "values": n_values, "seconds": ceiling, "values_per_s": round(n_values / ceiling)}
@@ -130,9 +132,8 @@ def measure(url: str, searches: list[tuple[str, list[str]]], folder: Path) -> It
     yield {"what": "polite", **politeness(url, feature_set, folder, bodies[:200], n_values)}
 
 
-def body_of(feature_set: FeatureSet, url: str, query: str, docs: list[str]) -> bytes:
-    options = SearchOptions(url=url, text_field="{field}.{analyzer}")
-    return json.dumps(search_body(feature_set, query, docs, field_of=options.field_of)).encode()
+def body_of(feature_set: FeatureSet, query: str, docs: list[str]) -> bytes:
+    return json.dumps(search_body(feature_set, query, docs)).encode()
 
 
 def best_of(n: int, work: Any) -> float:
@@ -177,7 +178,7 @@ def asker(url: str) -> Any:
 
 
 def collect(url: str, feature_set: FeatureSet, folder: Path, **options: Any) -> None:
-    given = {"url": url, "text_field": "{field}.{analyzer}", "progress": str(folder / "progress"), **options}
+    given = {"url": url, "text_field": TEXT_FIELD, "progress": str(folder / "progress"), **options}
     source = plugins.create("feature_sources", Choice(name="opensearch", options=given))
     rows = spark_provider.session().read.parquet(str(folder / "pairs.parquet"))
     shutil.rmtree(folder / "progress", ignore_errors=True)

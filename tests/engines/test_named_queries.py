@@ -27,7 +27,7 @@ OPTIONS = SearchOptions(url="http://x:1", text_field="{field}.{analyzer}")
 
 
 def test_a_search_names_each_text_feature_and_asks_for_numbers_as_they_are():
-    body = search_body(FEATURES, 'red "shoe', ["1", "2"], field_of=OPTIONS.field_of)
+    body = search_body(OPTIONS.locate(FEATURES), 'red "shoe', ["1", "2"])
     assert body["query"]["bool"]["filter"] == [{"ids": {"values": ["1", "2"]}}]
     assert body["query"]["bool"]["should"] == [
         {"match": {"title.english": {"query": 'red "shoe', "analyzer": "english", "_name": "title_bm25"}}},
@@ -60,9 +60,9 @@ def test_half_an_answer_is_refused(body):
 
 
 def test_a_field_has_the_terms_of_one_analyzer():
-    OPTIONS.require_one_analyzer(FEATURES)
+    assert [f.field for f in OPTIONS.locate(FEATURES).features[:3]] == ["title.english", "title.standard", "sold"]
     with pytest.raises(ConfigError, match="'title_bm25' and 'exact' search the engine's field 'title'"):
-        SearchOptions(url="http://x:1").require_one_analyzer(FEATURES)
+        SearchOptions(url="http://x:1").locate(FEATURES)
 
 
 @pytest.mark.parametrize("options", [{"index": "{corups}"}, {"text_field": "{0}"}, {"text_field": "{field"}])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import xgboost as xgb
 
-from rankhammer.errors import ExportError
+from rankhammer.errors import ConfigError, ExportError
 from rankhammer.exporters import RankerFiles
 from rankhammer.exporters.parity import check_parity
 from rankhammer.exporters.solr_ltr import SolrLtr, SolrLtrOptions, solr_thresholds
@@ -185,7 +185,7 @@ def test_a_feature_that_may_be_absent_is_refused_where_0_would_go_elsewhere(make
 def test_one_field_with_two_analyzers_is_refused(make_ranker: Callable[..., Any]) -> None:
     exact = {"type": "match", "name": "title_exact", "field": "title", "analyzer": "standard"}
 
-    with pytest.raises(ExportError, match="'title_match' and 'title_exact' search field 'title'"):
+    with pytest.raises(ConfigError, match="'title_match' and 'title_exact' search the engine's field 'title'"):
         exporter().write(make_ranker(features=(MATCH, exact)).ranker)
 
 

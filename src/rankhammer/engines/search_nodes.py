@@ -47,13 +47,13 @@ class OpenSearch:
             EngineError: The cluster is live, busy, not there, lacks an index or refuses the searches.
             ConfigError: There are no such credentials, or a field is searched by two analyzers.
         """
-        self._options.require_one_analyzer(feature_set)
+        located = self._options.locate(feature_set)
         n_connections = self._options.max_in_flight
         client = connect(self._options, n_connections=n_connections)
         # An action: one row a corpus comes back; an index that is not there stops the run before any search.
         corpora = sorted(row["corpus"] for row in rows.select("corpus").distinct().collect())
         check_cluster(client, self._options, corpora)
-        logging = NamedQueries(self._options, feature_set)
+        logging = NamedQueries(self._options, located)
         return rows.join(Collector(client, self._options, logging).collect(rows), PAIR, "left")
 
 

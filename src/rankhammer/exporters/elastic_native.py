@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from rankhammer.exporters.content_name import content_name
 from rankhammer.exporters.elastic_features import feature_extractors
@@ -15,11 +15,11 @@ from rankhammer.exporters.json_bytes import to_json
 from rankhammer.exporters.lower_bound import negative_value_warnings, refuse_negative_splits
 from rankhammer.exporters.ltr_features import first_query, query_params, text_fields
 from rankhammer.exporters.missing_values import refuse_other_directions
-from rankhammer.exporters.needed_features import needed_features
+from rankhammer.exporters.needed_features import located_features
 from rankhammer.exporters.nested_trees import Node, TreeFormat
 from rankhammer.exporters.tree_files import TreeFiles
 from rankhammer.exporters.trees import UNREACHABLE
-from rankhammer.feature_sets import Expression
+from rankhammer.feature_sets import Expression, TextFields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,10 +29,8 @@ if TYPE_CHECKING:
     from rankhammer.feature_sets import FeatureSet
 
 
-class ElasticNativeOptions(BaseModel):
+class ElasticNativeOptions(TextFields):
     """Where the files go."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     index: str | None = Field(None, description="index named in the example search")
     window_size: int = Field(100, ge=1, le=10_000, description="documents that the example query reranks")
@@ -86,7 +84,7 @@ class ElasticNative(TreeFiles):
         """
         forest = ranker.forest
         refuse_other_directions(forest, ranker.keep_absent, self.rule, self.target)
-        needed = needed_features(ranker.feature_set, forest.used_features())
+        needed = located_features(ranker, self._options)
         expressions = {feature.name for feature in needed.features if isinstance(feature, Expression)}
         refuse_negative_splits(forest, expressions, self.target)
         body = _trained_model(forest, needed)
@@ -101,7 +99,7 @@ class ElasticNative(TreeFiles):
     def facts(self, ranker: RankerFiles, files: Mapping[str, bytes]) -> dict[str, Any]:
         """Return the requests that load the files, how they were proved, and the missing rule."""
         forest = ranker.forest
-        needed = needed_features(ranker.feature_set, forest.used_features())
+        needed = located_features(ranker, self._options)
         model_id = json.loads(files["rescore_query.json"])["rescore"]["learning_to_rank"]["model_id"]
         return {
             "engine": {"name": "elasticsearch", "version": "8.12"},

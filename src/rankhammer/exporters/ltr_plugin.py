@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from rankhammer.errors import ExportError
 from rankhammer.exporters.content_name import content_name
@@ -16,9 +16,10 @@ from rankhammer.exporters.json_bytes import to_json
 from rankhammer.exporters.lower_bound import negative_value_warnings
 from rankhammer.exporters.ltr_features import first_query, plugin_features, query_params, text_fields
 from rankhammer.exporters.missing_values import RULES, refuse_other_directions
-from rankhammer.exporters.needed_features import needed_features
+from rankhammer.exporters.needed_features import located_features
 from rankhammer.exporters.score_bounds import lifting_constant, score_bounds
 from rankhammer.exporters.tree_files import TreeFiles
+from rankhammer.feature_sets import TextFields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,10 +41,8 @@ BYTES_PER_NODE = 28
 """Memory that the plugin counts for a node, half of them splits: between 27.5 and 41 by measured cache misses."""
 
 
-class LtrPluginOptions(BaseModel):
+class LtrPluginOptions(TextFields):
     """What every exporter for the plugin can be told."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     store: str | None = Field(None, pattern=r"^[a-z0-9_]+$", description="feature store; null is the default store")
     index: str | None = Field(None, description="index on which the plugin tries each template before storing the set")
@@ -118,7 +117,7 @@ class LtrPlugin(TreeFiles):
         """
         forest = ranker.forest
         refuse_other_directions(forest, ranker.keep_absent, self.rule, self.target)
-        needed = needed_features(ranker.feature_set, forest.used_features())
+        needed = located_features(ranker, self._options)
         definition = self.definition(forest, needed, lifting_constant(forest))
         features = plugin_features(needed)
         name = content_name(ranker.corpus, features, definition)
@@ -168,7 +167,7 @@ class LtrPlugin(TreeFiles):
     def facts(self, ranker: RankerFiles, files: Mapping[str, bytes]) -> dict[str, Any]:
         """Return names in the engine, the requests that load the files, the constant and the missing rule."""
         forest, engine = ranker.forest, self._engine
-        needed = needed_features(ranker.feature_set, forest.used_features())
+        needed = located_features(ranker, self._options)
         constant, (_, highest) = lifting_constant(forest), score_bounds(forest)
         memory_bytes = BYTES_PER_NODE * (len(forest.splits) + len(forest.leaves))
         return {

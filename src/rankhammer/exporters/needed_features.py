@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rankhammer.errors import ExportError
-from rankhammer.feature_sets import Expression, FeatureSet, Match, Phrase
+from rankhammer.feature_sets import Expression, FeatureSet
 from rankhammer.feature_sets.expressions import expression_names
 
 if TYPE_CHECKING:
-    from rankhammer.feature_sets import Feature
+    from rankhammer.exporters.base import RankerFiles
+    from rankhammer.feature_sets import Feature, TextFields
 
 
 def needed_features(feature_set: FeatureSet, used: set[str]) -> FeatureSet:
@@ -31,29 +32,22 @@ def needed_features(feature_set: FeatureSet, used: set[str]) -> FeatureSet:
     return FeatureSet(name=feature_set.name, features=kept or feature_set.features[:1])
 
 
+def located_features(ranker: RankerFiles, text_fields: TextFields) -> FeatureSet:
+    """Return the features that a ranker needs, with the engine's names of the text fields.
+
+    Args:
+        ranker: The trained ranker.
+        text_fields: Options that say how the engine names them.
+
+    Raises:
+        ConfigError: Two features search one of the engine's fields by two analyzers.
+    """
+    return text_fields.locate(needed_features(ranker.feature_set, ranker.forest.used_features()))
+
+
 def operands(feature: Feature) -> set[str]:
     """Return the names of the features that an expression computes with; nothing for other features."""
     return set(expression_names(feature.expression)) if isinstance(feature, Expression) else set()
-
-
-def refuse_two_analyzers(feature_set: FeatureSet, target: str) -> None:
-    """Check that no field is searched with two analyzers, for engines that take the field's own.
-
-    Raises:
-        ExportError: Two text features of one field have different analyzers.
-    """
-    seen: dict[str, Match | Phrase] = {}
-    for feature in feature_set.features:
-        if not isinstance(feature, Match | Phrase):
-            continue
-        other = seen.setdefault(feature.field, feature)
-        if other.analyzer != feature.analyzer:
-            raise ExportError(
-                f"{target}: features {other.name!r} and {feature.name!r} search field {feature.field!r} with analyzers "
-                f"{other.analyzer} and {feature.analyzer}, but the engine uses the field's own.",
-                hint=f"Index the text in two fields, name the second one in {feature.name!r}, and train again.",
-                feature=feature.name,
-            )
 
 
 def refuse_absent_operands(feature_set: FeatureSet, reason: str) -> None:

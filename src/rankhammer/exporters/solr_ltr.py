@@ -6,17 +6,18 @@ import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from rankhammer.exporters.content_name import content_name
 from rankhammer.exporters.json_bytes import to_json
 from rankhammer.exporters.lower_bound import refuse_negative_splits
 from rankhammer.exporters.ltr_features import KEYWORDS, query_params, text_fields
 from rankhammer.exporters.missing_values import RULES, refuse_other_directions
-from rankhammer.exporters.needed_features import needed_features, refuse_absent_operands, refuse_two_analyzers
+from rankhammer.exporters.needed_features import located_features, refuse_absent_operands
 from rankhammer.exporters.nested_trees import Node, TreeFormat, fold_trees, shortest
 from rankhammer.exporters.solr_features import function_features, read_params, solr_features
 from rankhammer.exporters.tree_files import TreeFiles
+from rankhammer.feature_sets import TextFields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,10 +36,8 @@ HEAP_PER_BYTE = 38
 """Heap that took a model, as a multiple of its size: measured on 8.11.4; half of that was not enough."""
 
 
-class SolrLtrOptions(BaseModel):
+class SolrLtrOptions(TextFields):
     """Where the files go."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     collection: str | None = Field(None, pattern=r"^[\w.-]+$", description="collection or core named in the requests")
     quoted_keywords: bool = Field(False, description="the client sends its text quoted, too: for expressions")
@@ -111,8 +110,7 @@ class SolrLtr(TreeFiles):
         """
         forest = ranker.forest
         refuse_other_directions(forest, ranker.keep_absent, self.rule, self.target)
-        needed = needed_features(ranker.feature_set, forest.used_features())
-        refuse_two_analyzers(needed, self.target)
+        needed = located_features(ranker, self._options)
         refuse_absent_operands(needed, "a function query would compute with 0")
         features = solr_features(needed, quoted=self._options.quoted_keywords)
         refuse_negative_splits(forest, function_features(needed), self.target)
@@ -154,7 +152,7 @@ class SolrLtr(TreeFiles):
     def facts(self, ranker: RankerFiles, files: Mapping[str, bytes]) -> dict[str, Any]:
         """Return names in Solr, the requests that load the files, and the missing rule."""
         forest = ranker.forest
-        needed = needed_features(ranker.feature_set, forest.used_features())
+        needed = located_features(ranker, self._options)
         return {
             "engine": {"name": "solr", "plugin": "solr-ltr"},
             "proved_by": "independent scorer",

@@ -9,5 +9,6 @@ from rankhammer.feature_sets.model import (
     Phrase,
     QueryLength,
 )
+from rankhammer.feature_sets.text_fields import TextFields
 
-__all__ = ["Expression", "Feature", "FeatureSet", "FieldValue", "Match", "Phrase", "QueryLength"]
+__all__ = ["Expression", "Feature", "FeatureSet", "FieldValue", "Match", "Phrase", "QueryLength", "TextFields"]

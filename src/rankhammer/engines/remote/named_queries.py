@@ -21,7 +21,7 @@ from rankhammer.feature_sets.analyzers import analyze_words, split_words
 from rankhammer.feature_sets.values import expression, field_value, finish
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -43,7 +43,7 @@ class NamedQueries:
 
     Args:
         options: Where the indices and fields are.
-        feature_set: What to compute.
+        feature_set: What to compute, with the engine's names of fields.
     """
 
     options: SearchOptions
@@ -57,7 +57,7 @@ class NamedQueries:
     def key(self) -> str:
         """See `base.FeatureLogging`."""
         given = self.options
-        return "\n".join([given.url, given.index, given.text_field, self.feature_set.version])
+        return "\n".join([given.url, given.index, self.feature_set.version])
 
     def prepare(self, client: Client) -> None:
         """Nothing has to be stored on the engine."""
@@ -67,7 +67,7 @@ class NamedQueries:
         return [self._ask(client, search, pace) for search in searches]
 
     def _ask(self, client: Client, search: Search, pace: Pace) -> Values:
-        body = search_body(self.feature_set, search.query, search.doc_ids, field_of=self.options.field_of)
+        body = search_body(self.feature_set, search.query, search.doc_ids)
         with pace:
             answer = client.ask("POST", search_path(self.options, search.corpus), body, on_busy=pace.refused)
             pace.answered(answer.duration_s, len(search.doc_ids))
@@ -79,16 +79,13 @@ def search_path(options: SearchOptions, corpus: str) -> str:
     return f"/{options.index_of(corpus)}/_search?{_PARAMETERS}"
 
 
-def search_body(
-    feature_set: FeatureSet, query: str, doc_ids: Sequence[str], *, field_of: Callable[[Match | Phrase], str]
-) -> dict[str, Any]:
+def search_body(feature_set: FeatureSet, query: str, doc_ids: Sequence[str]) -> dict[str, Any]:
     """Write the search for one query and some documents.
 
     Args:
         feature_set: What to compute.
         query: As typed.
         doc_ids: `_id` of each document, at most `NamedQueries.max_docs`.
-        field_of: Text feature to the engine's field that it searches.
     """
     texts = [feature for feature in feature_set.features if isinstance(feature, Match | Phrase)]
     fields = dict.fromkeys(feature.field for feature in feature_set.features if isinstance(feature, FieldValue))
@@ -97,10 +94,7 @@ def search_body(
         "_source": False,
         "track_total_hits": False,
         "query": {
-            "bool": {
-                "filter": [{"ids": {"values": list(doc_ids)}}],
-                "should": [_clause(f, query, field_of(f)) for f in texts],
-            }
+            "bool": {"filter": [{"ids": {"values": list(doc_ids)}}], "should": [_clause(f, query) for f in texts]}
         },
         **({"docvalue_fields": list(fields)} if fields else {}),
     }
@@ -138,9 +132,9 @@ def read_answer(body: Any, feature_set: FeatureSet, query: str, doc_ids: Sequenc
     return known, _values(feature_set, query, scores, numbers)
 
 
-def _clause(feature: Match | Phrase, query: str, field: str) -> dict[str, Any]:
+def _clause(feature: Match | Phrase, query: str) -> dict[str, Any]:
     kind = "match" if isinstance(feature, Match) else "match_phrase"
-    return {kind: {field: {"query": query, "analyzer": feature.analyzer, "_name": feature.name}}}
+    return {kind: {feature.field: {"query": query, "analyzer": feature.analyzer, "_name": feature.name}}}
 
 
 def _require_whole(body: Any) -> None:

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, field_validator
 
 from rankhammer.engines.remote.client import Server
-from rankhammer.errors import ConfigError
-from rankhammer.feature_sets import Match, Phrase
-
-if TYPE_CHECKING:
-    from rankhammer.feature_sets import FeatureSet
+from rankhammer.feature_sets.text_fields import TextFields, check_pattern
 
 
-class SearchOptions(Server):
+class SearchOptions(Server, TextFields):
     """Where the engine is, which indices it searches, and how hard it may be asked."""
 
     index: str = Field("{corpus}", min_length=1, description="index or alias of a corpus; {corpus} stands for its name")
-    text_field: str = Field(
-        "{field}",
-        min_length=1,
-        description="field that a text feature searches; {field} and {analyzer} stand for the feature's own: "
-        "{field}.{analyzer} where the index has one multi-field an analyzer",
-    )
     role: Literal["collection", "live"] = Field(
         "collection", description="what the cluster is for; a live one serves users"
     )
@@ -44,39 +34,11 @@ class SearchOptions(Server):
         None, description="folder of finished batches, where an interrupted run goes on; null: begin again"
     )
 
-    @field_validator("index", "text_field")
+    @field_validator("index")
     @classmethod
-    def _has_no_other_place(cls, pattern: str, info: ValidationInfo) -> str:
-        known = {"index": ("corpus",), "text_field": ("field", "analyzer")}[str(info.field_name)]
-        try:
-            pattern.format(**dict.fromkeys(known, "x"))
-        except (KeyError, IndexError, ValueError) as exc:
-            places = " and ".join(f"{{{name}}}" for name in known)
-            raise ValueError(f"only {places} may stand in braces") from exc
-        return pattern
+    def _index_has_known_places(cls, pattern: str) -> str:
+        return check_pattern(pattern, "corpus")
 
     def index_of(self, corpus: str) -> str:
         """Return the index that holds a corpus."""
         return self.index.format(corpus=corpus)
-
-    def field_of(self, feature: Match | Phrase) -> str:
-        """Return the engine's field that a text feature searches."""
-        return self.text_field.format(field=feature.field, analyzer=feature.analyzer)
-
-    def require_one_analyzer(self, feature_set: FeatureSet) -> None:
-        """Check that no field is searched by two analyzers: an index keeps a field's terms of one analyzer.
-
-        Raises:
-            ConfigError: One is, and `text_field` does not tell them apart.
-        """
-        seen: dict[str, Match | Phrase] = {}
-        for feature in feature_set.features:
-            if isinstance(feature, Match | Phrase):
-                first = seen.setdefault(self.field_of(feature), feature)
-                if first.analyzer != feature.analyzer:
-                    raise ConfigError(
-                        f"Features {first.name!r} and {feature.name!r} search the engine's field "
-                        f"{self.field_of(feature)!r} by two analyzers, but it holds the terms of one.",
-                        hint="Give the index a multi-field for each analyzer and set text_field, for instance to "
-                        "'{field}.{analyzer}'.",
-                    )
