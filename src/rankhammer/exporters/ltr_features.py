@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rankhammer.errors import ExportError
 from rankhammer.exporters.needed_features import refuse_absent_operands
 from rankhammer.feature_sets import Expression, FieldValue, Match, Phrase, QueryLength
+from rankhammer.feature_sets.analyzers import analyze_words, split_words
 from rankhammer.feature_sets.expressions import parse_expression
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rankhammer.feature_sets import Feature, FeatureSet
 
 KEYWORDS = "keywords"
 """Name of the parameter that holds the user's query."""
+OWN_FIELD = "{field}"
+"""Pattern of the engine's field where it is called as in the feature set."""
+_LENGTH = "query_length_"
 
 
-def plugin_features(feature_set: FeatureSet) -> list[dict[str, Any]]:
+def plugin_features(feature_set: FeatureSet, text_field: str = OWN_FIELD) -> list[dict[str, Any]]:
     """Write each feature as the plugin stores it.
 
     Args:
         feature_set: What the ranker needs, in order of dependency.
+        text_field: The engine's field that a text feature searches, with {field} and {analyzer} for the feature's own.
 
     Returns:
         One object a feature: name, params, template_language, template.
@@ -30,11 +37,15 @@ def plugin_features(feature_set: FeatureSet) -> list[dict[str, Any]]:
         ExportError: The plugin cannot compute a feature the way the ranker was trained on it.
     """
     refuse_absent_operands(feature_set, "the plugin logs such a value as one number and scores with another")
-    return [_plugin_feature(feature) for feature in feature_set.features]
+    return [_plugin_feature(feature, text_field) for feature in feature_set.features]
 
 
-def query_template(feature: Match | Phrase | FieldValue | QueryLength) -> dict[str, Any]:
+def query_template(feature: Match | Phrase | FieldValue | QueryLength, text_field: str = OWN_FIELD) -> dict[str, Any]:
     """Write the query whose score is the feature, as a mustache template.
+
+    Args:
+        feature: What is computed.
+        text_field: As in `plugin_features`.
 
     Raises:
         ExportError: The engine cannot give the value that the ranker was trained on.
@@ -44,7 +55,7 @@ def query_template(feature: Match | Phrase | FieldValue | QueryLength) -> dict[s
     if isinstance(feature, QueryLength):
         # Every document matches and scores its boost: a number that is the same for all documents of a query.
         return {"match_all": {"boost": f"{{{{{length_param(feature)}}}}}"}}
-    return _text_query(feature)
+    return _text_query(feature, engine_field(feature, text_field))
 
 
 def query_params(feature_set: FeatureSet) -> dict[str, Any]:
@@ -58,29 +69,50 @@ def query_params(feature_set: FeatureSet) -> dict[str, Any]:
     return params
 
 
+def search_params(names: Iterable[str], query: str) -> dict[str, Any]:
+    """Return what a search for a query must send, under the names that `query_params` gives.
+
+    Args:
+        names: Of the parameters.
+        query: As typed.
+    """
+    return {name: query if name == KEYWORDS else _query_length(name, query) for name in names}
+
+
 def length_param(feature: QueryLength) -> str:
     """Name the parameter by which the client says how many terms the query has after this analyzer."""
-    return f"query_length_{feature.analyzer}"
+    return f"{_LENGTH}{feature.analyzer}"
 
 
-def text_fields(feature_set: FeatureSet) -> list[str]:
-    """Return the text fields that the features search, each once, in order."""
-    return list(dict.fromkeys(feature.field for feature in feature_set.features if isinstance(feature, Match | Phrase)))
+def engine_field(feature: Match | Phrase, text_field: str) -> str:
+    """Return the engine's field that a text feature searches."""
+    return text_field.format(field=feature.field, analyzer=feature.analyzer)
 
 
-def first_query(feature_set: FeatureSet) -> dict[str, Any]:
+def text_fields(feature_set: FeatureSet, text_field: str = OWN_FIELD) -> list[str]:
+    """Return the engine's text fields that the features search, each once, in order."""
+    texts = (feature for feature in feature_set.features if isinstance(feature, Match | Phrase))
+    return list(dict.fromkeys(engine_field(feature, text_field) for feature in texts))
+
+
+def first_query(feature_set: FeatureSet, text_field: str = OWN_FIELD) -> dict[str, Any]:
     """Write an example of the search whose best documents a ranker reranks: the words in any of the text fields."""
-    fields = text_fields(feature_set)
+    fields = text_fields(feature_set, text_field)
     keywords = query_params(feature_set).get(KEYWORDS)
     return {"multi_match": {"query": keywords, "fields": fields}} if fields else {"match_all": {}}
 
 
-def _plugin_feature(feature: Feature) -> dict[str, Any]:
+def _query_length(name: str, query: str) -> int:
+    analyzer: Literal["english", "standard"] = "english" if name == f"{_LENGTH}english" else "standard"
+    return len(analyze_words(split_words([query]), analyzer).term)
+
+
+def _plugin_feature(feature: Feature, text_field: str) -> dict[str, Any]:
     if isinstance(feature, Expression):
         # Written anew from its syntax tree: the engine does not know all of our ways to spell a number.
         text = ast.unparse(parse_expression(feature.expression))
         return _stored(feature.name, [], text, language="derived_expression")
-    return _stored(feature.name, _params(feature), query_template(feature))
+    return _stored(feature.name, _params(feature), query_template(feature, text_field))
 
 
 def _params(feature: Match | Phrase | FieldValue | QueryLength) -> list[str]:
@@ -93,9 +125,9 @@ def _stored(name: str, params: list[str], template: Any, *, language: str = "mus
     return {"name": name, "params": params, "template_language": language, "template": template}
 
 
-def _text_query(feature: Match | Phrase) -> dict[str, Any]:
+def _text_query(feature: Match | Phrase, field: str) -> dict[str, Any]:
     kind = "match" if isinstance(feature, Match) else "match_phrase"
-    query = {kind: {feature.field: {"query": f"{{{{{KEYWORDS}}}}}", "analyzer": feature.analyzer}}}
+    query = {kind: {field: {"query": f"{{{{{KEYWORDS}}}}}", "analyzer": feature.analyzer}}}
     if feature.absent == "keep":
         return query
     return {"bool": {"must": [{"match_all": {"boost": 0}}], "should": [query]}}

@@ -14,7 +14,7 @@ from rankhammer.errors import ExportError
 from rankhammer.exporters.content_name import content_name
 from rankhammer.exporters.json_bytes import to_json
 from rankhammer.exporters.lower_bound import negative_value_warnings
-from rankhammer.exporters.ltr_features import first_query, plugin_features, query_params, text_fields
+from rankhammer.exporters.ltr_features import OWN_FIELD, first_query, plugin_features, query_params, text_fields
 from rankhammer.exporters.missing_values import RULES, refuse_other_directions
 from rankhammer.exporters.needed_features import needed_features
 from rankhammer.exporters.score_bounds import lifting_constant, score_bounds
@@ -47,6 +47,11 @@ class LtrPluginOptions(BaseModel):
 
     store: str | None = Field(None, pattern=r"^[a-z0-9_]+$", description="feature store; null is the default store")
     index: str | None = Field(None, description="index on which the plugin tries each template before storing the set")
+    text_field: str = Field(
+        OWN_FIELD,
+        pattern=r"^([^{}]|\{field\}|\{analyzer\})+$",
+        description="field that a text feature searches, as in the feature source: {field}.{analyzer} for instance",
+    )
     window_size: int = Field(100, ge=1, le=10_000, description="documents that the example query reranks")
 
 
@@ -120,7 +125,7 @@ class LtrPlugin(TreeFiles):
         refuse_other_directions(forest, ranker.keep_absent, self.rule, self.target)
         needed = needed_features(ranker.feature_set, forest.used_features())
         definition = self.definition(forest, needed, lifting_constant(forest))
-        features = plugin_features(needed)
+        features = plugin_features(needed, self._options.text_field)
         name = content_name(ranker.corpus, features, definition)
         model = {"model": {"name": name, "model": {"type": self.model_type, "definition": definition}}}
         files = {
@@ -199,7 +204,7 @@ class LtrPlugin(TreeFiles):
         query = {"rescore_query": {"sltr": ranked}, "query_weight": 0, "rescore_query_weight": 1}
         size = min(10, self._options.window_size)
         rescore = {"window_size": self._options.window_size, "query": query}
-        return {"size": size, "query": first_query(needed), "rescore": rescore}
+        return {"size": size, "query": first_query(needed, self._options.text_field), "rescore": rescore}
 
     def _requests(self, files: Mapping[str, bytes]) -> list[dict[str, str]]:
         """List what to send, in order; the first answers 400 when the store is there already."""
