@@ -20,6 +20,7 @@ from rankhammer import spark as spark_provider
 sys.path += [str(Path(__file__).parents[1] / "dev"), str(Path(__file__).parent)]
 import engine_node
 import load_documents
+import solr_node
 
 from ltr_node import VERSIONS, LtrNode
 
@@ -163,3 +164,37 @@ class RealLtrNode:
     def clear(self) -> None:
         for path in ("/_ltr", "/shop", "/rankhammer_deployments", "/contract-a", "/contract-b"):
             self.call("DELETE", path)
+
+
+@dataclass(frozen=True)
+class SolrNode:
+    """A real Solr on this machine."""
+
+    folder: Path
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/solr"
+
+    def load(self, documents: str, **options) -> dict[str, int]:
+        return solr_node.load(self.folder, documents, **options)
+
+    def call(self, path: str, body=None, method=None):
+        return solr_node.call(self.url + path, body, method=method)
+
+
+@pytest.fixture(scope="session")
+def solr() -> Iterator[SolrNode]:
+    """Solr 8 with its Learning To Rank module."""
+    missing = solr_node.available()
+    if missing:
+        (pytest.fail if os.environ.get("RANKHAMMER_REQUIRE_ENGINES") else pytest.skip)(f"Solr: {missing}")
+    folder = Path(tempfile.mkdtemp(prefix="rankhammer-solr-"))
+    node = SolrNode(folder, _free_port())
+    solr_node.start(folder, node.port)
+    try:
+        yield node
+    finally:
+        solr_node.stop(folder)
+        shutil.rmtree(folder, ignore_errors=True)

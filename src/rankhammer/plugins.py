@@ -40,6 +40,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "elasticsearch": "rankhammer.engines.search_nodes:Elasticsearch",
         "embedded": "rankhammer.engines.embedded:Embedded",
         "opensearch": "rankhammer.engines.search_nodes:OpenSearch",
+        "solr": "rankhammer.engines.search_nodes:Solr",
     },
     "rankers": {"xgboost": "rankhammer.rankers.xgboost:XGBoostRanker"},
     "exporters": {

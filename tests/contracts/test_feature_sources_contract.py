@@ -42,12 +42,18 @@ BY_PLUGIN = tuple(f"{name} by sltr" for name in ENGINES)
 def source(request: pytest.FixtureRequest, spark: SparkSession, tmp_path: Path) -> Any:
     """The source; a real engine gets the documents first, and is asked where it listens."""
     name, _, way = request.param.partition(" by ")
-    if name not in ENGINES:
+    if name not in (*ENGINES, "solr"):
         return plugins.create("feature_sources", Choice(name=name))
     node = request.getfixturevalue("stand_in" if way else name)
-    given(spark)[1].write.parquet(str(tmp_path / "documents"))
-    load_documents.load(node.url, str(tmp_path / "documents"), index="contract-{corpus}", analyzers=("standard",))
-    options = {"url": node.url, "index": "contract-{corpus}", "pace": "greedy", "logging": way or "named_queries"}
+    documents = str(tmp_path / "documents")
+    given(spark)[1].write.parquet(documents)
+    options = {"url": node.url, "index": "contract-{corpus}", "pace": "greedy"}
+    if name == "solr":
+        node.load(documents, core="contract-{corpus}")
+        options |= {"text_field": "{field}_{analyzer}", "quoted_keywords": True}
+    else:
+        load_documents.load(node.url, documents, index="contract-{corpus}", analyzers=("standard",))
+        options |= {"logging": way or "named_queries"}
     return plugins.create("feature_sources", Choice(name=name, options=options))
 
 

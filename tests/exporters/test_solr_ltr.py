@@ -144,7 +144,7 @@ def test_an_expression_over_text_is_refused_unless_the_client_quotes_it(make_ran
 
     files = exporter(quoted_keywords=True).write(ranker)
     assert store(files)["mixed"]["params"]["q"] == (
-        "{!func}max(0,product(query({!simple qf=title q.operators='' q.op=OR v='${keywords_quoted}'},0),"
+        "{!func}max(0,product(def(query({!simple qf=title q.operators='' q.op=OR v='${keywords_quoted}'}),0),"
         'def(field("sold"),0.0)))'
     )
     params = json.loads(files["rerank_query.json"])["params"]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rankhammer.engines.remote.client import connect
 from rankhammer.engines.remote.collecting import PAIR, Collector
-from rankhammer.engines.remote.courtesy import check_cluster
+from rankhammer.engines.remote.courtesy import SearchCluster, SolrCluster, check_cluster
 from rankhammer.engines.remote.named_queries import NamedQueries
-from rankhammer.engines.remote.options import SearchOptions
+from rankhammer.engines.remote.options import SearchOptions, SolrOptions
 from rankhammer.engines.remote.plugin_logging import PluginLogging
+from rankhammer.engines.remote.solr_logging import SolrLogging
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,20 +20,35 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from rankhammer.engines.remote.base import FeatureLogging
+    from rankhammer.engines.remote.client import Client
+    from rankhammer.engines.remote.courtesy import Cluster
     from rankhammer.feature_sets import FeatureSet
 
 
-class OpenSearch:
-    """Asks OpenSearch 2 or 3 by named queries, which need no plugin, or by the Learning to Rank plugin's own log.
+class RealEngine(ABC):
+    """A feature source that asks a real engine; each kind of engine says how.
 
     Args:
-        options: Where the cluster is and how hard it may be asked.
+        options: Where the engine is and how hard it may be asked.
     """
 
-    Options: ClassVar[type[BaseModel]] = SearchOptions
+    Options: ClassVar[type[BaseModel]]
 
     def __init__(self, options: BaseModel) -> None:
-        self._options = SearchOptions.model_validate(options.model_dump())
+        self._options: Any = self.Options.model_validate(options.model_dump())
+
+    @abstractmethod
+    def cluster(self, client: Client) -> Cluster:
+        """Return what tells of the cluster."""
+
+    @abstractmethod
+    def logging(self, feature_set: FeatureSet, corpora: Sequence[str]) -> FeatureLogging:
+        """Return how a feature set is asked.
+
+        Args:
+            feature_set: What to compute, with the engine's names of fields.
+            corpora: Whose documents will be asked for.
+        """
 
     def collect(self, rows: DataFrame, *, documents: DataFrame | None, feature_set: FeatureSet) -> DataFrame:  # noqa: ARG002
         """Add the column `features` to rows of (query, document) pairs; see `base.FeatureSource`.
@@ -48,20 +65,30 @@ class OpenSearch:
             The same rows plus `features`: struct<name: float>, null where the engine does not have the document.
 
         Raises:
-            EngineError: The cluster is live, busy, not there, lacks an index or the plugin, or refuses the searches.
-            ConfigError: There are no such credentials, a field is searched by two analyzers, or the plugin cannot
+            EngineError: The cluster is live, busy, not there, lacks an index or a plugin, or refuses the searches.
+            ConfigError: There are no such credentials, a field is searched by two analyzers, or the engine cannot
                 compute a feature.
         """
         located = self._options.locate(feature_set)
-        n_connections = self._options.max_in_flight
-        client = connect(self._options, n_connections=n_connections)
+        client = connect(self._options, n_connections=self._options.max_in_flight)
         # An action: one row a corpus comes back; an index that is not there stops the run before any search.
         corpora = sorted(row["corpus"] for row in rows.select("corpus").distinct().collect())
-        check_cluster(client, self._options, corpora)
-        logging = self._logging(located, corpora)
+        logging = self.logging(located, corpora)
+        check_cluster(self.cluster(client), self._options, corpora)
         return rows.join(Collector(client, self._options, logging).collect(rows), PAIR, "left")
 
-    def _logging(self, feature_set: FeatureSet, corpora: Sequence[str]) -> FeatureLogging:
+
+class OpenSearch(RealEngine):
+    """Asks OpenSearch 2 or 3 by named queries, which need no plugin, or by the Learning to Rank plugin's own log."""
+
+    Options: ClassVar[type[BaseModel]] = SearchOptions
+
+    def cluster(self, client: Client) -> Cluster:
+        """See `RealEngine`."""
+        return SearchCluster(client)
+
+    def logging(self, feature_set: FeatureSet, corpora: Sequence[str]) -> FeatureLogging:
+        """See `RealEngine`."""
         if self._options.logging == "sltr":
             return PluginLogging.of(self._options, feature_set, corpora)
         return NamedQueries(self._options, feature_set)
@@ -69,3 +96,17 @@ class OpenSearch:
 
 class Elasticsearch(OpenSearch):
     """Asks Elasticsearch 8 or 9 by named queries, which need no plugin, or by the Learning to Rank plugin's own log."""
+
+
+class Solr(RealEngine):
+    """Asks Solr by the features that its Learning To Rank module logs."""
+
+    Options: ClassVar[type[BaseModel]] = SolrOptions
+
+    def cluster(self, client: Client) -> Cluster:
+        """See `RealEngine`."""
+        return SolrCluster(client)
+
+    def logging(self, feature_set: FeatureSet, corpora: Sequence[str]) -> FeatureLogging:
+        """See `RealEngine`."""
+        return SolrLogging.of(self._options, feature_set, corpora)

@@ -65,6 +65,11 @@ def read_params(features: list[dict[str, Any]]) -> list[str]:
     return list(dict.fromkeys(re.findall(r"\$\{(\w+)\}", json.dumps(features))))
 
 
+def quoted(text: str) -> str:
+    """Return a user's text as `keywords_quoted` takes it: a backslash before each backslash and apostrophe."""
+    return text.replace("\\", "\\\\").replace("'", "\\'")
+
+
 def function_features(feature_set: FeatureSet) -> set[str]:
     """Return the names of the features that are function queries, whose values are never below zero."""
     return {
@@ -103,10 +108,14 @@ def _class_and_params(feature: Feature, functions: dict[str, str]) -> tuple[str,
 
 
 def _text_function(feature: Match | Phrase) -> str:
-    """The text stands between quotes, where only a quote and a backslash have a meaning."""
+    """The text stands between quotes, where only a quote and a backslash have a meaning.
+
+    `def` and not query's own default: to Solr a query that does not match has no value, whatever stands for it, and
+    `max` leaves out every argument that has none, sums with one among them.
+    """
     parser = f"simple qf={plain_field(feature)} q.operators='' q.op=OR"
     parser = parser if isinstance(feature, Match) else f"field f={plain_field(feature)}"
-    return f"query({{!{parser} v='${{{QUOTED_KEYWORDS}}}'}},0)"
+    return f"def(query({{!{parser} v='${{{QUOTED_KEYWORDS}}}'}}),0)"
 
 
 def _function(feature: FieldValue | QueryLength | Expression, functions: dict[str, str]) -> str:

@@ -205,7 +205,9 @@ def _parsed(data: bytes) -> Any:
 
 
 def _innermost(error: dict[str, Any]) -> str:
-    """Return the deepest reason of a refusal: the outer ones only say where it was noticed."""
+    """Return the deepest reason of a refusal: the outer ones only say where it was noticed. Solr has one, `msg`."""
+    if "msg" in error:
+        return str(error["msg"])
     shard = (error.get("failed_shards") or [{}])[0].get("reason")
     root = (error.get("root_cause") or [None])[0]
     starts = [found for found in (shard, error, root) if isinstance(found, dict)]

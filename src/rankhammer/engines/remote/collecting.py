@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from rankhammer.engines.remote.base import FeatureLogging, Values
     from rankhammer.engines.remote.client import Client
-    from rankhammer.engines.remote.options import SearchOptions
+    from rankhammer.engines.remote.options import CollectOptions
 
 PAIR = ["corpus", "query", "doc_id"]
 _MAX_BATCHES = 10_000
@@ -40,7 +40,7 @@ class Collector:
     """
 
     client: Client
-    options: SearchOptions
+    options: CollectOptions
     logging: FeatureLogging
 
     def collect(self, rows: DataFrame) -> DataFrame:

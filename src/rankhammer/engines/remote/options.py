@@ -10,17 +10,10 @@ from rankhammer.engines.remote.client import Server
 from rankhammer.feature_sets.text_fields import TextFields, check_pattern
 
 
-class SearchOptions(Server, TextFields):
+class CollectOptions(Server, TextFields):
     """Where the engine is, which indices it searches, and how hard it may be asked."""
 
     index: str = Field("{corpus}", min_length=1, description="index or alias of a corpus; {corpus} stands for its name")
-    logging: Literal["named_queries", "sltr"] = Field(
-        "named_queries", description="how values are asked: sltr needs the Learning to Rank plugin on the engine"
-    )
-    store: str | None = Field(
-        None, pattern=r"^[a-z0-9_]+$", description="feature store of the plugin; null is the default store; sltr only"
-    )
-    searches_per_request: int = Field(50, ge=1, le=200, description="searches in one request; sltr only")
     role: Literal["collection", "live"] = Field(
         "collection", description="what the cluster is for; a live one serves users"
     )
@@ -49,3 +42,24 @@ class SearchOptions(Server, TextFields):
     def index_of(self, corpus: str) -> str:
         """Return the index that holds a corpus."""
         return self.index.format(corpus=corpus)
+
+
+class SearchOptions(CollectOptions):
+    """Options of OpenSearch and Elasticsearch."""
+
+    logging: Literal["named_queries", "sltr"] = Field(
+        "named_queries", description="how values are asked: sltr needs the Learning to Rank plugin on the engine"
+    )
+    store: str | None = Field(
+        None, pattern=r"^[a-z0-9_]+$", description="feature store of the plugin; null is the default store; sltr only"
+    )
+    searches_per_request: int = Field(50, ge=1, le=200, description="searches in one request; sltr only")
+
+
+class SolrOptions(CollectOptions):
+    """Options of Solr; `url` ends with /solr as a rule, `index` is a collection or core."""
+
+    id_field: str = Field("id", pattern=r"^[\w.-]+$", description="the schema's unique key, which holds doc_id")
+    quoted_keywords: bool = Field(
+        False, description="as in the export target: expressions may compute with text features"
+    )

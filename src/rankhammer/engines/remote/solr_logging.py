@@ -1,0 +1,170 @@
+"""A feature set logged by Solr's Learning To Rank module: one search a query, its features in the answer.
+
+The set is stored in each core under a name that follows its content, with the very features that an export stores, so
+that the values are those that a deployed ranker will see: all of them, query lengths and expressions included.
+
+References:
+    Apache Solr Reference Guide 8.11, "Learning To Rank".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from rankhammer.errors import ConfigError, EngineError, ExportError
+from rankhammer.exporters.content_name import content_name
+from rankhammer.exporters.ltr_features import search_params
+from rankhammer.exporters.solr_features import QUOTED_KEYWORDS, quoted, read_params, solr_features
+from rankhammer.feature_sets import FieldValue
+from rankhammer.feature_sets.values import finish
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rankhammer.engines.remote.base import Search, Values
+    from rankhammer.engines.remote.client import Client
+    from rankhammer.engines.remote.options import SolrOptions
+    from rankhammer.engines.remote.pace import Pace
+    from rankhammer.feature_sets import FeatureSet
+
+_SEPARATOR = "\x1f"
+"""Between ids: no id that people can type holds it."""
+
+
+@dataclass(frozen=True)
+class SolrLogging:
+    """Logging by the module's `[features]`; see `of`.
+
+    Args:
+        options: Where the cores and fields are.
+        feature_set: What to compute, with Solr's names of fields.
+        features: The same in Solr's terms.
+        corpora: In whose cores the set is stored.
+        max_docs: Documents of one search at most.
+        max_searches: Solr takes one search a request.
+    """
+
+    options: SolrOptions
+    feature_set: FeatureSet
+    features: list[dict[str, Any]]
+    corpora: tuple[str, ...]
+    max_docs: int = 1000
+    max_searches: int = 1
+
+    @classmethod
+    def of(cls, options: SolrOptions, feature_set: FeatureSet, corpora: Sequence[str]) -> Self:
+        """Write a feature set in Solr's terms.
+
+        Args:
+            options: Where the cores and fields are.
+            feature_set: What to compute, with Solr's names of fields.
+            corpora: Whose documents will be asked for.
+
+        Raises:
+            ConfigError: Solr cannot compute a feature the way it is declared.
+        """
+        for feature in feature_set.features:
+            if isinstance(feature, FieldValue) and feature.absent == "keep":
+                raise ConfigError(
+                    f"Feature {feature.name!r}: Solr logs a number that a document does not have as the default.",
+                    hint="Set absent: zero, and missing to what stands for it.",
+                )
+        try:
+            features = solr_features(feature_set, quoted=options.quoted_keywords)
+        except ExportError as exc:
+            raise ConfigError(f"Solr: {exc.message}", hint=exc.hint) from exc
+        return cls(options, feature_set, features, tuple(corpora))
+
+    @property
+    def name(self) -> str:
+        """Name of the store in Solr: other features, another name."""
+        return content_name("logging", self.features)
+
+    @property
+    def key(self) -> str:
+        """See `base.FeatureLogging`."""
+        return "\n".join([self.options.url, self.options.index, "solr", self.name, self.feature_set.version])
+
+    def prepare(self, client: Client) -> None:
+        """Store the features in every core that lacks them; what an interrupted run stored in part is made anew."""
+        wanted = [{"store": self.name, **feature} for feature in self.features]
+        for corpus in self.corpora:
+            root = f"/{self.options.index_of(corpus)}/schema/feature-store"
+            stored = client.ask("GET", f"{root}/{self.name}").body.get("features", [])
+            if [feature["name"] for feature in stored] == [feature["name"] for feature in wanted]:
+                continue
+            if stored:
+                client.ask("DELETE", f"{root}/{self.name}")
+            client.ask("PUT", root, wanted)
+
+    def ask(self, client: Client, searches: Sequence[Search], pace: Pace) -> list[Values]:
+        """See `base.FeatureLogging`."""
+        return [self._ask(client, search, pace) for search in searches]
+
+    def _ask(self, client: Client, search: Search, pace: Pace) -> Values:
+        with pace:
+            path = f"/{self.options.index_of(search.corpus)}/select"
+            answer = client.ask("POST", path, self.body(search), on_busy=pace.refused)
+            pace.answered(answer.duration_s, len(search.doc_ids))
+        return self.values(answer.body, search)
+
+    def body(self, search: Search) -> dict[str, Any]:
+        """Write a search; every value goes into a parameter of its own, where no character has a meaning.
+
+        None may be called `ids`: by it Solr's own shards ask each other, and everything else is then not looked at.
+
+        Args:
+            search: A query and documents.
+        """
+        names = read_params(self.features)
+        given = search_params([name for name in names if name != QUOTED_KEYWORDS], search.query)
+        if QUOTED_KEYWORDS in names:
+            given[QUOTED_KEYWORDS] = quoted(search.query)
+        passed = "".join(f" efi.{name}=${name}" for name in names)
+        return {
+            "params": {
+                "q": "*:*",
+                "fq": f"{{!terms f={self.options.id_field} separator=$separator v=$wanted}}",
+                "separator": _SEPARATOR,
+                "wanted": _SEPARATOR.join(search.doc_ids),
+                "fl": f"{self.options.id_field},values:[features store={self.name} format=sparse{passed}]",
+                "rows": len(search.doc_ids),
+                **given,
+            }
+        }
+
+    def values(self, body: Any, search: Search) -> Values:
+        """Read the values of the documents that were asked for.
+
+        Args:
+            body: Solr's answer.
+            search: What was asked.
+
+        Raises:
+            EngineError: The answer is partial, or is none.
+        """
+        _require_whole(body)
+        place = {doc_id: number for number, doc_id in enumerate(search.doc_ids)}
+        column = {name: number for number, name in enumerate(self.feature_set.names)}
+        known = np.zeros(len(search.doc_ids), bool)
+        values = np.full((len(search.doc_ids), len(column)), np.nan)
+        for found in body["response"]["docs"]:
+            row = place[found[self.options.id_field]]
+            known[row] = True
+            for name, value in (pair.split("=") for pair in found["values"].split(",") if pair):
+                values[row, column[name]] = float(value)
+        columns = [finish(feature, values[:, n]) for n, feature in enumerate(self.feature_set.features)]
+        return known, np.stack(columns, axis=1)
+
+
+def _require_whole(body: Any) -> None:
+    if not isinstance(body, dict) or "response" not in body:
+        raise EngineError("The answer is none of Solr's.", hint="Is `url` Solr's address, with /solr at its end?")
+    if body.get("responseHeader", {}).get("partialResults"):
+        raise EngineError(
+            "Solr answered for a part of its documents only.",
+            hint="Values would be missing without a trace: raise timeAllowed, or look at the shards.",
+        )

@@ -1,0 +1,142 @@
+"""Solr for real: features logged, a ranker trained on them, exported, loaded, and its scores read back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xgboost as xgb
+import yaml
+
+from rankhammer import plugins
+from rankhammer.demo import SIZES, make_demo
+from rankhammer.errors import ConfigError, EngineError
+from rankhammer.exporters.base import RankerFiles
+from rankhammer.exporters.solr_ltr import SolrLtr, SolrLtrOptions
+from rankhammer.feature_sets import FeatureSet
+from rankhammer.plugins import Choice
+
+CONF = Path(__file__).parents[2] / "conf"
+FIELDS = "{field}_{analyzer}"
+NASTY = ['it\'s \\ a "quote"', "title_english:x OR *:*", "{!func}popularity", "(", "+read -file", "reading ~ files^9"]
+N_QUERIES, N_DOCS = 30, 30
+
+
+@pytest.fixture(scope="module")
+def feature_set():
+    return FeatureSet.model_validate(
+        yaml.safe_load((CONF / "base/parameters/feature_set.yml").read_text())["feature_set"]
+    )
+
+
+@pytest.fixture(scope="module")
+def corpus(spark, solr, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("solr") / "demo"
+    make_demo(folder, random_state=42, sizes={"network": SIZES["network"]})
+    solr.load(str(folder / "documents"))
+    documents = spark.read.parquet(str(folder / "documents"))
+    ids = sorted(row["doc_id"] for row in documents.select("doc_id").collect())
+    asked = sorted(
+        row["query"] for row in spark.read.parquet(str(folder / "click_log")).select("query").distinct().collect()
+    )
+    rng = np.random.default_rng(3)
+    queries = [*map(str, rng.choice(asked, N_QUERIES, replace=False)), *NASTY]
+    pairs = [("network", query, str(doc)) for query in queries for doc in rng.choice(ids, N_DOCS, replace=False)]
+    pairs.append(("network", queries[0], "nowhere"))
+    return documents, spark.createDataFrame(pairs, "corpus string, query string, doc_id string")
+
+
+def source(solr, **options):
+    given = {"url": solr.url, "text_field": FIELDS, "pace": "greedy", "quoted_keywords": True, **options}
+    return plugins.create("feature_sources", Choice(name="solr", options=given))
+
+
+@pytest.fixture(scope="module")
+def collected(solr, corpus, feature_set):
+    rows = source(solr).collect(corpus[1], documents=None, feature_set=feature_set)
+    return rows.orderBy("corpus", "query", "doc_id").collect()
+
+
+def test_solr_and_the_embedded_engine_agree(corpus, collected, feature_set):
+    embedded = plugins.create("feature_sources", Choice(name="embedded"))
+    expected = embedded.collect(corpus[1], documents=corpus[0], feature_set=feature_set)
+    wanted = {(row["query"], row["doc_id"]): row["features"] for row in expected.collect()}
+    assert [row["doc_id"] for row in collected if row["features"] is None] == ["nowhere"]
+    known = [row for row in collected if row["features"] is not None]
+    assert len(known) == (N_QUERIES + len(NASTY)) * N_DOCS
+    found = np.array([list(row["features"]) for row in known])
+    np.testing.assert_allclose(
+        found, np.array([list(wanted[row["query"], row["doc_id"]]) for row in known]), atol=1e-5, rtol=0
+    )
+    assert (found[:, 0] > 0).any()
+
+
+def test_storing_twice_and_after_an_interruption_ends_with_the_whole_set(solr, corpus, feature_set, collected):
+    [name] = [store for store in solr.call("/network/schema/feature-store")["featureStores"] if store != "_DEFAULT_"]
+    whole = solr.call(f"/network/schema/feature-store/{name}")["features"]
+    solr.call(f"/network/schema/feature-store/{name}", method="DELETE")
+    solr.call("/network/schema/feature-store", [{**whole[0], "store": name}], method="PUT")
+    again = (
+        source(solr).collect(corpus[1], documents=None, feature_set=feature_set).orderBy("corpus", "query", "doc_id")
+    )
+    assert again.collect() == collected
+    assert len(solr.call(f"/network/schema/feature-store/{name}")["features"]) == len(feature_set.names)
+
+
+def test_a_loaded_ranker_scores_as_its_booster_does(solr, collected, feature_set):
+    """Every document that Solr reranks has the booster's score of the features that Solr logged."""
+    known = [row for row in collected if row["features"] is not None]
+    features = np.array([list(row["features"]) for row in known], np.float32)
+    ranker = _train(features, [row["query"] for row in known], feature_set)
+    exporter = SolrLtr(
+        SolrLtrOptions(collection="network", text_field=FIELDS, quoted_keywords=True, rerank_docs=10_000)
+    )
+    files = {name: json.loads(content) for name, content in exporter.write(ranker).items()}
+    solr.call("/network/schema/feature-store", files["feature_store.json"], method="PUT")
+    solr.call("/network/schema/model-store", files["model.json"], method="PUT")
+    params = files["rerank_query.json"]["params"]
+    for query in [known[0]["query"], known[-1]["query"], *NASTY]:
+        mine = {row["doc_id"]: place for place, row in enumerate(known) if row["query"] == query}
+        asked = {**params, **_words(params, query), "q": "*:*", "rows": 10_000}
+        scores = {
+            doc["id"]: doc["score"] for doc in solr.call("/network/select", {"params": asked})["response"]["docs"]
+        }
+        wanted = ranker.booster.predict(
+            xgb.DMatrix(features[list(mine.values())], feature_names=list(feature_set.names))
+        )
+        np.testing.assert_allclose([scores[doc] for doc in mine], wanted, atol=1e-5, rtol=0)
+
+
+def _train(features, queries, feature_set):
+    rng = np.random.default_rng(1)
+    grades = np.clip(np.round(features[:, 0] / 3 + rng.random(len(features))), 0, 4)
+    qid = np.unique(queries, return_inverse=True)[1]
+    data = xgb.DMatrix(features, grades, qid=qid, feature_names=list(feature_set.names))
+    data.feature_types = ["float"] * features.shape[1]
+    booster = xgb.train({"objective": "rank:ndcg", "max_depth": 5, "seed": 1, "eta": 0.3}, data, 60)
+    return RankerFiles("network", bytes(booster.save_raw("ubj")), feature_set, {})
+
+
+def _words(params, query):
+    from rankhammer.exporters.ltr_features import search_params
+    from rankhammer.exporters.solr_features import QUOTED_KEYWORDS, quoted
+
+    names = [name for name in params if name == "keywords" or name.startswith("query_length")]
+    return {**search_params(names, query), QUOTED_KEYWORDS: quoted(query)}
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"index": "nothing-{corpus}"}, EngineError, "no index 'nothing-network'"),
+        ({"role": "live"}, EngineError, "is a live cluster"),
+        ({"quoted_keywords": False}, ConfigError, "quoted_keywords"),
+        ({"text_field": "{field}_english"}, ConfigError, "by two analyzers"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_any_search(solr, corpus, feature_set, options, error, message):
+    with pytest.raises(error, match=message) as caught:
+        source(solr, **options).collect(corpus[1], documents=None, feature_set=feature_set)
+    assert caught.value.hint
