@@ -1,11 +1,11 @@
 # `make` alone lists the targets. Nothing here asks a question; PYTHON=... chooses the Python that makes .venv.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench lock clean
+.PHONY: help setup run test test-ltr lint bench lock clean
 BIN := .venv/bin
 COMPILE = $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(if $(UPGRADE),--upgrade)
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 12
 
 setup: ## create .venv from requirements.lock; nothing to do when it is up to date
 	@dev/setup run
@@ -17,6 +17,10 @@ run: setup ## make the demo's click log and run the whole line on it
 test: ## set up what tests need and run them all; ARGS="tests/test_x.py -k word" runs some
 	@dev/setup dev
 	$(BIN)/python -m pytest $(ARGS)
+
+test-ltr: ## the Learning to Rank plugin's tests on a stand-in; OPENSEARCH_LTR_ZIP=<zip> runs them on a real node
+	@dev/setup dev
+	$(BIN)/python -m pytest tests/ltr $(ARGS)
 
 lint: ## ruff, mypy --strict, import contracts
 	@dev/setup dev

@@ -1,11 +1,12 @@
 """A real OpenSearch or Elasticsearch node on this machine, for development and tests. Standard library only.
 
-    python dev/engine_node.py start FOLDER opensearch 3.6.0 --port 9200
+    python dev/engine_node.py start FOLDER opensearch 3.6.0 --port 9200 [--plugin ltr-3.6.0.0.zip]
     python dev/engine_node.py stop FOLDER
 
 Maven fetches the node's minimal distribution once; it is kept in ~/.cache/rankhammer. The node listens on 127.0.0.1
 alone, without login, with a heap of 512 MB. Needs mvn for the first start, and a JDK: OpenSearch 3 and Elasticsearch 9
-want 21 or newer, OpenSearch 2 wants 11 to 23, Elasticsearch 8 wants 17 or newer.
+want 21 or newer, OpenSearch 2 wants 11 to 23, Elasticsearch 8 wants 17 or newer. A plugin is a zip on this machine that
+was built for the very version of the node.
 """
 
 from __future__ import annotations
@@ -86,7 +87,24 @@ def find_jdk(product: str, version: str) -> Path:
     raise NodeError(f"{product} {version} needs a JDK from {low} to {high}; none is in JAVA_HOME, PATH or /usr/lib/jvm")
 
 
-def start(folder: Path, product: str, version: str, port: int) -> str:
+def plugin_version(plugin: Path, product: str) -> str:
+    """Return the version of the product that a plugin's zip was built for.
+
+    Raises:
+        NodeError: The file is no such plugin.
+    """
+    try:
+        with zipfile.ZipFile(plugin) as archive:
+            descriptor = archive.read("plugin-descriptor.properties").decode()
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise NodeError(f"{plugin} is no plugin's zip: {error}") from error
+    found = re.search(rf"^{product}\.version=(\S+)", descriptor, re.MULTILINE)
+    if not found:
+        raise NodeError(f"{plugin} is no plugin for {product}")
+    return found[1]
+
+
+def start(folder: Path, product: str, version: str, port: int, plugin: Path | None = None) -> str:
     """Start a node that lives in a folder, and wait until it answers. A node that runs already is left alone.
 
     Args:
@@ -94,16 +112,19 @@ def start(folder: Path, product: str, version: str, port: int) -> str:
         product: opensearch or elasticsearch.
         version: Of the product.
         port: Where it listens; port + 1000 is its transport.
+        plugin: Zip of a plugin to install; None for none.
 
     Returns:
         Its address.
     """
+    if plugin and plugin_version(plugin, product) != version:
+        raise NodeError(f"{plugin} is for {product} {plugin_version(plugin, product)}, not {version}")
     url = f"http://127.0.0.1:{port}"
     if running(folder):
         return url
     if _answers(url):
         raise NodeError(f"port {port} is taken")
-    home = _install(folder, product, version)
+    home = _install(folder, product, version, plugin)
     _configure(home, folder, product, port)
     log = folder / "logs" / "console.log"
     with log.open("ab") as out:
@@ -155,9 +176,9 @@ def _java_range(product: str, major: int) -> tuple[int, int]:
     return (17, 99) if major < 9 else (21, 99)
 
 
-def _install(folder: Path, product: str, version: str) -> Path:
-    home = folder / f"{product}-{version}"
-    if not (folder / "installed").is_file():
+def _install(folder: Path, product: str, version: str, plugin: Path | None) -> Path:
+    home, done = folder / f"{product}-{version}", folder / "installed"
+    if not done.is_file() or done.read_text() != str(plugin or ""):
         shutil.rmtree(home, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(fetch(product, version)) as archive:
@@ -165,8 +186,18 @@ def _install(folder: Path, product: str, version: str) -> Path:
                 path = archive.extract(member, folder)
                 if member.external_attr >> 16:
                     os.chmod(path, (member.external_attr >> 16) & 0o777)
-        (folder / "installed").touch()
+        if plugin:
+            _add_plugin(home, product, version, plugin)
+        done.write_text(str(plugin or ""))
     return home
+
+
+def _add_plugin(home: Path, product: str, version: str, plugin: Path) -> None:
+    command = [str(home / "bin" / f"{product}-plugin"), "install", "--batch", plugin.resolve().as_uri()]
+    env = {"PATH": os.environ["PATH"], f"{PREFIXES[product]}_JAVA_HOME": str(find_jdk(product, version))}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise NodeError(f"{plugin} did not install: {(done.stdout + done.stderr)[-500:]}")
 
 
 def _configure(home: Path, folder: Path, product: str, port: int) -> None:
@@ -237,13 +268,14 @@ def main() -> None:
     starting.add_argument("product", choices=sorted(GROUPS))
     starting.add_argument("version")
     starting.add_argument("--port", type=int, default=9200)
+    starting.add_argument("--plugin", type=Path, help="zip of a plugin to install")
     stopping = verbs.add_parser("stop", help="end the node that lives in a folder")
     stopping.add_argument("folder", type=Path)
     given = parser.parse_args()
     folder = given.folder.resolve()
     try:
         if given.verb == "start":
-            print(start(folder, given.product, given.version, given.port))
+            print(start(folder, given.product, given.version, given.port, given.plugin))
         else:
             stop(folder)
     except NodeError as error:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
 import sys
 import tempfile
+import urllib.error
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +17,11 @@ import pytest
 
 from rankhammer import spark as spark_provider
 
-sys.path.append(str(Path(__file__).parents[1] / "dev"))
+sys.path += [str(Path(__file__).parents[1] / "dev"), str(Path(__file__).parent)]
 import engine_node
 import load_documents
+
+from ltr_node import VERSIONS, LtrNode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,13 +62,14 @@ class Node:
     version: str
     folder: Path
     port: int
+    plugin: Path | None = None
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        engine_node.start(self.folder, self.product, self.version, self.port)
+        engine_node.start(self.folder, self.product, self.version, self.port, self.plugin)
 
     def kill(self) -> None:
         engine_node.stop(self.folder, engine_node.signal.SIGKILL)
@@ -76,15 +81,15 @@ class Node:
         return load_documents.call(self.url, method, path, body)
 
 
-def _run_node(product: str, version: str) -> Iterator[Node]:
+def _run_node(product: str, version: str, plugin: Path | None = None) -> Iterator[Node]:
     missing = engine_node.available(product, version)
     if missing:
         # In CI a real server that is not there is a fault of CI, not a reason to be content.
         give_up = pytest.fail if os.environ.get("RANKHAMMER_REQUIRE_ENGINES") else pytest.skip
         give_up(f"{product} {version}: {missing}")
     # Not below pytest's own folder: it is closed to the user that the node runs as.
-    folder = Path(tempfile.gettempdir()) / f"rankhammer-{product}-{os.getpid()}"
-    node = Node(product, version, folder, _free_port())
+    folder = Path(tempfile.gettempdir()) / f"rankhammer-{product}{'-plugin' if plugin else ''}-{os.getpid()}"
+    node = Node(product, version, folder, _free_port(), plugin)
     node.start()
     try:
         yield node
@@ -112,3 +117,49 @@ def opensearch() -> Iterator[Node]:
 def elasticsearch() -> Iterator[Node]:
     """Elasticsearch 8, minimal: its only analyzer for texts is `standard`."""
     yield from _run_node("elasticsearch", "8.19.21")
+
+
+LTR_ZIP = Path(os.environ["OPENSEARCH_LTR_ZIP"]) if os.environ.get("OPENSEARCH_LTR_ZIP") else None
+LTR_VERSIONS = [engine_node.plugin_version(LTR_ZIP, "opensearch")] if LTR_ZIP else list(VERSIONS)
+
+
+@pytest.fixture(scope="session")
+def _plugin_node(request: pytest.FixtureRequest) -> Iterator[Node]:
+    yield from _run_node("opensearch", LTR_VERSIONS[0], LTR_ZIP)
+
+
+@pytest.fixture(params=LTR_VERSIONS)
+def ltr(request: pytest.FixtureRequest) -> Iterator[LtrNode | RealLtrNode]:
+    """A fresh node with the Learning to Rank plugin: the stand-in, or a real one where OPENSEARCH_LTR_ZIP names one."""
+    if LTR_ZIP:
+        node = RealLtrNode(request.getfixturevalue("_plugin_node"))
+        node.clear()
+        yield node
+        return
+    with LtrNode(request.param) as node:
+        yield node
+
+
+@pytest.fixture
+def stand_in() -> Iterator[LtrNode]:
+    """The stand-in alone, for what no real node does on demand: being busy, breaking off, asking for a login."""
+    with LtrNode("3.6.0") as node:
+        yield node
+
+
+class RealLtrNode:
+    """A real node, asked as the stand-in is."""
+
+    def __init__(self, node: Node) -> None:
+        self.url, self.version, self.product = node.url, node.version, node.product
+
+    def call(self, method: str, path: str, body: object = None) -> tuple[int, object]:
+        try:
+            return 200, load_documents.call(self.url, method, path, body)
+        except urllib.error.HTTPError as error:
+            text = error.read()
+            return error.code, json.loads(text) if text else {}
+
+    def clear(self) -> None:
+        for path in ("/_ltr", "/shop", "/rankhammer_deployments", "/contract-a", "/contract-b"):
+            self.call("DELETE", path)
