@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import load_documents
 import pytest
 from pydantic import BaseModel
 
@@ -33,16 +34,21 @@ FEATURES = FeatureSet.model_validate(
 )
 
 
-@pytest.fixture(params=NAMES)
+BY_PLUGIN = tuple(f"{name} by sltr" for name in ENGINES)
+"""Asked by the Learning to Rank plugin's log; a stand-in answers in the plugin's place."""
+
+
+@pytest.fixture(params=[*NAMES, *BY_PLUGIN])
 def source(request: pytest.FixtureRequest, spark: SparkSession, tmp_path: Path) -> Any:
     """The source; a real engine gets the documents first, and is asked where it listens."""
-    if request.param not in ENGINES:
-        return plugins.create("feature_sources", Choice(name=request.param))
-    node = request.getfixturevalue(request.param)
+    name, _, way = request.param.partition(" by ")
+    if name not in ENGINES:
+        return plugins.create("feature_sources", Choice(name=name))
+    node = request.getfixturevalue("stand_in" if way else name)
     given(spark)[1].write.parquet(str(tmp_path / "documents"))
-    node.load(str(tmp_path / "documents"), index="contract-{corpus}", analyzers=("standard",))
-    options = {"url": node.url, "index": "contract-{corpus}", "pace": "greedy"}
-    return plugins.create("feature_sources", Choice(name=request.param, options=options))
+    load_documents.load(node.url, str(tmp_path / "documents"), index="contract-{corpus}", analyzers=("standard",))
+    options = {"url": node.url, "index": "contract-{corpus}", "pace": "greedy", "logging": way or "named_queries"}
+    return plugins.create("feature_sources", Choice(name=name, options=options))
 
 
 def given(spark: SparkSession) -> tuple[DataFrame, DataFrame]:

@@ -91,6 +91,14 @@ def test_a_refusal_carries_the_innermost_reason(engine):
         client(engine).ask("POST", "/x/_search", {})
 
 
+def test_the_reason_is_found_where_the_root_cause_has_none(engine):
+    cause = {"type": "search", "reason": "all shards failed", "caused_by": {"type": "parsing", "reason": "no [matsh]"}}
+    root = {"type": "illegal", "reason": "validation failed"}
+    engine.script.append((400, {"error": {"root_cause": [root], **root, "caused_by": cause}}))
+    with pytest.raises(EngineError, match=r"400 parsing: no \[matsh\]"):
+        client(engine).ask("POST", "/x", {})
+
+
 def test_a_refusal_can_be_an_answer(engine):
     engine.script.append((404, {}))
     assert client(engine).ask("GET", "/x", allowed=(404,)).status == 404

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from rankhammer.errors import ExportError
 from rankhammer.exporters import ltr_plugin
+from rankhammer.exporters.ltr_features import search_params
 from rankhammer.exporters.missing_values import opensearch_rule
 from rankhammer.exporters.opensearch_ltr import OpenSearchLtr, OpenSearchLtrOptions
 
@@ -276,3 +278,25 @@ def test_requests_name_feature_set_and_model_in_the_order_of_loading(trained: An
         ("POST", f"/_ltr/team_a/_featureset/{name}/_createmodel"),
     ]
     assert {one["body"] for one in requests[1:]} == files.keys()
+
+
+def test_templates_and_the_example_search_the_engines_own_fields(trained: Any) -> None:
+    files = exporter(text_field="{field}.{analyzer}").write(trained.ranker)
+
+    assert list(stored(files)["title_match"]["template"]["bool"]["should"][0]["match"]) == ["title.english"]
+    assert json.loads(files["rescore_query.json"])["query"]["multi_match"]["fields"] == [
+        "title.english",
+        "body.english",
+    ]
+    with pytest.raises(ValidationError):
+        exporter(text_field="{feild}")
+
+
+def test_a_search_sends_the_query_and_its_length_by_each_analyzer() -> None:
+    names = ["keywords", "query_length_english", "query_length_standard"]
+
+    assert search_params(names, "The red shoes") == {
+        "keywords": "The red shoes",
+        "query_length_english": 2,
+        "query_length_standard": 3,
+    }

@@ -9,16 +9,20 @@ from rankhammer.engines.remote.collecting import PAIR, Collector
 from rankhammer.engines.remote.courtesy import check_cluster
 from rankhammer.engines.remote.named_queries import NamedQueries
 from rankhammer.engines.remote.options import SearchOptions
+from rankhammer.engines.remote.plugin_logging import PluginLogging
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pydantic import BaseModel
     from pyspark.sql import DataFrame
 
+    from rankhammer.engines.remote.base import FeatureLogging
     from rankhammer.feature_sets import FeatureSet
 
 
 class OpenSearch:
-    """Asks OpenSearch 2 or 3 by named queries, which need no plugin: one search a query, kept-alive connections.
+    """Asks OpenSearch 2 or 3 by named queries, which need no plugin, or by the Learning to Rank plugin's own log.
 
     Args:
         options: Where the cluster is and how hard it may be asked.
@@ -44,8 +48,9 @@ class OpenSearch:
             The same rows plus `features`: struct<name: float>, null where the engine does not have the document.
 
         Raises:
-            EngineError: The cluster is live, busy, not there, lacks an index or refuses the searches.
-            ConfigError: There are no such credentials, or a field is searched by two analyzers.
+            EngineError: The cluster is live, busy, not there, lacks an index or the plugin, or refuses the searches.
+            ConfigError: There are no such credentials, a field is searched by two analyzers, or the plugin cannot
+                compute a feature.
         """
         located = self._options.locate(feature_set)
         n_connections = self._options.max_in_flight
@@ -53,9 +58,14 @@ class OpenSearch:
         # An action: one row a corpus comes back; an index that is not there stops the run before any search.
         corpora = sorted(row["corpus"] for row in rows.select("corpus").distinct().collect())
         check_cluster(client, self._options, corpora)
-        logging = NamedQueries(self._options, located)
+        logging = self._logging(located, corpora)
         return rows.join(Collector(client, self._options, logging).collect(rows), PAIR, "left")
+
+    def _logging(self, located: FeatureSet, corpora: Sequence[str]) -> FeatureLogging:
+        if self._options.logging == "sltr":
+            return PluginLogging.of(self._options, located, corpora)
+        return NamedQueries(self._options, located)
 
 
 class Elasticsearch(OpenSearch):
-    """Asks Elasticsearch 8 or 9 by named queries, which need no plugin: one search a query, kept-alive connections."""
+    """Asks Elasticsearch 8 or 9 by named queries, which need no plugin, or by the Learning to Rank plugin's own log."""

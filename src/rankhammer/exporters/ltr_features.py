@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rankhammer.errors import ExportError
 from rankhammer.exporters.needed_features import refuse_absent_operands
 from rankhammer.feature_sets import Expression, FieldValue, Match, Phrase, QueryLength
+from rankhammer.feature_sets.analyzers import analyze_words, split_words
 from rankhammer.feature_sets.expressions import parse_expression
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rankhammer.feature_sets import Feature, FeatureSet
 
 KEYWORDS = "keywords"
 """Name of the parameter that holds the user's query."""
+_LENGTH = "query_length_"
 
 
 def plugin_features(feature_set: FeatureSet) -> list[dict[str, Any]]:
@@ -58,9 +62,19 @@ def query_params(feature_set: FeatureSet) -> dict[str, Any]:
     return params
 
 
+def search_params(names: Iterable[str], query: str) -> dict[str, Any]:
+    """Return what a search for a query must send, under the names that `query_params` gives.
+
+    Args:
+        names: Of the parameters.
+        query: As typed.
+    """
+    return {name: query if name == KEYWORDS else _query_length(name, query) for name in names}
+
+
 def length_param(feature: QueryLength) -> str:
     """Name the parameter by which the client says how many terms the query has after this analyzer."""
-    return f"query_length_{feature.analyzer}"
+    return f"{_LENGTH}{feature.analyzer}"
 
 
 def text_fields(feature_set: FeatureSet) -> list[str]:
@@ -73,6 +87,11 @@ def first_query(feature_set: FeatureSet) -> dict[str, Any]:
     fields = text_fields(feature_set)
     keywords = query_params(feature_set).get(KEYWORDS)
     return {"multi_match": {"query": keywords, "fields": fields}} if fields else {"match_all": {}}
+
+
+def _query_length(name: str, query: str) -> int:
+    analyzer: Literal["english", "standard"] = "english" if name == f"{_LENGTH}english" else "standard"
+    return len(analyze_words(split_words([query]), analyzer).term)
 
 
 def _plugin_feature(feature: Feature) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from rankhammer.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,3 +78,20 @@ class FeatureLogging(Protocol):
             EngineError: The engine refuses, or answers in part only.
         """
         ...
+
+
+def require_whole(body: Any) -> None:
+    """Refuse what looks like an answer to a search but leaves documents out.
+
+    Raises:
+        EngineError: The answer is not of all shards, came late, or is none.
+    """
+    if not isinstance(body, dict):
+        raise EngineError("The engine's answer is no JSON object.", hint="Is this the address of a search engine?")
+    shards = body.get("_shards", {})
+    if body.get("timed_out") or shards.get("failed"):
+        why = shards.get("failures") or "it ran out of time"
+        raise EngineError(
+            f"The engine answered for a part of its shards only: {str(why)[:300]}",
+            hint="Values would be missing without a trace. Look at the cluster's health, then run again.",
+        )

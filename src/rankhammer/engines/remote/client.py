@@ -206,14 +206,21 @@ def _parsed(data: bytes) -> Any:
 
 def _innermost(error: dict[str, Any]) -> str:
     """Return the deepest reason of a refusal: the outer ones only say where it was noticed."""
-    found = error
-    for inner in (error.get("failed_shards") or [{}])[0].get("reason"), *(error.get("root_cause") or [None])[:1]:
-        if isinstance(inner, dict) and inner.get("reason"):
-            found = inner
-            break
-    while isinstance(found.get("caused_by"), dict):
-        found = found["caused_by"]
+    shard = (error.get("failed_shards") or [{}])[0].get("reason")
+    root = (error.get("root_cause") or [None])[0]
+    starts = [found for found in (shard, error, root) if isinstance(found, dict)]
+    chains = [_causes(start) for start in starts]
+    deep = next((chain for chain in chains if len(chain) > 1), None)
+    found = (deep or (_causes(root) if isinstance(root, dict) and root.get("reason") else chains[0]))[-1]
     return f"{found.get('type', 'error')}: {found.get('reason', '')}"
+
+
+def _causes(error: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return an error and what caused it, the deepest last."""
+    found = [error]
+    while isinstance(found[-1].get("caused_by"), dict):
+        found.append(found[-1]["caused_by"])
+    return found
 
 
 def _plain(error: Exception) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rankhammer.errors import EngineError
+from rankhammer.engines.remote.base import require_whole
 from rankhammer.feature_sets import Expression, FieldValue, Match, Phrase, QueryLength
 from rankhammer.feature_sets.analyzers import analyze_words, split_words
 from rankhammer.feature_sets.values import expression, field_value, finish
@@ -115,7 +115,7 @@ def read_answer(body: Any, feature_set: FeatureSet, query: str, doc_ids: Sequenc
     Raises:
         EngineError: The answer is not of all shards, or came late.
     """
-    _require_whole(body)
+    require_whole(body)
     place = {doc_id: number for number, doc_id in enumerate(doc_ids)}
     known = np.zeros(len(doc_ids), bool)
     names = {f.name: n for n, f in enumerate(feature_set.features) if isinstance(f, Match | Phrase)}
@@ -135,19 +135,6 @@ def read_answer(body: Any, feature_set: FeatureSet, query: str, doc_ids: Sequenc
 def _clause(feature: Match | Phrase, query: str) -> dict[str, Any]:
     kind = "match" if isinstance(feature, Match) else "match_phrase"
     return {kind: {feature.field: {"query": query, "analyzer": feature.analyzer, "_name": feature.name}}}
-
-
-def _require_whole(body: Any) -> None:
-    """Refuse what looks like an answer but leaves documents out."""
-    if not isinstance(body, dict):
-        raise EngineError("The engine's answer is no JSON object.", hint="Is this the address of a search engine?")
-    shards = body.get("_shards", {})
-    if body.get("timed_out") or shards.get("failed"):
-        why = shards.get("failures") or "it ran out of time"
-        raise EngineError(
-            f"The engine answered for a part of its shards only: {str(why)[:300]}",
-            hint="Values would be missing without a trace. Look at the cluster's health, then run again.",
-        )
 
 
 def _values(
