@@ -100,12 +100,13 @@ def _run_node(product: str, version: str, plugin: Path | None = None) -> Iterato
 
 
 def _free_port() -> int:
-    """Find a port that is free, and the one a thousand above it, too."""
-    for port in range(19200, 19300):
-        with socket.socket() as first, socket.socket() as second:
-            if first.connect_ex(("127.0.0.1", port)) and second.connect_ex(("127.0.0.1", port + 1000)):
+    """Find a port that is free, and the one a thousand above it, too; runs side by side begin at different ones."""
+    first = 19200 + os.getpid() % 500
+    for port in range(first, first + 100):
+        with socket.socket() as http, socket.socket() as transport:
+            if http.connect_ex(("127.0.0.1", port)) and transport.connect_ex(("127.0.0.1", port + 1000)):
                 return port
-    raise RuntimeError("no free port from 19200 on")
+    raise RuntimeError(f"no free port from {first} on")
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,11 @@ from rankhammer import __version__
 
 if TYPE_CHECKING:
     from rankhammer.demo import DemoSummary
+    from rankhammer.deploy import Deployed, DeployOptions
+    from rankhammer.deploy.requests import Request
 
 EPILOG = "Example:  kedro run --pipeline=train --env=prod"
+EXPORTED = "data/07_model_output/exported_model/shop/opensearch_ltr-3.6"
 
 
 class LazyRun(click.Command):
@@ -91,6 +94,100 @@ def handoffs(env: str | None, as_json: bool) -> None:
     sys.exit(guarded(lambda: _print_handoffs(describe(env), as_json=as_json)))
 
 
+def _deployment_options(command: Any) -> Any:
+    """Add what `deploy` and `rollback` have in common."""
+    for option in reversed(
+        (
+            click.option("--env", "-e", default=None, help="Kedro environment whose deploy.yml counts."),
+            click.option("--url", "urls", multiple=True, help="Cluster to use instead of deploy.yml's; repeatable."),
+            click.option("--credentials", default=None, help="Entry of credentials.yml for --url."),
+            click.option("--index", default=None, help="Index on which the ranker is tried; may hold {corpus}."),
+            click.option("--query", "queries", multiple=True, help="Search by which it is tried; repeatable."),
+            click.option("--dry-run", is_flag=True, help="Print every request, and change nothing."),
+            click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.command(epilog=f"Example:  rankhammer deploy {EXPORTED} --dry-run")
+@click.argument("folders", nargs=-1, required=True)
+@_deployment_options
+@click.option("--keep", type=int, default=None, help="Rankers of a corpus that stay for a rollback.")
+def deploy(folders: tuple[str, ...], *, dry_run: bool, as_json: bool, **given: Any) -> None:
+    """Put exported rankers (FOLDERS) into OpenSearch, try them there, and make them active."""
+    from rankhammer import deploy as deploying
+    from rankhammer.run import guarded
+
+    def act() -> None:
+        options = _read_options(given)
+        packages = [deploying.read_package(folder) for folder in folders]
+        for package in packages:
+            if dry_run:
+                _print_requests(deploying.planned(package, options))
+            else:
+                _print_deployed(deploying.deploy(package, options), as_json=as_json)
+
+    sys.exit(guarded(act))
+
+
+@click.command(epilog="Example:  rankhammer rollback shop --env=prod")
+@click.argument("corpus")
+@_deployment_options
+@click.option("--to", default=None, help="Name of the ranker; the one before the active one by default.")
+def rollback(corpus: str, *, to: str | None, dry_run: bool, as_json: bool, **given: Any) -> None:
+    """Make an earlier ranker of CORPUS active again; it is still on the clusters."""
+    from rankhammer import deploy as deploying
+    from rankhammer.run import guarded
+
+    def act() -> None:
+        options = _read_options(given)
+        if dry_run:
+            _print_requests(deploying.planned_rollback(corpus, options, to=to))
+        else:
+            _print_deployed(deploying.rollback(corpus, options, to=to), as_json=as_json)
+
+    sys.exit(guarded(act))
+
+
+def _read_options(given: dict[str, Any]) -> DeployOptions:
+    """Take deploy.yml, and over it what the command line says."""
+    from rankhammer.deploy import read_options
+    from rankhammer.errors import ConfigError
+    from rankhammer.run import deploy_settings
+
+    if given["credentials"] and not given["urls"]:
+        raise ConfigError("--credentials stands without --url.", hint="Name the cluster that they are for.")
+    clusters = [{"url": url, "credentials": given["credentials"]} for url in given["urls"]]
+    told = {"clusters": clusters, **{name: given.get(name) for name in ("index", "queries", "keep")}}
+    set_here = {name: value for name, value in told.items() if value not in (None, (), [])}
+    return read_options(deploy_settings(given["env"]) | set_here)
+
+
+def _print_requests(planned: list[tuple[str, list[Request]]]) -> None:
+    for url, requests in planned:
+        click.echo(f"# {url}")
+        for request in requests:
+            click.echo(str(request))
+
+
+def _print_deployed(done: list[Deployed], *, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    if as_json:
+        click.echo(json.dumps([asdict(one) for one in done], indent=1))
+        return
+    for one in done:
+        before = "as before" if one.before == one.active else f"before: {one.before or 'none'}"
+        click.echo(f"{one.url}  {one.corpus}: {one.active} is active ({before})")
+        for trial in one.tried:
+            difference = f"scores differ by {trial['max_abs_difference']:.2g} at most"
+            click.echo(f"  tried on {trial['n_documents']} documents for {trial['query']!r}: {difference}")
+        for name in one.removed:
+            click.echo(f"  removed {name}")
+
+
 def _print_demo(made: DemoSummary, *, as_json: bool) -> None:
     from dataclasses import asdict
 
@@ -110,7 +207,7 @@ def main() -> None:
     rankhammer()
 
 
-for _command in (run, demo, plugins, handoffs):
+for _command in (run, demo, plugins, handoffs, deploy, rollback):
     rankhammer.add_command(_command)
 cli.add_command(run)
 cli.add_command(rankhammer)

@@ -92,6 +92,20 @@ def handoffs(env: str | None) -> list[dict[str, Any]]:
         return [_describe(name, catalog[name]) for name in sorted(names) if hasattr(catalog[name], "handoff")]
 
 
+def deploy_settings(env: str | None) -> dict[str, Any]:
+    """Read conf/<env>/deploy.yml, and let credentials.yml be read where an entry of it is named.
+
+    Args:
+        env: Kedro environment; None for the default one.
+
+    Returns:
+        The file's content, plain values.
+    """
+    session = _session({"env": env, "conf_source": None, "params": {}})
+    with session:
+        return dict(session.load_context().config_loader["deploy"])
+
+
 def _describe(name: str, dataset: Any) -> dict[str, Any]:
     from rankhammer.datasets import FilesDataset
     from rankhammer.digest import files_digest, table_digest

@@ -71,16 +71,16 @@ class LtrNode:
     def call(self, method: str, path: str, body: object = None) -> tuple[int, dict]:
         """Answer a request; `path` is as it stands in the request line."""
         text = body if isinstance(body, str) else "" if body is None else json.dumps(body)
-        with self._lock:
-            self.asked.append((method, path, text))
+        url = urlsplit(path)
+        parts = [unquote(part) for part in url.path.strip("/").split("/") if part]
+        params = dict(parse_qsl(url.query, keep_blank_values=True))
+        try:
             self.on_request(method, path)
-            url = urlsplit(path)
-            parts = [unquote(part) for part in url.path.strip("/").split("/") if part]
-            params = dict(parse_qsl(url.query, keep_blank_values=True))
-            try:
+            with self._lock:
+                self.asked.append((method, path, text))
                 status, answer = self._route(method, parts, params, text)
-            except Refusal as refusal:
-                return refusal.status, refusal.body()
+        except Refusal as refusal:
+            return refusal.status, refusal.body()
         return status, filtered(answer, params.get("filter_path", ""))
 
     def writes(self) -> list[str]:

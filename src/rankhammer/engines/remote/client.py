@@ -171,8 +171,8 @@ class Client:
         said = f"it answers {answer.status} {answer.reason}" if answer else trouble
         return EngineError(
             f"{self.server.url} did not answer within {self.server.patience_s:g} s of asking: {said}.",
-            hint="See that it runs and can be reached from every worker; `patience_s` is how long a run waits for it. "
-            "What was collected is kept: the next run goes on from there.",
+            hint="See that it runs and can be reached from every worker; `patience_s` is how long it is waited for. "
+            "Collecting goes on from what it has kept in `progress`.",
         )
 
 

@@ -27,6 +27,8 @@ from rankhammer.feature_sets.values import finish
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from rankhammer.engines.remote.base import Search, Values
     from rankhammer.engines.remote.client import Client
     from rankhammer.engines.remote.options import SearchOptions
@@ -68,7 +70,7 @@ class PluginLogging:
 
         Args:
             options: Where the indices and fields are.
-            feature_set: What to compute.
+            feature_set: What to compute, with the engine's names of the text fields.
             corpora: Whose documents will be asked for.
 
         Raises:
@@ -141,16 +143,7 @@ class PluginLogging:
 
     def _body(self, search: Search) -> dict[str, Any]:
         params = search_params(query_params(self.feature_set), search.query)
-        ranked: dict[str, Any] = {"_name": _NAMED, "featureset": self.name, "params": params}
-        if self.options.store:
-            ranked["store"] = self.options.store
-        return {
-            "size": len(search.doc_ids),
-            "_source": False,
-            "track_total_hits": False,
-            "query": {"bool": {"filter": [{"ids": {"values": list(search.doc_ids)}}, {"sltr": ranked}]}},
-            "ext": {"ltr_log": {"log_specs": [{"name": _LOG, "named_query": _NAMED}]}},
-        }
+        return log_search(self.name, self.options.store, params, search.doc_ids)
 
     def _values(self, member: dict[str, Any], search: Search) -> Values | None:
         """Read one search's values; None where the engine was too busy for it."""
@@ -167,11 +160,32 @@ class PluginLogging:
         return read_log(member, self.feature_set, search.doc_ids)
 
 
-def read_log(body: dict[str, Any], feature_set: FeatureSet, doc_ids: Sequence[str]) -> Values:
-    """Read the values that the plugin logged for the documents of one search.
+def log_search(featureset: str, store: str | None, params: dict[str, Any], doc_ids: Sequence[str]) -> dict[str, Any]:
+    """Write the search that logs a stored feature set for some documents.
 
     Args:
-        body: The engine's answer.
+        featureset: Name of the set.
+        store: Feature store that has it; None is the plugin's default store.
+        params: What its templates need.
+        doc_ids: `_id` of each document.
+    """
+    ranked: dict[str, Any] = {"_name": _NAMED, "featureset": featureset, "params": params}
+    if store:
+        ranked["store"] = store
+    return {
+        "size": len(doc_ids),
+        "_source": False,
+        "track_total_hits": False,
+        "query": {"bool": {"filter": [{"ids": {"values": list(doc_ids)}}, {"sltr": ranked}]}},
+        "ext": {"ltr_log": {"log_specs": [{"name": _LOG, "named_query": _NAMED}]}},
+    }
+
+
+def read_log(body: dict[str, Any], feature_set: FeatureSet, doc_ids: Sequence[str]) -> Values:
+    """Read finished values of the documents of one search: absent ones as the features say.
+
+    Args:
+        body: The engine's answer to `log_search`.
         feature_set: What was asked.
         doc_ids: What was asked, each id once.
 
@@ -181,8 +195,29 @@ def read_log(body: dict[str, Any], feature_set: FeatureSet, doc_ids: Sequence[st
     Raises:
         EngineError: A document came without its log.
     """
+    known, logged = logged_values(body, feature_set.names, doc_ids)
+    columns = [finish(feature, logged[:, number]) for number, feature in enumerate(feature_set.features)]
+    return known, np.stack(columns, axis=1)
+
+
+def logged_values(
+    body: dict[str, Any], names: Sequence[str], doc_ids: Sequence[str]
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Read the values that the plugin logged for the documents of one search.
+
+    Args:
+        body: The engine's answer to `log_search`.
+        names: Of the features.
+        doc_ids: What was asked, each id once.
+
+    Returns:
+        Whether the engine has each document, shape (n_docs,); and values, NaN where absent, shape (n_docs, n_features).
+
+    Raises:
+        EngineError: A document came without its log.
+    """
     row_of = {doc_id: row for row, doc_id in enumerate(doc_ids)}
-    place = {name: number for number, name in enumerate(feature_set.names)}
+    place = {name: number for number, name in enumerate(names)}
     known = np.zeros(len(doc_ids), bool)
     logged = np.full((len(doc_ids), len(place)), np.nan)
     for hit in body.get("hits", {}).get("hits", []):
@@ -191,8 +226,7 @@ def read_log(body: dict[str, Any], feature_set: FeatureSet, doc_ids: Sequence[st
         for entry in _log(hit):
             # No value: the feature's query does not match. What is not finite comes as a text such as "NaN".
             logged[row, place[entry["name"]]] = float(entry.get("value", "nan"))
-    columns = [finish(feature, logged[:, number]) for number, feature in enumerate(feature_set.features)]
-    return known, np.stack(columns, axis=1)
+    return known, logged
 
 
 def _log(hit: dict[str, Any]) -> list[dict[str, Any]]:
@@ -228,6 +262,6 @@ def _still_busy(client: Client, member: dict[str, Any]) -> EngineError:
     return EngineError(
         f"{client.server.url} was too busy for searches during {client.server.patience_s:g} s of asking: it answers "
         f"{member['status']} {Answer(0, member, 0.0).reason}",
-        hint="Lower max_in_flight or searches_per_request, or raise patience_s. What was collected is kept: the next "
-        "run goes on from there.",
+        hint="Lower max_in_flight or searches_per_request, or raise patience_s. Collecting goes on from "
+        "what it has kept in `progress`.",
     )

@@ -1,0 +1,149 @@
+"""Rankers to clusters: stored and tried on all of them first, made active last."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from rankhammer.deploy.fitting import PLUGINS, WHAT, require_fitting
+from rankhammer.deploy.record import Record, create_request, read_record, read_request, write_record, write_request
+from rankhammer.deploy.requests import Request
+from rankhammer.deploy.trying import index_request, log_request, require_index, rescore_request, try_ranker
+from rankhammer.deploy.uploading import remove, root_of, upload, upload_requests
+from rankhammer.engines.remote.client import connect
+from rankhammer.errors import EngineError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rankhammer.deploy.options import DeployOptions
+    from rankhammer.deploy.package import Package
+    from rankhammer.engines.remote.client import Client
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What a deployment or a rollback changed on one cluster.
+
+    Args:
+        url: The cluster.
+        corpus: Whose ranker it is.
+        active: The ranker that counts now.
+        before: The one that counted until now; empty for none.
+        removed: Rankers that were deleted, being older than the last to keep.
+        tried: Searches by which it was tried, each with its number of documents and largest difference.
+    """
+
+    url: str
+    corpus: str
+    active: str
+    before: str
+    removed: tuple[str, ...]
+    tried: tuple[dict[str, Any], ...]
+
+
+def deploy(package: Package, options: DeployOptions) -> list[Deployed]:
+    """Store a ranker on every cluster, try it there, and make it active everywhere when all went well.
+
+    Args:
+        package: The exported ranker.
+        options: Which clusters, and how it is tried.
+
+    Returns:
+        One entry a cluster, in order.
+
+    Raises:
+        EngineError: A cluster does not fit, refuses, or scores otherwise; until the last step nothing is active.
+        ConfigError: There are no such credentials.
+    """
+    clients = [connect(cluster) for cluster in options.clusters]
+    index = options.index_of(package.corpus)
+    for client in clients:
+        require_fitting(client, package)
+        require_index(client, index)
+    tried = [_store_and_try(client, package, index, options) for client in clients]
+    done: list[Deployed] = []
+    for client, facts in zip(clients, tried, strict=True):
+        try:
+            done.append(_activate(client, package, options, facts))
+        except EngineError as exc:
+            raise _halfway(exc, done) from exc
+    return done
+
+
+def planned(package: Package, options: DeployOptions) -> list[tuple[str, list[Request]]]:
+    """Return what `deploy` would ask of clusters on which nothing is yet; nothing is sent.
+
+    Args:
+        package: The exported ranker.
+        options: Which clusters, and how it is tried.
+
+    Returns:
+        (url, requests in order) of each cluster.
+    """
+    index = options.index_of(package.corpus)
+    record, _ = Record(package.corpus).with_active(_entry(package, index, ()), options.keep)
+    requests = [
+        WHAT,
+        PLUGINS,
+        index_request(index),
+        Request("GET", "/_ltr", note="has to have the plugin"),
+        Request("PUT", root_of(package.store), note="where the store is not there yet"),
+        *upload_requests(package, index, options.queries[0]),
+    ]
+    for query in options.queries:
+        requests.append(rescore_request(package.example, index, query, options.n_documents))
+        requests.append(log_request(package, index, query, ["<the documents found>"]))
+    requests.append(read_request(options.record_index, package.corpus))
+    requests.append(create_request(options.record_index))
+    requests.append(write_request(options.record_index, record))
+    return [(cluster.url, requests) for cluster in options.clusters]
+
+
+def _store_and_try(client: Client, package: Package, index: str, options: DeployOptions) -> tuple[dict[str, Any], ...]:
+    upload(client, package, index, options.queries[0])
+    return tuple(try_ranker(client, package, index, query, options.n_documents) for query in options.queries)
+
+
+def _activate(client: Client, package: Package, options: DeployOptions, tried: tuple[dict[str, Any], ...]) -> Deployed:
+    record = read_record(client, options.record_index, package.corpus)
+    where = client.server.url
+    if record.active == package.name:
+        return Deployed(where, package.corpus, package.name, package.name, (), tried)
+    entry = _entry(package, options.index_of(package.corpus), tried)
+    after, dropped = record.with_active(entry, options.keep)
+    write_record(client, options.record_index, after)
+    # Only now: until here the record named them.
+    for old in dropped:
+        remove(client, str(old["name"]), old["store"])
+    removed = tuple(str(old["name"]) for old in dropped)
+    return Deployed(where, package.corpus, package.name, record.active, removed, tried)
+
+
+def _entry(package: Package, index: str, tried: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    manifest = package.manifest
+    return {
+        "name": package.name,
+        "store": package.store,
+        "target": manifest["target"],
+        "feature_set": manifest["feature_set"],
+        "parity": manifest["parity"]["max_abs_difference"],
+        "index": index,
+        "tried": list(tried),
+        "deployed_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        # As a text: a document of fields of its own would be mapped, and searched, like one.
+        "example": json.dumps(package.example),
+    }
+
+
+def _halfway(error: EngineError, done: Sequence[Deployed]) -> EngineError:
+    """Say on which clusters a change counts already."""
+    if not done:
+        return error
+    changed = ", ".join(one.url for one in done)
+    return EngineError(
+        f"{error.message} It is active already on {changed}.",
+        hint="Run again to go on, or `rankhammer rollback` with the clusters where it is active.",
+    )

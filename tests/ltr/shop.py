@@ -1,0 +1,72 @@
+"""A small index, and small rankers for it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import xgboost as xgb
+
+from rankhammer.exporters import RankerFiles, publish
+from rankhammer.exporters.opensearch_ltr import OpenSearchLtr, OpenSearchLtrOptions
+from rankhammer.feature_sets import FeatureSet
+
+FEATURES = FeatureSet.model_validate(
+    {
+        "name": "shop",
+        "features": [
+            {"name": "title", "type": "match", "field": "title", "analyzer": "standard"},
+            {"name": "body", "type": "phrase", "field": "body", "analyzer": "standard"},
+            {"name": "popularity", "type": "field_value", "field": "popularity", "modifier": "log1p"},
+            {"name": "length", "type": "query_length", "analyzer": "standard"},
+            {"name": "mixed", "type": "expression", "expression": "title + 2 * ln(1 + body)"},
+        ],
+    }
+)
+DOCS = {
+    "1": {"title": "red shoe", "body": "a red running shoe", "popularity": 3.0},
+    "2": {"title": "blue hat", "body": "no such thing"},
+    "3": {"title": "red hat", "body": "a hat is no shoe", "popularity": 9.0},
+    "4": {"title": "shoe rack", "body": "for red and blue shoes", "popularity": 0.5},
+}
+
+
+def fill(node: Any, index: str = "shop") -> Any:
+    """Make an index of DOCS on a node."""
+    types = {"title": "text", "body": "text", "popularity": "double"}
+    settings = {"number_of_shards": 1, "number_of_replicas": 0}
+    mappings = {"properties": {name: {"type": kind} for name, kind in types.items()}}
+    node.call("PUT", f"/{index}", {"settings": settings, "mappings": mappings})
+    lines = [line for i, doc in DOCS.items() for line in ({"index": {"_id": i}}, doc)]
+    node.call("POST", f"/{index}/_bulk", "".join(json.dumps(line) + "\n" for line in lines))
+    node.call("POST", f"/{index}/_refresh")
+    return node
+
+
+def export(folder: Any, *, version: str, seed: int = 7, corpus: str = "shop", **options: Any) -> str:
+    """Train and export a small ranker as the line does; return its folder."""
+    rng = np.random.default_rng(seed)
+    names = list(FEATURES.names)
+    rows = rng.choice([0.0, 0.3, 0.7, 1.0, 1.9], (300, len(names))).astype(np.float32)
+    label = (rows[:, 0] + rows[:, 2] + rng.normal(size=300)).clip(0, 4).round()
+    data = xgb.DMatrix(rows, label, feature_names=names, feature_types=["float"] * len(names))
+    data.set_group([20] * 15)
+    booster = xgb.train({"objective": "rank:ndcg", "max_depth": 3, "nthread": 1, "seed": seed}, data, 6)
+    ranker = RankerFiles(corpus, bytes(booster.save_raw("ubj")), FEATURES, {"seed": seed})
+    scores = booster.inplace_predict(rows, validate_features=False).tolist()
+    files = {
+        "model.ubj": ranker.model,
+        "manifest.json": json.dumps(dict(ranker.manifest)).encode(),
+        "feature_set.json": FEATURES.model_dump_json().encode(),
+        "sample_vectors.json": json.dumps(
+            {"feature_names": names, "features": rows.tolist(), "scores": scores}
+        ).encode(),
+    }
+    exporter = OpenSearchLtr(OpenSearchLtrOptions(version=version, **options))
+    sizes = {"tolerance": 1e-5, "n_vectors": 50, "n_ties": 50}
+    for name, content in publish.export_corpus(corpus, files, [exporter], lineage={}, **sizes).items():
+        path = folder / str(seed) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return str(folder / str(seed) / corpus / exporter.target)
