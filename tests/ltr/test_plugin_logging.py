@@ -11,8 +11,10 @@ import pytest
 from pydantic import ValidationError
 
 from ltr_node import LtrNode
+from ltr_node.refusals import bad
 from rankhammer.engines.remote.base import Search
 from rankhammer.engines.remote.client import connect
+from rankhammer.engines.remote.feature_store import FeatureStore
 from rankhammer.engines.remote.options import SearchOptions
 from rankhammer.engines.remote.pace import Pace
 from rankhammer.engines.remote.plugin_logging import PluginLogging, read_log
@@ -187,3 +189,21 @@ def test_what_is_not_finite_counts_as_absent():
 def test_wrong_options_are_refused(options):
     with pytest.raises(ValidationError):
         SearchOptions(url="http://x:1", **options)
+
+
+def test_a_store_that_somebody_made_meanwhile_is_used_and_another_refusal_is_told(stand_in_shop):
+    def meanwhile(method, path):
+        if (method, path) == ("PUT", "/_ltr"):
+            raise bad("resource_already_exists_exception", "index [.ltrstore/x] already exists")
+
+    stand_in_shop.on_request = meanwhile
+    store = FeatureStore(connect(SearchOptions(url=stand_in_shop.url)))
+    store.open()
+
+    def never(method, path):
+        if method == "PUT":
+            raise bad("validation_exception", "this action would add [1] total shards, but there are none left")
+
+    stand_in_shop.on_request = never
+    with pytest.raises(EngineError, match=r"does not make the feature store /_ltr: .*none left"):
+        store.open()
