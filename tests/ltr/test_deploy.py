@@ -122,7 +122,7 @@ def test_a_change_that_counts_on_some_clusters_only_is_said(stand_in_shop, packa
                 raise Refusal(403, ("security_exception", "no permissions"))
 
         other.on_request = refuse
-        with pytest.raises(EngineError, match=f"active already on {stand_in_shop.url}"):
+        with pytest.raises(EngineError, match=f"counts already on {stand_in_shop.url} "):
             deploy(packages[0], options(stand_in_shop, other))
         other.on_request = lambda method, path: None
         done = deploy(packages[0], options(stand_in_shop, other))
@@ -176,6 +176,33 @@ def test_a_rollback_to_what_does_not_work_any_more_changes_nothing(stand_in_shop
         rollback("shop", options(stand_in_shop))
     assert "was not made active" in str(caught.value)
     assert record(stand_in_shop) == before
+
+
+def test_a_rollback_that_counts_on_some_clusters_only_is_said(stand_in_shop, packages):
+    with LtrNode("3.6.0") as other:
+        given = options(stand_in_shop, fill(other))
+        for package in packages[:2]:
+            deploy(package, given)
+
+        def refuse(method, path):
+            if method == "PUT":
+                raise Refusal(403, ("security_exception", "no permissions"))
+
+        other.on_request = refuse
+        with pytest.raises(
+            EngineError, match=rf"no permissions.*counts already on {stand_in_shop.url} \({packages[0].name}"
+        ):
+            rollback("shop", given)
+        other.on_request = lambda method, path: None
+        (done,) = rollback("shop", options(other))
+    assert (record(stand_in_shop)["active"], done.active) == (packages[0].name, packages[0].name)
+
+
+def test_something_else_in_the_records_place_is_left_alone(stand_in_shop, packages):
+    stand_in_shop.call("PUT", RECORD, {"title": "mine"})
+    with pytest.raises(EngineError, match=r"no record of deployments: it has \['title'\]"):
+        deploy(packages[0], options(stand_in_shop))
+    assert record(stand_in_shop) == {"title": "mine"}
 
 
 def test_two_who_deploy_at_once_do_not_overwrite_each_other(stand_in_shop, packages):

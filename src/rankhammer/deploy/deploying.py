@@ -69,7 +69,7 @@ def deploy(package: Package, options: DeployOptions) -> list[Deployed]:
         try:
             done.append(_activate(client, package, options, facts))
         except EngineError as exc:
-            raise _halfway(exc, done) from exc
+            raise halfway(exc, done) from exc
     return done
 
 
@@ -138,12 +138,20 @@ def _entry(package: Package, index: str, tried: Sequence[dict[str, Any]]) -> dic
     }
 
 
-def _halfway(error: EngineError, done: Sequence[Deployed]) -> EngineError:
-    """Say on which clusters a change counts already."""
+def halfway(error: EngineError, done: Sequence[Deployed]) -> EngineError:
+    """Say on which clusters a change counts already.
+
+    Args:
+        error: What went wrong on the next one.
+        done: The clusters on which all went well.
+
+    Returns:
+        The error to raise.
+    """
     if not done:
         return error
-    changed = ", ".join(one.url for one in done)
+    changed = ", ".join(f"{one.url} ({one.active})" for one in done)
     return EngineError(
-        f"{error.message} It is active already on {changed}.",
-        hint="Run again to go on, or `rankhammer rollback` with the clusters where it is active.",
+        f"{error.message} The change counts already on {changed}.",
+        hint=f"{error.hint} Then name the other clusters by --url and run again.".lstrip(),
     )

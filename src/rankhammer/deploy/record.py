@@ -73,13 +73,18 @@ def read_record(client: Client, index: str, corpus: str) -> Record:
     """Read what is active; an empty record where nothing ever was.
 
     Raises:
-        EngineError: The cluster refuses.
+        EngineError: The cluster refuses, or has something else in this place.
     """
     answer = read_request(index, corpus).send(client)
     if answer.status == _NOT_FOUND:
         return Record(corpus)
     found, source = answer.body, answer.body["_source"]
     place = (int(found["_seq_no"]), int(found["_primary_term"]))
+    if source.keys() != {"corpus", "active", "deployments"}:
+        raise EngineError(
+            f"{client.server.url}{_path(index, corpus)} is no record of deployments: it has {sorted(source)}.",
+            hint="Set record_index in deploy.yml to an index of its own.",
+        )
     return Record(corpus, source["active"], tuple(source["deployments"]), place)
 
 

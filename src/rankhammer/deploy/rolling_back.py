@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rankhammer.deploy.deploying import Deployed
+from rankhammer.deploy.deploying import Deployed, halfway
 from rankhammer.deploy.record import read_record, read_request, write_record, write_request
 from rankhammer.deploy.trying import reranked, rescore_request
 from rankhammer.engines.remote.client import connect
@@ -32,19 +32,22 @@ def rollback(corpus: str, options: DeployOptions, *, to: str | None = None) -> l
 
     Raises:
         DataError: There is no earlier ranker, or none of that name.
-        EngineError: A cluster refuses, or the ranker does not work there; then nothing is changed anywhere.
+        EngineError: A cluster refuses, or the ranker does not work there; nothing is changed anywhere unless it is
+            the last step that fails, which the message says.
     """
     clients = [connect(cluster) for cluster in options.clusters]
     records = [read_record(client, options.record_index, corpus) for client in clients]
     targets = [_target(client, record, to) for client, record in zip(clients, records, strict=True)]
     for client, record, target in zip(clients, records, targets, strict=True):
         _try(client, _trials(record, target, options), target)
+    done: list[Deployed] = []
     for client, record, target in zip(clients, records, targets, strict=True):
-        write_record(client, options.record_index, replace(record, active=target))
-    return [
-        Deployed(client.server.url, corpus, target, record.active, (), ())
-        for client, record, target in zip(clients, records, targets, strict=True)
-    ]
+        try:
+            write_record(client, options.record_index, replace(record, active=target))
+        except EngineError as exc:
+            raise halfway(exc, done) from exc
+        done.append(Deployed(client.server.url, corpus, target, record.active, (), ()))
+    return done
 
 
 def planned_rollback(corpus: str, options: DeployOptions, *, to: str | None = None) -> list[tuple[str, list[Request]]]:
