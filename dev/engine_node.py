@@ -129,11 +129,16 @@ def start(folder: Path, product: str, version: str, port: int, plugin: Path | No
     log = folder / "logs" / "console.log"
     with log.open("ab") as out:
         process = _launch(home, folder, product, version, out)
-    _children[process.pid] = process
-    (folder / "pid").write_text(str(process.pid))
+    adopt(folder, process)
     (folder / "port").write_text(str(port))
     _wait(url, process, log)
     return url
+
+
+def adopt(folder: Path, process: subprocess.Popen[bytes]) -> None:
+    """Remember which process runs a folder's node; the folder's path is among its arguments."""
+    _children[process.pid] = process
+    (folder / "pid").write_text(str(process.pid))
 
 
 def stop(folder: Path, how: int = signal.SIGTERM) -> None:

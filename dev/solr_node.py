@@ -14,7 +14,6 @@ import argparse
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -25,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 sys.path.append(str(Path(__file__).parent))
-from engine_node import CACHE, NO_MAVEN, NodeError
+from engine_node import CACHE, NO_MAVEN, NodeError, adopt, running, stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +35,6 @@ COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies
 HEAP, WAIT_S, LINES = "512m", 120, 1000
 KEYS = ("corpus", "doc_id")
 ANALYZERS = ("standard", "english")
-_children: dict[int, subprocess.Popen[bytes]] = {}
 
 
 def available() -> str:
@@ -63,42 +61,16 @@ def start(folder: Path, port: int) -> str:
     (folder / "home").mkdir(parents=True, exist_ok=True)
     (folder / "home" / "solr.xml").write_text("<solr/>\n")
     log = folder / "console.log"
-    command = [_java(), f"-Xmx{HEAP}", "-XX:+UseSerialGC", f"-Dsolr.log.dir={folder}", f"-Dsolr.node={folder}", "-cp"]
+    command = [_java(), f"-Xmx{HEAP}", "-XX:+UseSerialGC", f"-Dsolr.log.dir={folder}", "-cp"]
     command += [f"{JARS}/*", str(HERE / "SolrNode.java"), str(folder / "home"), str(port)]
     with log.open("ab") as out:
         process = subprocess.Popen(
             command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
         )
-    _children[process.pid] = process
-    (folder / "pid").write_text(str(process.pid))
+    adopt(folder, process)
     (folder / "url").write_text(url)
     _wait(url, process, log)
     return url
-
-
-def stop(folder: Path, how: int = signal.SIGTERM) -> None:
-    """End the folder's node, and wait until it is gone."""
-    pid = running(folder)
-    if not pid:
-        return
-    os.kill(pid, how)
-    for _ in range(120):
-        if not running(folder):
-            return
-        time.sleep(0.25)
-    os.kill(pid, signal.SIGKILL)
-
-
-def running(folder: Path) -> int:
-    """Return the process id of the folder's node, 0 when there is none."""
-    try:
-        pid = int((folder / "pid").read_text())
-    except (OSError, ValueError):
-        return 0
-    if pid in _children and _children[pid].poll() is not None:
-        return 0
-    command = Path(f"/proc/{pid}/cmdline")
-    return pid if command.exists() and f"-Dsolr.node={folder}".encode() in command.read_bytes() else 0
 
 
 def load(folder: Path, documents: str, *, core: str = "{corpus}") -> dict[str, int]:

@@ -89,7 +89,7 @@ def _run_node(product: str, version: str, plugin: Path | None = None) -> Iterato
         give_up = pytest.fail if os.environ.get("RANKHAMMER_REQUIRE_ENGINES") else pytest.skip
         give_up(f"{product} {version}: {missing}")
     # Not below pytest's own folder: it is closed to the user that the node runs as.
-    folder = Path(tempfile.gettempdir()) / f"rankhammer-{product}{'-plugin' if plugin else ''}-{os.getpid()}"
+    folder = Path(tempfile.gettempdir()) / f"rankhammer-{product}-{version}{'-plugin' if plugin else ''}-{os.getpid()}"
     node = Node(product, version, folder, _free_port(), plugin)
     node.start()
     try:
@@ -113,6 +113,12 @@ def _free_port() -> int:
 def opensearch() -> Iterator[Node]:
     """OpenSearch 3, without any plugin."""
     yield from _run_node("opensearch", "3.6.0")
+
+
+@pytest.fixture(scope="session")
+def opensearch_2() -> Iterator[Node]:
+    """OpenSearch 2, minimal: its only analyzer for texts is `standard`."""
+    yield from _run_node("opensearch", "2.19.6")
 
 
 @pytest.fixture(scope="session")
@@ -173,6 +179,7 @@ class SolrNode:
 
     folder: Path
     port: int
+    product: str = "solr"
 
     @property
     def url(self) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rankhammer.datasets import FilesDataset, InputDataset, TableDataset, storage
+from rankhammer import storage
+from rankhammer.datasets import FilesDataset, InputDataset, TableDataset
 from rankhammer.datasets.handoff import MARKER
 from rankhammer.errors import ConfigError
 from rankhammer.run import user_error
