@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rankhammer.demo import DemoSummary
     from rankhammer.deploy import Deployed, DeployOptions
     from rankhammer.deploy.requests import Request
+    from rankhammer.ranking import RankedDocument
 
 EPILOG = "Example:  kedro run --pipeline=train --env=prod"
 EXPORTED = "data/07_model_output/exported_model/shop/opensearch_ltr-3.6"
@@ -92,6 +93,26 @@ def handoffs(env: str | None, as_json: bool) -> None:
     from rankhammer.run import handoffs as describe
 
     sys.exit(guarded(lambda: _print_handoffs(describe(env), as_json=as_json)))
+
+
+@click.command(epilog='Example:  rankhammer rank stdlib --query "read lines from a file" --top 5')
+@click.argument("corpus")
+@click.option("--query", "-q", required=True, help="Search, as a user types it.")
+@click.option("--top", type=click.IntRange(1, 1000), default=10, show_default=True, help="Documents to show.")
+@click.option(
+    "--candidates", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Documents to rerank."
+)
+@click.option("--env", "-e", default=None, help="Kedro environment.")
+@click.option("--json", "as_json", is_flag=True, help="Print the documents as JSON.")
+def rank(corpus: str, *, query: str, top: int, candidates: int, env: str | None, as_json: bool) -> None:
+    """Search CORPUS with its exported ranker, and say what put each document where it is."""
+    from rankhammer.run import guarded
+    from rankhammer.run import rank as search
+
+    def act() -> None:
+        _print_ranked(search(env, corpus, query, n_candidates=max(candidates, top))[:top], as_json=as_json)
+
+    sys.exit(guarded(act))
 
 
 def _deployment_options(command: Any) -> Any:
@@ -188,6 +209,18 @@ def _print_deployed(done: list[Deployed], *, as_json: bool) -> None:
             click.echo(f"  removed {name}")
 
 
+def _print_ranked(found: list[RankedDocument], *, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    if as_json:
+        click.echo(json.dumps([asdict(document) for document in found], indent=1))
+        return
+    click.echo(f"{'rank':>4} {'by words':>8} {'score':>9}  document, and the three features that say most")
+    for document in found:
+        most = ", ".join(f"{name} {added:+.3f}" for name, added in list(document.contributions.items())[:3])
+        click.echo(f"{document.rank:4} {document.rank_by_words:8} {document.score:9.4f}  {document.doc_id}: {most}")
+
+
 def _print_demo(made: DemoSummary, *, as_json: bool) -> None:
     from dataclasses import asdict
 
@@ -207,7 +240,7 @@ def main() -> None:
     rankhammer()
 
 
-for _command in (run, demo, plugins, handoffs, deploy, rollback):
+for _command in (run, demo, plugins, handoffs, rank, deploy, rollback):
     rankhammer.add_command(_command)
 cli.add_command(run)
 cli.add_command(rankhammer)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from kedro.framework.session import KedroSession
     from kedro.runner import AbstractRunner
 
+    from rankhammer.ranking import RankedDocument
+
 USER_ERROR, SOME_CORPORA_FAILED = 2, 3
 _NO_SUCH_NODES = ("Pipeline does not contain", "Pipeline contains no nodes")
 _NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOSPC)
@@ -90,6 +92,38 @@ def handoffs(env: str | None) -> list[dict[str, Any]]:
         catalog = session.load_context().catalog
         names = pipeline_registry.register_pipelines()["__default__"].all_outputs()
         return [_describe(name, catalog[name]) for name in sorted(names) if hasattr(catalog[name], "handoff")]
+
+
+def rank(env: str | None, corpus: str, query: str, *, n_candidates: int) -> list[RankedDocument]:
+    """Search a corpus with its exported ranker.
+
+    Args:
+        env: Kedro environment; None for the default one.
+        corpus: Which one.
+        query: As typed.
+        n_candidates: Documents that are reranked.
+
+    Returns:
+        All of them, best first.
+
+    Raises:
+        ConfigError: The corpus has no exported ranker.
+    """
+    from rankhammer import plugins
+    from rankhammer.ranking import open_ranker
+
+    session = _session({"env": env, "conf_source": None, "params": {}})
+    with session:
+        context = session.load_context()
+        catalog, params = context.catalog, context.params
+        found = open_ranker(
+            corpus,
+            ranker=catalog.load("ranker"),
+            exported=catalog.load("exported_model"),
+            feature_set=params["feature_set"],
+        )
+        source = plugins.create("feature_sources", params["features"].source)
+        return found.rank(query, documents=catalog.load("documents"), source=source, n_candidates=n_candidates)
 
 
 def deploy_settings(env: str | None) -> dict[str, Any]:
