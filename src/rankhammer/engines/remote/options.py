@@ -14,13 +14,6 @@ class CollectOptions(Server, TextFields):
     """Where the engine is, which indices it searches, and how hard it may be asked."""
 
     index: str = Field("{corpus}", min_length=1, description="index or alias of a corpus; {corpus} stands for its name")
-    logging: Literal["named_queries", "sltr"] = Field(
-        "named_queries", description="how values are asked: sltr needs the Learning to Rank plugin on the engine"
-    )
-    store: str | None = Field(
-        None, pattern=r"^[a-z0-9_]+$", description="feature store of the plugin; null is the default store; sltr only"
-    )
-    searches_per_request: int = Field(50, ge=1, le=200, description="searches in one request; sltr only")
     role: Literal["collection", "live"] = Field(
         "collection", description="what the cluster is for; a live one serves users"
     )
