@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import xgboost as xgb
 import yaml
+from kedro.config import OmegaConfigLoader
 from pydantic import ValidationError
 
 from rankhammer.errors import ConfigError, DataError, PluginError
@@ -24,8 +25,9 @@ LINEAGE = {"code": "abc"}
 
 @pytest.fixture(scope="module")
 def values() -> dict[str, Any]:
-    """Return what conf/base says."""
-    return yaml.safe_load((CONF / "parameters" / "export.yml").read_text())["export"]
+    """Return what conf/base says, globals put in."""
+    loader = OmegaConfigLoader(str(CONF.parent), base_env="base", default_run_env="base")
+    return loader["parameters"]["export"]
 
 
 @pytest.fixture(scope="module")
