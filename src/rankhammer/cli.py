@@ -115,6 +115,32 @@ def rank(corpus: str, *, query: str, top: int, candidates: int, env: str | None,
     sys.exit(guarded(act))
 
 
+@click.command(epilog="Example:  rankhammer collect-bundle 3f9c2a61d04b7e15 --url http://search:9200")
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--url", default=None, help="Address of the engine here; as in the bundle by default.")
+@click.option("--credentials", default=None, help="Entry of credentials.yml for it.")
+@click.option("--env", "-e", default=None, help="Kedro environment that has the credentials.")
+def collect_bundle(folder: Path, *, url: str | None, credentials: str | None, env: str | None) -> None:
+    """Answer FOLDER, a bundle of searches that a run wrote where it could not reach the engine."""
+    from rankhammer.engines.answering import answer_bundle
+    from rankhammer.run import guarded, read_credentials
+
+    def act() -> None:
+        if credentials:
+            read_credentials(env)
+        answered = answer_bundle(folder, told=_print_progress, url=url, credentials=credentials)
+        click.echo(f"{answered.n_queries} queries answered ({answered.n_parts} parts asked now): {folder / 'answers'}")
+
+    sys.exit(guarded(act))
+
+
+def _print_progress(done: int, n: int) -> None:
+    """One line that is written over in a terminal, one a part elsewhere."""
+    click.echo(f"{done} of {n} queries", err=True, nl=not sys.stderr.isatty() or done >= n)
+    if sys.stderr.isatty() and done < n:
+        click.echo("\r", err=True, nl=False)
+
+
 def _deployment_options(command: Any) -> Any:
     """Add what `deploy` and `rollback` have in common."""
     for option in reversed(
@@ -240,7 +266,7 @@ def main() -> None:
     rankhammer()
 
 
-for _command in (run, demo, plugins, handoffs, rank, deploy, rollback):
+for _command in (run, demo, plugins, handoffs, rank, collect_bundle, deploy, rollback):
     rankhammer.add_command(_command)
 cli.add_command(run)
 cli.add_command(rankhammer)

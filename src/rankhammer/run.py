@@ -126,6 +126,13 @@ def rank(env: str | None, corpus: str, query: str, *, n_candidates: int) -> list
         return found.rank(query, documents=catalog.load("documents"), source=source, n_candidates=n_candidates)
 
 
+def read_credentials(env: str | None) -> None:
+    """Let entries of conf/<env>/credentials.yml be found by name."""
+    session = _session({"env": env, "conf_source": None, "params": {}})
+    with session:
+        session.load_context()
+
+
 def deploy_settings(env: str | None) -> dict[str, Any]:
     """Read conf/<env>/deploy.yml, and let credentials.yml be read where an entry of it is named.
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +13,8 @@ import yaml
 
 from rankhammer import plugins
 from rankhammer.demo import SIZES, make_demo
-from rankhammer.errors import EngineError
+from rankhammer.engines.answering import answer_bundle
+from rankhammer.errors import DataError, EngineError
 from rankhammer.feature_sets import FeatureSet
 from rankhammer.plugins import Choice
 
@@ -168,3 +172,46 @@ def test_a_live_cluster_that_is_named_may_be_asked(opensearch, corpus):
     opensearch.load(str(corpus[0]))
     name = opensearch.call("GET", "/_cluster/health")["cluster_name"]
     assert ask(opensearch, corpus, DEMO, role="live", live_cluster=name).count() == N_QUERIES * N_DOCS + 1
+
+
+def test_a_bundle_is_answered_where_the_engine_is(opensearch, corpus, tmp_path):
+    """The first run writes the searches; once they are answered, the second one has the values of a direct one."""
+    opensearch.load(str(corpus[0]))
+    bundles, away = tmp_path / "bundles", {"url": "http://127.0.0.1:9", "bundle": str(tmp_path / "bundles")}
+    with pytest.raises(EngineError, match=f"{N_QUERIES} queries are written to") as caught:
+        ask(opensearch, corpus, DEMO, **away)
+    [folder] = bundles.iterdir()
+    assert f"collect-bundle {folder.name}" in caught.value.hint
+    with pytest.raises(EngineError, match="not there yet"):
+        ask(opensearch, corpus, DEMO, **away)
+    command = [sys.executable, "-m", "rankhammer", "collect-bundle", str(folder), "--url", opensearch.url]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, "JAVA_HOME": "/none"}
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"{N_QUERIES} queries answered (1 parts asked now)" in done.stdout
+    np.testing.assert_array_equal(values(ask(opensearch, corpus, DEMO, **away)), values(ask(opensearch, corpus, DEMO)))
+
+
+def test_answers_that_are_there_are_not_asked_again(opensearch, corpus, tmp_path):
+    opensearch.load(str(corpus[0]))
+    options = {"bundle": str(tmp_path / "bundles"), "searches_per_batch": 10}
+    with pytest.raises(EngineError, match="not there yet"):
+        ask(opensearch, corpus, DEMO, **options)
+    [folder] = (tmp_path / "bundles").iterdir()
+    seen = []
+    assert answer_bundle(folder, told=lambda *facts: seen.append(facts)).n_parts == 4
+    assert seen == [(10, 40), (20, 40), (30, 40), (40, 40)]
+    (folder / "answers" / "_SUCCESS").unlink()
+    (folder / "answers" / "part-000002.parquet").unlink()
+    with pytest.raises(EngineError, match="not there yet"):
+        ask(opensearch, corpus, DEMO, **options)
+    assert answer_bundle(folder, told=lambda *_: None).n_parts == 1
+    np.testing.assert_array_equal(
+        values(ask(opensearch, corpus, DEMO, **options)), values(ask(opensearch, corpus, DEMO))
+    )
+
+
+def test_a_folder_that_is_no_bundle_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"has no bundle\.json"):
+        answer_bundle(tmp_path, told=lambda *_: None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rankhammer.engines.remote.bundle import Bundle
 from rankhammer.engines.remote.client import connect
 from rankhammer.engines.remote.collecting import PAIR, Collector
 from rankhammer.engines.remote.courtesy import SearchCluster, SolrCluster, check_cluster
@@ -33,9 +34,11 @@ class RealEngine(ABC):
     """
 
     Options: ClassVar[type[BaseModel]]
+    name: ClassVar[str]
+    """Registered name."""
 
     def __init__(self, options: BaseModel) -> None:
-        self._options: Any = self.Options.model_validate(options.model_dump())
+        self._options: Any = self.Options.model_validate(options.model_dump(exclude_unset=True))
 
     @abstractmethod
     def cluster(self, client: Client) -> Cluster:
@@ -69,19 +72,44 @@ class RealEngine(ABC):
             ConfigError: There are no such credentials, a field is searched by two analyzers, or the engine cannot
                 compute a feature.
         """
-        located = self._options.locate(feature_set)
-        client = connect(self._options, n_connections=self._options.max_in_flight)
         # An action: one row a corpus comes back; an index that is not there stops the run before any search.
         corpora = sorted(row["corpus"] for row in rows.select("corpus").distinct().collect())
-        logging = self.logging(located, corpora)
+        if self._options.bundle:
+            return rows.join(self._bundle(feature_set, corpora).collect(rows), PAIR, "left")
+        return rows.join(self.collector(feature_set, corpora).collect(rows), PAIR, "left")
+
+    def collector(self, feature_set: FeatureSet, corpora: Sequence[str]) -> Collector:
+        """Return what asks the engine, which is there and may be asked.
+
+        Args:
+            feature_set: What to compute.
+            corpora: Whose documents will be asked for.
+
+        Raises:
+            EngineError: The cluster is live, busy, not there, or lacks an index or a plugin.
+            ConfigError: There are no such credentials, or the engine cannot compute a feature.
+        """
+        client = connect(self._options, n_connections=self._options.max_in_flight)
+        logging = self.logging(self._options.locate(feature_set), corpora)
         check_cluster(self.cluster(client), self._options, corpora)
-        return rows.join(Collector(client, self._options, logging).collect(rows), PAIR, "left")
+        return Collector(client, self._options, logging)
+
+    def _bundle(self, feature_set: FeatureSet, corpora: Sequence[str]) -> Bundle:
+        logging = self.logging(self._options.locate(feature_set), corpora)
+        options = self._options.model_dump(mode="json", exclude_unset=True)
+        facts = {
+            "source": {"name": self.name, "options": options},
+            "feature_set": feature_set.model_dump(mode="json"),
+            "corpora": list(corpora),
+        }
+        return Bundle(str(self._options.bundle), facts, logging.key)
 
 
 class OpenSearch(RealEngine):
     """Asks OpenSearch 2 or 3 by named queries, which need no plugin, or by the Learning to Rank plugin's own log."""
 
     Options: ClassVar[type[BaseModel]] = SearchOptions
+    name = "opensearch"
 
     def cluster(self, client: Client) -> Cluster:
         """See `RealEngine`."""
@@ -97,11 +125,14 @@ class OpenSearch(RealEngine):
 class Elasticsearch(OpenSearch):
     """Asks Elasticsearch 8 or 9 by named queries, which need no plugin, or by the Learning to Rank plugin's own log."""
 
+    name = "elasticsearch"
+
 
 class Solr(RealEngine):
     """Asks Solr by the features that its Learning To Rank module logs."""
 
     Options: ClassVar[type[BaseModel]] = SolrOptions
+    name = "solr"
 
     def cluster(self, client: Client) -> Cluster:
         """See `RealEngine`."""

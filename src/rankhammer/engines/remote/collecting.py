@@ -17,7 +17,7 @@ from rankhammer.engines.remote.pace import Pace
 from rankhammer.storage import storage_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pyspark.sql import DataFrame
 
@@ -51,14 +51,12 @@ class Collector:
         """
         from pyspark.sql import functions as F
 
-        asked = rows.groupBy("corpus", "query").agg(F.sort_array(F.collect_set("doc_id")).alias("doc_ids"))
+        asked = grouped(rows)
         n_tasks = min(self.options.max_in_flight, rows.sparkSession.sparkContext.defaultParallelism)
         self.logging.prepare(self.client)
         if self.options.progress is None:
             return self._ask(asked, n_tasks)
-        # An action: how many batches there are, and which rows they are of. One row comes back.
-        facts = asked.agg(F.count("*"), F.sum(F.xxhash64("corpus", "query", "doc_ids").cast("decimal(38,0)"))).collect()
-        n_queries, content = facts[0]
+        n_queries, content = content_of(asked)
         n_batches = min(_MAX_BATCHES, max(1, math.ceil(n_queries / (n_tasks * self.options.searches_per_batch))))
         folder = self._own_folder(f"{content}/{n_queries}/{n_batches}")
         batch = F.pmod(F.xxhash64("corpus", "query"), F.lit(n_batches))
@@ -78,6 +76,21 @@ class Collector:
                 storage_for(path).delete(path)
         return f"{root}/{key}"
 
+    def requests(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Search, ...]]:
+        """Cut queries into searches, and searches into requests.
+
+        Args:
+            rows: corpus, query, doc_ids.
+        """
+        most = self.logging.max_docs
+        searches = (
+            Search(row["corpus"], row["query"], tuple(row["doc_ids"][first : first + most]))
+            for row in rows
+            for first in range(0, len(row["doc_ids"]), most)
+        )
+        while group := tuple(islice(searches, self.logging.max_searches)):
+            yield group
+
     def _ask(self, asked: DataFrame, n_tasks: int) -> DataFrame:
         from pyspark.sql import functions as F
 
@@ -90,27 +103,47 @@ class Collector:
             pace = Pace(n_threads, greedy=self.options.pace == "greedy")
             with ThreadPoolExecutor(n_threads) as pool:
                 for batch in batches:
-                    requests = _batched(_searches(batch, self.logging.max_docs), self.logging.max_searches)
-                    for found in pool.map(lambda searches: self._answer(searches, pace), requests):
+                    requests = self.requests(batch.to_pylist())
+                    for found in pool.map(lambda searches: self.answer(searches, pace), requests):
                         yield from found
 
         return dealt.mapInArrow(run, schema)
 
-    def _answer(self, searches: Sequence[Search], pace: Pace) -> list[pa.RecordBatch]:
+    def answer(self, searches: Sequence[Search], pace: Pace) -> list[pa.RecordBatch]:
+        """Ask some searches at once: PAIR and `features`, one batch a search.
+
+        Args:
+            searches: As many as one request takes.
+            pace: Of this process.
+        """
         found = self.logging.ask(self.client, searches, pace)
         names = self.logging.feature_set.names
         return [_batch(search, values, names) for search, values in zip(searches, found, strict=True)]
 
 
-def _searches(batch: pa.RecordBatch, max_docs: int) -> Iterator[Search]:
-    for row in batch.to_pylist():
-        for first in range(0, len(row["doc_ids"]), max_docs):
-            yield Search(row["corpus"], row["query"], tuple(row["doc_ids"][first : first + max_docs]))
+def grouped(rows: DataFrame) -> DataFrame:
+    """Return corpus, query and `doc_ids`, sorted: one row a query.
+
+    Args:
+        rows: Has PAIR.
+    """
+    from pyspark.sql import functions as F
+
+    return rows.groupBy("corpus", "query").agg(F.sort_array(F.collect_set("doc_id")).alias("doc_ids"))
 
 
-def _batched(searches: Iterator[Search], n: int) -> Iterator[tuple[Search, ...]]:
-    while group := tuple(islice(searches, n)):
-        yield group
+def content_of(asked: DataFrame) -> tuple[int, int]:
+    """Return how many queries there are, and a number that their content determines.
+
+    Args:
+        asked: What `grouped` returned.
+    """
+    from pyspark.sql import functions as F
+
+    content = F.sum(F.xxhash64("corpus", "query", "doc_ids").cast("decimal(38,0)"))
+    # An action: what is kept of an earlier run is of this very question or of another. One row comes back.
+    n_queries, found = asked.agg(F.count("*"), content).collect()[0]
+    return n_queries, int(found or 0)
 
 
 def _batch(search: Search, values: Values, names: Sequence[str]) -> pa.RecordBatch:

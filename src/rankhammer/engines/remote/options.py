@@ -34,6 +34,11 @@ class CollectOptions(Server, TextFields):
         None, description="folder of finished batches, where an interrupted run goes on; null: begin again"
     )
 
+    bundle: str | None = Field(
+        None,
+        description="folder in place of an engine out of reach: searches go there, answers come from there",
+    )
+
     @field_validator("index")
     @classmethod
     def _index_has_known_places(cls, pattern: str) -> str:

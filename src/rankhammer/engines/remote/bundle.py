@@ -1,0 +1,133 @@
+"""An engine out of reach: searches are written to a folder, asked where the engine is, and answers brought back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rankhammer.engines.remote.collecting import Collector, content_of, grouped
+from rankhammer.engines.remote.pace import Pace
+from rankhammer.errors import DataError, EngineError
+from rankhammer.storage import storage_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from pyspark.sql import DataFrame
+
+MANIFEST, SEARCHES, ANSWERS, COMPLETE = "bundle.json", "searches", "answers", "_SUCCESS"
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A folder with one question, and the answers once they are there.
+
+    Args:
+        folder: Path or URI.
+        facts: Says of the question whatever the answering side needs: source, options, feature set, corpora.
+        key: Differs whenever the same pairs could get other values.
+    """
+
+    folder: str
+    facts: dict[str, Any]
+    key: str
+
+    def collect(self, rows: DataFrame) -> DataFrame:
+        """Return the answers that were brought back.
+
+        Args:
+            rows: Has corpus, query, doc_id.
+
+        Raises:
+            EngineError: There are none to this question; the searches are written now.
+        """
+        asked = grouped(rows)
+        n_queries, content = content_of(asked)
+        name = hashlib.sha256(f"{self.key}\n{n_queries}\n{content}".encode()).hexdigest()[:16]
+        root = f"{self.folder.rstrip('/')}/{name}"
+        storage = storage_for(root)
+        if storage.exists(f"{root}/{ANSWERS}/{COMPLETE}"):
+            return rows.sparkSession.read.parquet(f"{root}/{ANSWERS}")
+        if not storage.exists(f"{root}/{MANIFEST}"):
+            asked.write.mode("overwrite").json(f"{root}/{SEARCHES}")
+            facts = {"bundle_version": _VERSION, "n_queries": n_queries, **self.facts}
+            # Last: a folder with a manifest has all searches.
+            storage.write(f"{root}/{MANIFEST}", json.dumps(facts, indent=1).encode())
+        raise EngineError(
+            f"{n_queries} queries are written to {root}: the answers are not there yet.",
+            hint=f"Take it to where the engine is, run `rankhammer collect-bundle {name} --url <engine>` there, bring "
+            "it back to the same place, and run again.",
+        )
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """Read what a bundle says of itself.
+
+    Raises:
+        DataError: The folder is no bundle, or one of another version.
+    """
+    try:
+        facts: dict[str, Any] = json.loads((folder / MANIFEST).read_bytes())
+    except (OSError, ValueError) as exc:
+        raise DataError(f"{folder} is no bundle: it has no {MANIFEST}.", hint="Name the folder itself.") from exc
+    if facts.get("bundle_version") != _VERSION:
+        raise DataError(
+            f"{folder} is a bundle of version {facts.get('bundle_version')}; this is {_VERSION}.",
+            hint="Use the same version of Rankhammer on both sides.",
+        )
+    return facts
+
+
+def answer(folder: Path, collector: Collector, told: Callable[[int], None]) -> int:
+    """Ask every search of a bundle; parts that an earlier call answered are kept.
+
+    Args:
+        folder: The bundle.
+        collector: Asks the engine; it is prepared already.
+        told: Called with the number of queries whenever a part is done.
+
+    Returns:
+        Number of parts that were asked now.
+    """
+    answers, n_asked = folder / ANSWERS, 0
+    answers.mkdir(exist_ok=True)
+    for part, rows in enumerate(_parts(folder / SEARCHES, collector.options.searches_per_batch)):
+        path = answers / f"part-{part:06d}.parquet"
+        if not path.exists():
+            unfinished = path.with_suffix(".unfinished")
+            pq.write_table(pa.Table.from_batches(_ask(collector, rows)), unfinished)
+            unfinished.replace(path)
+            n_asked += 1
+        told(len(rows))
+    (answers / COMPLETE).touch()
+    return n_asked
+
+
+def _ask(collector: Collector, rows: list[dict[str, Any]]) -> list[pa.RecordBatch]:
+    n_threads = collector.options.max_in_flight
+    pace = Pace(n_threads, greedy=collector.options.pace == "greedy")
+    with ThreadPoolExecutor(n_threads) as pool:
+        found = pool.map(lambda searches: collector.answer(searches, pace), collector.requests(rows))
+        return [batch for batches in found for batch in batches]
+
+
+def _parts(folder: Path, size: int) -> Iterator[list[dict[str, Any]]]:
+    """Yield the queries in the same parts whenever they are read."""
+    queries = _queries(folder)
+    while part := list(islice(queries, size)):
+        yield part
+
+
+def _queries(folder: Path) -> Iterator[dict[str, Any]]:
+    for path in sorted(folder.glob("part-*.json")):
+        with path.open(encoding="utf-8") as lines:
+            yield from map(json.loads, lines)
