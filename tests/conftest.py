@@ -83,11 +83,7 @@ class Node:
 
 
 def _run_node(product: str, version: str, plugin: Path | None = None) -> Iterator[Node]:
-    missing = engine_node.available(product, version)
-    if missing:
-        # In CI a real server that is not there is a fault of CI, not a reason to be content.
-        give_up = pytest.fail if os.environ.get("RANKHAMMER_REQUIRE_ENGINES") else pytest.skip
-        give_up(f"{product} {version}: {missing}")
+    _require(f"{product} {version}", engine_node.available(product, version))
     # Not below pytest's own folder: it is closed to the user that the node runs as.
     folder = Path(tempfile.gettempdir()) / f"rankhammer-{product}-{version}{'-plugin' if plugin else ''}-{os.getpid()}"
     node = Node(product, version, folder, _free_port(), plugin)
@@ -97,6 +93,12 @@ def _run_node(product: str, version: str, plugin: Path | None = None) -> Iterato
     finally:
         engine_node.stop(folder)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _require(engine: str, missing: str) -> None:
+    """Skip where a real server cannot be started; in CI that is a fault of CI, not a reason to be content."""
+    if missing:
+        (pytest.fail if os.environ.get("RANKHAMMER_REQUIRE_ENGINES") else pytest.skip)(f"{engine}: {missing}")
 
 
 def _free_port() -> int:
@@ -195,9 +197,7 @@ class SolrNode:
 @pytest.fixture(scope="session")
 def solr() -> Iterator[SolrNode]:
     """Solr 8 with its Learning To Rank module."""
-    missing = solr_node.available()
-    if missing:
-        (pytest.fail if os.environ.get("RANKHAMMER_REQUIRE_ENGINES") else pytest.skip)(f"Solr: {missing}")
+    _require("Solr", solr_node.available())
     folder = Path(tempfile.mkdtemp(prefix="rankhammer-solr-"))
     node = SolrNode(folder, _free_port())
     solr_node.start(folder, node.port)

@@ -23,6 +23,15 @@ DOUBLE_STRUCT = "struct<double>"
 """Each stands for a struct whose fields all have that type, whatever their names."""
 
 
+def ddl(columns: Mapping[str, str]) -> str:
+    """Return columns as Spark's functions take a schema: "corpus string, n_serps bigint".
+
+    Args:
+        columns: Name to Spark type, in order.
+    """
+    return ", ".join(f"{name} {kind}" for name, kind in columns.items())
+
+
 @dataclass(frozen=True)
 class Table:
     """A named table: its grain and its columns, in order.

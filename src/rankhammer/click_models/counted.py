@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rankhammer.click_models.base import CountedSerps
-from rankhammer.click_models.packing import from_arrow, unpack_ints, unpack_texts
+from rankhammer.click_models.packing import from_arrow, in_chunks, unpack_ints, unpack_texts
 from rankhammer.click_models.warm_start import read_start
 
 if TYPE_CHECKING:
@@ -51,14 +51,8 @@ def read_in_chunks(batches: Iterable[pa.RecordBatch]) -> Iterator[CountedCorpus]
     Args:
         batches: Rows of `schemas.COUNTED_SERPS`, perhaps with the columns of `warm_start.add_start`.
     """
-    held: list[pa.RecordBatch] = []
-    for batch in batches:
-        held.append(batch)
-        if sum(part.nbytes for part in held) >= _CHUNK_BYTES:
-            yield from read_counted(pa.Table.from_batches(held))
-            held = []
-    if any(batch.num_rows for batch in held):
-        yield from read_counted(pa.Table.from_batches(held))
+    for chunk in in_chunks(batches, _CHUNK_BYTES):
+        yield from read_counted(chunk)
 
 
 def read_counted(counted: pa.Table) -> Iterator[CountedCorpus]:

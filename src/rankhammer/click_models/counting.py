@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rankhammer.click_models.gathering import gather_batches
-from rankhammer.click_models.packing import from_arrow, pack_ints, pack_texts, to_arrow
+from rankhammer.click_models.packing import from_arrow, in_chunks, pack_ints, pack_texts, text_codes, to_arrow
 from rankhammer.click_models.sequences import distinct, factorize, take_ragged
-from rankhammer.schemas import COUNTED_SERPS
+from rankhammer.schemas import COUNTED_SERPS, ddl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
     from pyspark.sql import DataFrame
@@ -61,27 +61,14 @@ def count_serps(serps: DataFrame) -> DataFrame:
     """
     from pyspark.sql import functions as F
 
-    shares = serps.where(F.size("doc_ids") > 0).select(*INPUT_COLUMNS).mapInArrow(_count_batches, _ddl(SHARE_COLUMNS))
+    shares = serps.where(F.size("doc_ids") > 0).select(*INPUT_COLUMNS).mapInArrow(_count_batches, ddl(SHARE_COLUMNS))
     keys = ["corpus", "query_cluster_id"]
     gathered = shares.repartition(*keys).sortWithinPartitions(*keys)
-    return gathered.mapInArrow(gather_batches, _ddl(COUNTED_SERPS.columns))
-
-
-def _ddl(columns: Mapping[str, str]) -> str:
-    return ", ".join(f"{name} {kind}" for name, kind in columns.items())
+    return gathered.mapInArrow(gather_batches, ddl(COUNTED_SERPS.columns))
 
 
 def _count_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    held: list[pa.RecordBatch] = []
-    size = 0
-    for batch in batches:
-        held.append(batch)
-        size += batch.nbytes
-        if size >= _CHUNK_BYTES:
-            yield count_chunk(pa.Table.from_batches(held))
-            held, size = [], 0
-    if held and any(batch.num_rows for batch in held):
-        yield count_chunk(pa.Table.from_batches(held))
+    yield from map(count_chunk, in_chunks(batches, _CHUNK_BYTES))
 
 
 def count_chunk(chunk: pa.Table) -> pa.RecordBatch:
@@ -120,8 +107,8 @@ def count_chunk(chunk: pa.Table) -> pa.RecordBatch:
 
 def _group(chunk: pa.Table) -> tuple[Ints, Ints]:
     """Number the (corpus, cluster) of each row; also one row number of each group."""
-    corpus = _codes(chunk["corpus"])
-    cluster = _codes(chunk["query_cluster_id"])
+    corpus = text_codes(chunk["corpus"])
+    cluster = text_codes(chunk["query_cluster_id"])
     group, keys = factorize(corpus * (cluster.max() + 1) + cluster)
     rows = np.zeros(len(keys), np.int64)
     rows[group[::-1]] = np.arange(len(group))[::-1]
@@ -149,8 +136,3 @@ def _count_queries(query: pa.ChunkedArray, group: Ints, n_groups: int) -> tuple[
     per_group = np.bincount(keys // n_queries, minlength=n_groups)
     texts = encoded.dictionary.take(to_arrow(keys % n_queries))
     return *pack_texts(per_group, texts), pack_ints(per_group, counts)
-
-
-def _codes(column: pa.ChunkedArray) -> Ints:
-    codes: Ints = from_arrow(column.combine_chunks().dictionary_encode().indices).astype(np.int64)
-    return codes

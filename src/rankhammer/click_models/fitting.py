@@ -18,7 +18,7 @@ from rankhammer.click_models.packing import texts_to_arrow, to_arrow
 from rankhammer.click_models.sampling import corpus_sizes, for_each_corpus, sample_clusters
 from rankhammer.click_models.warm_start import add_start
 from rankhammer.errors import ConvergenceWarning, CorpusFailure
-from rankhammer.schemas import CLICK_MODEL_PARAMETERS
+from rankhammer.schemas import CLICK_MODEL_PARAMETERS, ddl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -149,7 +149,7 @@ def _quantiles(values: NDArray[np.float64]) -> list[float]:
 
 def _fit_clusters(model: ClickModel, counted: DataFrame, corpora: Mapping[str, CorpusFit]) -> DataFrame:
     own = dict.fromkeys(model.parameter_names, "double")
-    schema = ", ".join(f"{name} {kind}" for name, kind in {**PAIR_COLUMNS, **own}.items())
+    schema = ddl({**PAIR_COLUMNS, **own})
 
     def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for found in read_in_chunks(batches):

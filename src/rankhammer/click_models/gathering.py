@@ -8,7 +8,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rankhammer.click_models.packing import from_arrow, pack_ints, pack_texts, to_arrow, unpack_ints, unpack_texts
+from rankhammer.click_models.packing import (
+    from_arrow,
+    in_chunks,
+    pack_ints,
+    pack_texts,
+    text_codes,
+    to_arrow,
+    unpack_ints,
+    unpack_texts,
+)
 from rankhammer.click_models.sequences import add_up, distinct, take_ragged
 from rankhammer.schemas import COUNTED_SERPS
 
@@ -66,31 +75,22 @@ def gather(shares: pa.Table) -> pa.RecordBatch:
 
 def _whole_clusters(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
     """Cut a sorted stream between clusters, every _CHUNK_BYTES or so."""
-    held: list[pa.RecordBatch] = []
-    for batch in batches:
-        held.append(batch)
-        if sum(part.nbytes for part in held) < _CHUNK_BYTES:
-            continue
-        table = pa.Table.from_batches(held)
+    last: list[pa.Table] = []
+    for chunk in in_chunks(batches, _CHUNK_BYTES):
+        table = pa.concat_tables([*last, chunk])
         begin_of_last = int(_runs(table)[0][-1])
         if begin_of_last:
             yield table.slice(0, begin_of_last)
-            held = table.slice(begin_of_last).to_batches()
-    if any(batch.num_rows for batch in held):
-        yield pa.Table.from_batches(held)
+        last = [table.slice(begin_of_last)]
+    yield from last
 
 
 def _runs(shares: pa.Table) -> tuple[Ints, Ints]:
     """Return the first row of each (corpus, cluster) of a sorted table, and each row's number among them."""
-    codes = [_codes(shares[name]) for name in ("corpus", "query_cluster_id")]
+    codes = [text_codes(shares[name]) for name in ("corpus", "query_cluster_id")]
     begins = np.ones(len(shares), bool)
     begins[1:] = np.any([code[1:] != code[:-1] for code in codes], axis=0)
     return np.flatnonzero(begins), np.cumsum(begins) - 1
-
-
-def _codes(column: pa.ChunkedArray) -> Ints:
-    codes: Ints = from_arrow(column.combine_chunks().dictionary_encode().indices).astype(np.int64)
-    return codes
 
 
 def _sums(column: pa.ChunkedArray, cluster: Ints) -> pa.Array:

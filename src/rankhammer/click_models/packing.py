@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from rankhammer.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -48,6 +48,35 @@ def texts_to_arrow(texts: Sequence[str]) -> pa.Array:
     offsets = _offsets(np.array([len(text) for text in encoded], np.int64))
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
     return pa.Array.from_buffers(pa.string(), len(texts), buffers)
+
+
+def text_codes(column: pa.ChunkedArray) -> Ints:
+    """Number the distinct texts of a column in the order they come, shape (n_rows,)."""
+    codes: Ints = from_arrow(column.combine_chunks().dictionary_encode().indices).astype(np.int64)
+    return codes
+
+
+def in_chunks(batches: Iterable[pa.RecordBatch], n_bytes: int) -> Iterator[pa.Table]:
+    """Put a partition's batches together until they have some size; what a task holds is bounded by it.
+
+    Args:
+        batches: Of one schema.
+        n_bytes: Size from which a chunk is whole; the last one may be smaller.
+
+    Yields:
+        Tables with at least one row, in order.
+    """
+    held: list[pa.RecordBatch] = []
+    size = 0
+    for batch in batches:
+        if batch.num_rows:
+            held.append(batch)
+            size += batch.nbytes
+        if size >= n_bytes:
+            yield pa.Table.from_batches(held)
+            held, size = [], 0
+    if held:
+        yield pa.Table.from_batches(held)
 
 
 def pack_ints(per_row: Ints, values: Ints) -> pa.Array:

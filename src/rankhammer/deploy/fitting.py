@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rankhammer.deploy.requests import Request
 from rankhammer.errors import EngineError
 from rankhammer.exporters.missing_values import RULES, opensearch_rule
+from rankhammer.exporters.opensearch_ltr import has_bm25_factor
 
 if TYPE_CHECKING:
     from rankhammer.deploy.package import Package
@@ -46,7 +47,7 @@ def require_fitting(client: Client, package: Package) -> None:
 
 
 def _require_same_bm25(where: str, wanted: str, found: str) -> None:
-    if _has_factor(wanted) != _has_factor(found):
+    if has_bm25_factor(wanted) != has_bm25_factor(found):
         raise EngineError(
             f"{where} is of version {found}, the ranker is for {wanted}: BM25 differs by a factor of 2.2 between them.",
             hint=f"Collect features from that line, train, and export with version: {_line(found)!r}.",
@@ -65,7 +66,3 @@ def _require_same_rule(where: str, wanted: str, found: str) -> None:
 
 def _line(version: str) -> str:
     return ".".join(version.split(".")[:2])
-
-
-def _has_factor(version: str) -> bool:
-    return int(version.split(".")[0]) < 3

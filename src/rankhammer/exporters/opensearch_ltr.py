@@ -63,9 +63,13 @@ class OpenSearchLtr(XGBoostJsonModel):
         return f"opensearch_ltr-{self._engine.version}"
 
 
+def has_bm25_factor(version: str) -> bool:
+    """Say whether OpenSearch at a version such as "2.19" multiplies BM25 by k1 + 1."""
+    return int(version.split(".")[0]) < 3
+
+
 def opensearch(version: str) -> LtrEngine:
     """Describe OpenSearch at a version such as "2.19"."""
-    has_factor = int(version.split(".")[0]) < 3
     return LtrEngine(
         name="opensearch",
         plugin="opensearch-ltr",
@@ -73,7 +77,7 @@ def opensearch(version: str) -> LtrEngine:
         rule=opensearch_rule(version),
         bm25_warning="OpenSearch 2 multiplies BM25 by 2.2 (k1 + 1), OpenSearch 3 does not: a ranker trained on values "
         "without the factor ranks otherwise there."
-        if has_factor
+        if has_bm25_factor(version)
         else "",
         proved_by="independent scorer",
     )

@@ -162,8 +162,7 @@ def trial_table(session: SparkSession, trials: Iterable[Trial]) -> DataFrame:
         )
         for trial in trials
     ]
-    columns = schemas.TUNING_TRIALS.columns
-    return session.createDataFrame(rows, ", ".join(f"{name} {kind}" for name, kind in columns.items())).coalesce(1)
+    return session.createDataFrame(rows, schemas.ddl(schemas.TUNING_TRIALS.columns)).coalesce(1)
 
 
 def _record(searches: Iterable[Search], proposed: Iterable[Trial], results: Sequence[FoldResult]) -> None:
