@@ -11,6 +11,7 @@ import numpy as np
 
 from rankhammer.errors import ConfigError, DataError, did_you_mean
 from rankhammer.exporters.neutral_json import NeutralJson, NeutralJsonOptions
+from rankhammer.exporters.publish import by_corpus, read_ranker
 from rankhammer.feature_sets import Match, Phrase
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
     from rankhammer.engines.base import FeatureSource
-    from rankhammer.feature_sets import FeatureSet
+    from rankhammer.exporters.base import RankerFiles
 
 _MODEL = "json/model.json"
 
@@ -47,19 +48,15 @@ class RankedDocument:
 
 @dataclass(frozen=True)
 class OfflineRanker:
-    """A corpus' ranker as it was exported, and as it was trained.
+    """A corpus' ranker as it was trained, and as it was exported.
 
     Args:
-        corpus: Whose ranker it is.
-        feature_set: What it was trained on, in order.
-        exported: Files of the neutral JSON export.
-        booster: The trained model, which explains; scores are the export's.
+        trained: Has the features, and explains.
+        exported: Files of the neutral JSON export, which gives the scores.
     """
 
-    corpus: str
-    feature_set: FeatureSet
+    trained: RankerFiles
     exported: Mapping[str, bytes]
-    booster: Any
 
     def rank(
         self, query: str, *, documents: DataFrame, source: FeatureSource, n_candidates: int
@@ -80,13 +77,14 @@ class OfflineRanker:
         """
         from pyspark.sql import functions as F
 
-        mine = documents.where(F.col("corpus") == self.corpus)
+        corpus, feature_set = self.trained.corpus, self.trained.feature_set
+        mine = documents.where(F.col("corpus") == corpus)
         pairs = mine.select("corpus", F.lit(query).alias("query"), "doc_id")
-        found = source.collect(pairs, documents=mine, feature_set=self.feature_set).where("features IS NOT NULL")
+        found = source.collect(pairs, documents=mine, feature_set=feature_set).where("features IS NOT NULL")
         # An action: the candidates, as many as are asked for, are what the command shows.
         rows = found.orderBy(self._by_words().desc(), "doc_id").limit(n_candidates).collect()
         if not rows:
-            raise DataError(f"Corpus {self.corpus!r} has no document.", hint="See documents.path in globals.yml.")
+            raise DataError(f"Corpus {corpus!r} has no document.", hint="See documents.path in globals.yml.")
         features = np.array([list(row["features"]) for row in rows], np.float32)
         return self._order([row["doc_id"] for row in rows], features)
 
@@ -94,13 +92,13 @@ class OfflineRanker:
         """A feature that is absent (NaN) counts as no match."""
         from pyspark.sql import functions as F
 
-        texts = [feature.name for feature in self.feature_set.features if isinstance(feature, Match | Phrase)]
+        texts = [feature.name for feature in self.trained.feature_set.features if isinstance(feature, Match | Phrase)]
         return reduce(add, [F.nanvl(F.col(f"features.{name}"), F.lit(0.0)) for name in texts], F.lit(0.0))
 
     def _order(self, doc_ids: Sequence[str], features: NDArray[np.float32]) -> list[RankedDocument]:
-        names = self.feature_set.names
+        names = self.trained.feature_set.names
         scores = NeutralJson(NeutralJsonOptions()).score(self.exported, features, names)
-        contributions = _contributions(self.booster, features, names)
+        contributions = _contributions(self.trained.booster, features, names)
         order = np.lexsort((np.array(doc_ids), -scores))
         return [
             RankedDocument(rank, doc_ids[place], float(scores[place]), int(place) + 1, contributions[place])
@@ -108,32 +106,28 @@ class OfflineRanker:
         ]
 
 
-def open_ranker(
-    corpus: str, *, ranker: Mapping[str, bytes], exported: Mapping[str, bytes], feature_set: FeatureSet
-) -> OfflineRanker:
+def open_ranker(corpus: str, *, ranker: Mapping[str, bytes], exported: Mapping[str, bytes]) -> OfflineRanker:
     """Put a corpus' trained and exported ranker together.
 
     Args:
         corpus: Whose.
         ranker: What the training stage published: corpus/model.ubj and more.
         exported: What the export stage published: corpus/target/file.
-        feature_set: What it was trained on.
 
     Raises:
         ConfigError: The corpus has no ranker, or it was not exported as `json`.
+        DataError: A file of the ranker is missing.
     """
-    from rankhammer.exporters.trees import load_booster
-
-    corpora = sorted(name.removesuffix("/model.ubj") for name in ranker if name.endswith("/model.ubj"))
-    if corpus not in corpora:
-        raise ConfigError(f"There is no ranker of corpus {corpus!r}.", hint=did_you_mean(corpus, corpora))
+    trained = by_corpus(ranker)
+    if corpus not in trained:
+        raise ConfigError(f"There is no ranker of corpus {corpus!r}.", hint=did_you_mean(corpus, sorted(trained)))
     if f"{corpus}/{_MODEL}" not in exported:
         raise ConfigError(
             f"The ranker of corpus {corpus!r} was not exported as json.",
             hint="Add {name: json} to export.targets, and run `kedro run --pipelines=export`.",
         )
     files = {"model.json": exported[f"{corpus}/{_MODEL}"]}
-    return OfflineRanker(corpus, feature_set, files, load_booster(ranker[f"{corpus}/model.ubj"]))
+    return OfflineRanker(read_ranker(corpus, trained[corpus]), files)
 
 
 def _contributions(booster: Any, features: NDArray[np.float32], names: Sequence[str]) -> list[dict[str, float]]:

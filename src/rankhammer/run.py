@@ -116,12 +116,7 @@ def rank(env: str | None, corpus: str, query: str, *, n_candidates: int) -> list
     with session:
         context = session.load_context()
         catalog, params = context.catalog, context.params
-        found = open_ranker(
-            corpus,
-            ranker=catalog.load("ranker"),
-            exported=catalog.load("exported_model"),
-            feature_set=params["feature_set"],
-        )
+        found = open_ranker(corpus, ranker=catalog.load("ranker"), exported=catalog.load("exported_model"))
         source = plugins.create("feature_sources", params["features"].source)
         return found.rank(query, documents=catalog.load("documents"), source=source, n_candidates=n_candidates)
 

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from rankhammer.errors import ExportError
-from rankhammer.exporters.elastic_native import ElasticNative, ElasticNativeOptions
 from rankhammer.exporters.neutral_json import NeutralJson, NeutralJsonOptions
 from rankhammer.exporters.opensearch_ltr import OpenSearchLtr, OpenSearchLtrOptions
 from rankhammer.exporters.parity import check_logged_scores, check_parity, order_kept
@@ -18,7 +17,6 @@ from rankhammer.exporters.vectors import Vectors, parity_vectors, read_sample
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FIELDS = tuple({"type": "field_value", "name": f"field_{n}", "field": f"field_{n}"} for n in range(3))
 OPENSEARCH = OpenSearchLtr(OpenSearchLtrOptions())
 NEUTRAL = NeutralJson(NeutralJsonOptions())
 
@@ -144,32 +142,6 @@ def test_logged_scores_must_be_the_models(trained: Any) -> None:
 
     with pytest.raises(ExportError, match="otherwise than training"):
         check_logged_scores(trained.ranker, sample, logged + np.float32(0.01), 1e-5)
-
-
-@pytest.mark.parametrize(
-    ("exporter", "bits"), [(OPENSEARCH, 32), (ElasticNative(ElasticNativeOptions()), 64)], ids=["32", "64"]
-)
-def test_an_engine_may_add_up_in_32_or_in_64_bits(make_ranker: Callable[..., Any], exporter: Any, bits: int) -> None:
-    trained = make_ranker("reg:squarederror", base_score=1000.0, n_trees=60, features=FIELDS)
-    sample, _ = read_sample(trained.folder()["sample_vectors.json"], trained.ranker)
-
-    facts = check(exporter, exporter.write(trained.ranker), trained, sample)
-
-    assert facts["summed_in_bits"] == bits
-    assert facts["max_abs_difference"] <= 1e-9
-
-
-def test_a_wrong_leaf_is_caught_in_64_bits_too(make_ranker: Callable[..., Any]) -> None:
-    trained = make_ranker("reg:squarederror", base_score=1000.0, n_trees=60, features=FIELDS)
-    sample, _ = read_sample(trained.folder()["sample_vectors.json"], trained.ranker)
-    native = ElasticNative(ElasticNativeOptions())
-    body = json.loads(native.write(trained.ranker)["trained_model.json"])
-    for node in body["definition"]["trained_model"]["ensemble"]["trained_models"][1]["tree"]["tree_structure"]:
-        if "leaf_value" in node:
-            node["leaf_value"] += 1e-4
-
-    with pytest.raises(ExportError, match="Tree 0, leaf node"):
-        check(native, {"trained_model.json": json.dumps(body).encode()}, trained, sample)
 
 
 @pytest.mark.parametrize(

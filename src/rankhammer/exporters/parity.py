@@ -61,9 +61,7 @@ def check_parity(
         tolerance: Largest absolute difference of scores allowed.
 
     Returns:
-        JSON-able facts: `n_vectors` by kind, `max_abs_difference`, `summed_in_bits` (64 where an export only agrees
-        with the booster's leaves added up in 64 bits, not in 32 as the booster does), `equal_share` (equal to the last
-        bit),
+        JSON-able facts: `n_vectors` by kind, `max_abs_difference`, `equal_share` (equal to the last bit),
         `order_kept` (share of neighbours in the booster's order, within a query, that the export orders alike),
         `n_traced` (vectors also walked step by step), `n_undecided` (made-up vectors left out because the engine cannot
         tell a value from a threshold), `tolerance`, `passed`.
@@ -82,10 +80,7 @@ def check_parity(
             hint="Report this to whoever provides the exporter.",
             target=exporter.target,
         )
-    difference, bits = np.abs(scores - expected), 32
-    if difference.max(initial=0.0) > tolerance:
-        expected, bits = _closer(ranker, features, scores, expected)
-        difference = np.abs(scores - expected)
+    difference = np.abs(scores - expected)
     worst = int(np.argmax(np.where(np.isnan(difference), np.inf, difference)))
     if not difference[worst] <= tolerance:
         raise _difference_error(exporter, files, ranker, features[worst], (expected[worst], scores[worst]), tolerance)
@@ -95,7 +90,6 @@ def check_parity(
         "n_traced": n_traced,
         "n_undecided": int((~compared).sum()),
         "max_abs_difference": float(difference[worst]),
-        "summed_in_bits": bits,
         "equal_share": float(np.mean(difference == 0)),
         "order_kept": order_kept(expected, scores, vectors.group[compared]),
         "tolerance": tolerance,
@@ -153,21 +147,6 @@ def _compared(exporter: Exporter, ranker: RankerFiles, vectors: Vectors) -> NDAr
     return compared
 
 
-def _closer(
-    ranker: RankerFiles, features: NDArray[np.float32], scores: NDArray[np.float64], expected: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], int]:
-    """Choose what an export agrees with better: the booster's sums, or the same leaves added up in 64 bits.
-
-    Thousands of leaves added up in 32 bits are off by more than a tolerance that is to notice a wrong leaf.
-    """
-    forest = ranker.forest
-    leaves = _booster_leaves(ranker, features) + forest.roots
-    in_64_bits = forest.base + forest.value[leaves].astype(np.float64).sum(axis=1)
-    if np.abs(scores - in_64_bits).max() < np.abs(scores - expected).max():
-        return in_64_bits, 64
-    return expected, 32
-
-
 def _difference_error(
     exporter: Exporter,
     files: Mapping[str, bytes],
@@ -204,11 +183,11 @@ def _check_traced(
     rows = exporter.trace(files, features[chosen], ranker.feature_set.names)
     leaves = _booster_leaves(ranker, features[chosen])
     for place, paths, reached in zip(chosen.tolist(), rows, leaves, strict=True):
-        total = in_64_bits = ranker.forest.base
+        total = float32(ranker.forest.base)
         for path in paths:
-            total, in_64_bits = float32(total + path.value), in_64_bits + path.value
+            total = float32(total + path.value)
         where = first_difference(ranker.forest, reached, paths)
-        if where or not min(abs(total - scores[place]), abs(in_64_bits - scores[place])) <= tolerance:
+        if where or not abs(total - scores[place]) <= tolerance:
             raise ExportError(
                 f"Corpus {ranker.corpus!r}, target {exporter.target}: walked step by step, the export scores"
                 f" {total:.9g} where it scored {scores[place]:.9g} at once. {where}".rstrip(),
