@@ -1,6 +1,6 @@
 # `make` alone lists the targets. Nothing here asks a question; PYTHON=... chooses the Python that makes .venv.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-ltr lint bench lock clean
+.PHONY: help setup run test test-ltr lint bench cluster-up cluster-down lock clean
 BIN := .venv/bin
 COMPILE = $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(if $(UPGRADE),--upgrade)
 
@@ -34,6 +34,14 @@ bench: ## print the benchmarks' figures, one JSON line each
 	@$(BIN)/python benchmarks/embedded_engine.py
 	@$(BIN)/python benchmarks/click_models.py
 	@$(BIN)/python benchmarks/demo_run.py
+
+cluster-up: ## start a real HDFS, YARN and S3 on this machine, with the demo on them; needs Maven for the first time
+	@dev/setup dev
+	@test -d data/01_raw/demo || $(BIN)/rankhammer demo
+	@$(BIN)/python dev/cluster.py start .cluster --demo data/01_raw/demo
+
+cluster-down: ## stop them; what they store stays in .cluster
+	@$(BIN)/python dev/cluster.py stop .cluster
 
 lock: ## rewrite the lock files from pyproject.toml; UPGRADE=1 moves to the newest versions
 	@dev/setup dev
