@@ -2,9 +2,10 @@
 
     python dev/hadoop_cluster.py start FOLDER       # NameNode, two DataNodes, ResourceManager, two NodeManagers
     python dev/hadoop_cluster.py status FOLDER
-    python dev/hadoop_cluster.py kill FOLDER dn2    # SIGKILL: nn, dn1, dn2, rm, nm1, nm2; `lose` ends an nm's containers, too
+    python dev/hadoop_cluster.py kill FOLDER dn2    # SIGKILL: nn, dn1, dn2, rm, nm1, nm2
+    python dev/hadoop_cluster.py lose FOLDER nm1    # a NodeManager and its containers, too
     python dev/hadoop_cluster.py up FOLDER dn2
-    python dev/hadoop_cluster.py run FOLDER fs -ls /          # Hadoop's own clients: fs, dfsadmin, application, logs
+    python dev/hadoop_cluster.py run FOLDER fs -ls /    # Hadoop's own clients: fs, dfsadmin, application, logs
     python dev/hadoop_cluster.py stop FOLDER
 
 Maven fetches the daemons' jars once (about 100 MB); they are kept in ~/.cache/rankhammer. Everything listens on
@@ -32,7 +33,8 @@ from typing import Any
 sys.path.append(str(Path(__file__).parent))
 import hadoop_conf
 import maven_jars
-from engine_node import NodeError, adopt, running, stop as end
+from engine_node import NodeError, adopt, running
+from engine_node import stop as end
 from hadoop_conf import HOST
 
 POM = Path(__file__).parent / "hadoop" / "pom.xml"

@@ -1,11 +1,14 @@
-"""Write the configuration of a development cluster: what a client's HADOOP_CONF_DIR holds, and what its daemons read."""
+"""Write the configuration of a development cluster: a client's HADOOP_CONF_DIR, which its daemons read, too."""
 
 from __future__ import annotations
 
 import getpass
 import socket
-from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HOST = "127.0.0.1"
 FIXED_PORTS = ("nn_rpc", "nn_http", "rm_rpc", "rm_scheduler", "rm_tracker", "rm_admin", "rm_http")
