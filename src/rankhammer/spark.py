@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rankhammer import java
 from rankhammer.errors import ClusterError, RankhammerError
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pyspark.sql import SparkSession
+
+_HADOOP_PREFIX = "spark.hadoop."
+_READ_AT_LAUNCH = ("spark.jars", "spark.files", "spark.archives", "spark.submit.pyFiles")
+"""The launcher takes these when the JVM starts, patterns in them too; set once more, they would be taken literally."""
 
 LOG_SETTINGS = Path(__file__).with_name("log4j2.properties")
 _settings: Callable[[], Mapping[str, object]] = dict
@@ -60,21 +64,55 @@ def session() -> SparkSession:
         return active_session() or _open()
 
 
+def hadoop() -> tuple[Any, Any]:
+    """Return the JVM and the Hadoop configuration by which filesystems are opened.
+
+    Where no session is open, a JVM alone is started, which takes a second and nothing of the cluster; a session that is
+    opened later runs in it.
+
+    Raises:
+        ClusterError: As `session`.
+    """
+    from pyspark import SparkContext
+
+    with _opening:
+        active = active_session()
+        if active is not None:
+            return SparkContext._jvm, active._jsparkSession.sessionState().newHadoopConf()
+        settings = _start_jvm()
+        jvm: Any = SparkContext._jvm
+        conf = jvm.org.apache.hadoop.conf.Configuration()
+        for key, value in settings.items():
+            if key.startswith(_HADOOP_PREFIX):
+                conf.set(key.removeprefix(_HADOOP_PREFIX), value)
+        return jvm, conf
+
+
 def _open() -> SparkSession:
     global _opened  # noqa: PLW0603 - one session a process
     from pyspark.sql import SparkSession
+
+    settings = _start_jvm()
+    builder = SparkSession.builder
+    for key, value in settings.items():
+        if key not in _READ_AT_LAUNCH:
+            builder = builder.config(key, value)
+    _opened = builder.getOrCreate()
+    _opened.sparkContext.setLogLevel(settings.get("spark.log.level", "ERROR"))
+    return _opened
+
+
+def _start_jvm() -> dict[str, str]:
+    """Start the JVM that the session runs in, unless there is one; return the settings it was started with."""
+    from pyspark import SparkConf, SparkContext
 
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     settings = effective_settings(_settings(), submitted=submitted)
     if not submitted:
         _prepare_local_launch(settings)
         settings["spark.driver.extraJavaOptions"] = _quiet(settings.get("spark.driver.extraJavaOptions", ""))
-    builder = SparkSession.builder
-    for key, value in settings.items():
-        builder = builder.config(key, value)
-    _opened = builder.getOrCreate()
-    _opened.sparkContext.setLogLevel(settings.get("spark.log.level", "ERROR"))
-    return _opened
+    SparkContext._ensure_initialized(conf=SparkConf(loadDefaults=False).setAll(list(settings.items())))
+    return settings
 
 
 def effective_settings(settings: Mapping[str, object], *, submitted: bool) -> dict[str, str]:
