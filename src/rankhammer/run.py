@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kedro.framework.session import KedroSession
     from kedro.runner import AbstractRunner
 
+    from rankhammer.cluster.settings import ClusterSettings
     from rankhammer.ranking import RankedDocument
 
 USER_ERROR, SOME_CORPORA_FAILED = 2, 3
@@ -140,6 +141,33 @@ def deploy_settings(env: str | None) -> dict[str, Any]:
     session = _session({"env": env, "conf_source": None, "params": {}})
     with session:
         return dict(session.load_context().config_loader["deploy"])
+
+
+def project_folder() -> Path:
+    """Return the folder of the project that this is started in.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    from kedro.utils import find_kedro_project
+
+    found = find_kedro_project(Path.cwd())
+    if found is None:
+        raise ConfigError(f"{Path.cwd()} is not in a project.", hint="Start this in a checkout of the project.")
+    return Path(found)
+
+
+def cluster_settings(env: str | None) -> ClusterSettings:
+    """Read conf/<env>/cluster.yml.
+
+    Args:
+        env: Kedro environment; None for the default one.
+    """
+    from rankhammer.cluster.settings import read_settings
+
+    session = _session({"env": env, "conf_source": None, "params": {}})
+    with session:
+        return read_settings(session.load_context().config_loader["cluster"])
 
 
 def _describe(name: str, dataset: Any) -> dict[str, Any]:

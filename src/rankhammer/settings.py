@@ -15,6 +15,6 @@ CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
-    "config_patterns": {"spark": ["spark*", "spark*/**"], "deploy": ["deploy*", "deploy*/**"]},
-    "merge_strategy": {"spark": "soft", "deploy": "soft", "parameters": "soft", "globals": "soft"},
+    "config_patterns": {name: [f"{name}*", f"{name}*/**"] for name in ("spark", "deploy", "cluster")},
+    "merge_strategy": dict.fromkeys(("spark", "deploy", "cluster", "parameters", "globals"), "soft"),
 }

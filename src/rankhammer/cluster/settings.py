@@ -1,0 +1,47 @@
+"""The content of conf/<env>/cluster.yml."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rankhammer.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PythonSettings(_Section):
+    """Which Python the nodes run."""
+
+    on_nodes: str | None = Field(None, pattern="^/", description="full path of a Python that every node has")
+    interpreter: str | None = Field(None, pattern="^/", description="full path of the Python to pack")
+    without: tuple[str, ...] = Field(("pyspark",), description="packages of the lock that nodes do not need")
+
+
+class ClusterSettings(_Section):
+    """Everything about the cluster that is no Spark key."""
+
+    python: PythonSettings = PythonSettings()
+
+
+def read_settings(values: Mapping[str, Any]) -> ClusterSettings:
+    """Check what cluster.yml says.
+
+    Args:
+        values: Its content.
+
+    Raises:
+        ConfigError: A key is unknown, or its value is not of its kind.
+    """
+    try:
+        return ClusterSettings.model_validate(dict(values))
+    except ValidationError as exc:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in exc.errors())
+        hint = "conf/base/cluster.yml holds every key with its meaning."
+        raise ConfigError(f"conf/<env>/cluster.yml: {faults}", hint=hint) from exc
