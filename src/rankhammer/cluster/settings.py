@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from rankhammer.cluster.resources import ResourceSettings
 from rankhammer.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class ClusterSettings(_Section):
     """Everything about the cluster that is no Spark key."""
 
     python: PythonSettings = PythonSettings()
+    resources: ResourceSettings = ResourceSettings()
 
 
 def read_settings(values: Mapping[str, Any]) -> ClusterSettings:
