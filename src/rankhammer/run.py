@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kedro.framework.session import KedroSession
     from kedro.runner import AbstractRunner
 
+    from rankhammer.cluster.probe import Answer
     from rankhammer.cluster.settings import ClusterSettings
     from rankhammer.ranking import RankedDocument
 
@@ -168,6 +169,29 @@ def cluster_settings(env: str | None) -> ClusterSettings:
     session = _session({"env": env, "conf_source": None, "params": {}})
     with session:
         return read_settings(session.load_context().config_loader["cluster"])
+
+
+def probe(env: str | None, *, with_container: bool) -> Iterator[Answer]:
+    """Ask every part of an environment's cluster.
+
+    Args:
+        env: Kedro environment; None for the default one.
+        with_container: Whether Python is run in containers of YARN, too.
+    """
+    from rankhammer.cluster import probe as parts
+    from rankhammer.cluster.settings import read_settings
+
+    session = _session({"env": env, "conf_source": None, "params": {}})
+    with session:
+        loader = session.load_context().config_loader
+        on_yarn = str(loader["spark"].get("spark.master", "")).startswith("yarn")
+        if not on_yarn:
+            raise ConfigError(
+                f"spark.master of the environment {env or 'local'} is no cluster.", hint="Name one: --env=prod"
+            )
+        written = {name: uri for name, uri in loader["globals"]["paths"].items() if name != "raw"}
+        run_container = parts.run_container if with_container else None
+        yield from parts.probe(read_settings(loader["cluster"]), written, run_container=run_container)
 
 
 def _describe(name: str, dataset: Any) -> dict[str, Any]:

@@ -203,7 +203,7 @@ def _prepare_local_launch(settings: Mapping[str, str]) -> None:
     """Check Java and YARN's configuration first: Spark itself would only say JAVA_GATEWAY_EXITED."""
     java.provide()
     master = settings.get("spark.master", "local[*]")
-    if master.startswith("yarn") and "HADOOP_CONF_DIR" not in os.environ and "YARN_CONF_DIR" not in os.environ:
+    if master.startswith("yarn") and not (os.environ.get("HADOOP_CONF_DIR") or os.environ.get("YARN_CONF_DIR")):
         raise ClusterError(
             "spark.master is yarn, but neither HADOOP_CONF_DIR nor YARN_CONF_DIR is set.",
             hint="export HADOOP_CONF_DIR=/etc/hadoop/conf (the folder with yarn-site.xml).",
