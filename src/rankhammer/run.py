@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from rankhammer.cluster.probe import Answer
     from rankhammer.cluster.settings import ClusterSettings
+    from rankhammer.deploy import DeployOptions
     from rankhammer.ranking import RankedDocument
 
 USER_ERROR, SOME_CORPORA_FAILED = 2, 3
@@ -130,18 +131,26 @@ def read_credentials(env: str | None) -> None:
         session.load_context()
 
 
-def deploy_settings(env: str | None) -> dict[str, Any]:
-    """Read conf/<env>/deploy.yml, and let credentials.yml be read where an entry of it is named.
+def read_deploy_options(given: dict[str, Any]) -> DeployOptions:
+    """Take conf/<env>/deploy.yml and over it what the command line says; credentials can be read after that.
 
     Args:
-        env: Kedro environment; None for the default one.
+        given: env, urls and credentials, and any of index, queries and keep; None or empty where not said.
 
-    Returns:
-        The file's content, plain values.
+    Raises:
+        ConfigError: A name or a value is wrong.
     """
-    session = _session({"env": env, "conf_source": None, "params": {}})
+    from rankhammer.deploy import read_options
+
+    if given["credentials"] and not given["urls"]:
+        raise ConfigError("--credentials stands without --url.", hint="Name the cluster that they are for.")
+    clusters = [{"url": url, "credentials": given["credentials"]} for url in given["urls"]]
+    told = {"clusters": clusters, **{name: given.get(name) for name in ("index", "queries", "keep")}}
+    set_here = {name: value for name, value in told.items() if value not in (None, (), [])}
+    session = _session({"env": given["env"], "conf_source": None, "params": {}})
     with session:
-        return dict(session.load_context().config_loader["deploy"])
+        settings = dict(session.load_context().config_loader["deploy"])
+    return read_options(settings | set_here)
 
 
 def project_folder() -> Path:

@@ -84,7 +84,7 @@ class ElasticNative(TreeFiles):
         """
         forest = ranker.forest
         refuse_other_directions(forest, ranker.keep_absent, self.rule, self.target)
-        needed = located_features(ranker, self._options)
+        needed = located_features(ranker, self._options, "elasticsearch")
         expressions = {feature.name for feature in needed.features if isinstance(feature, Expression)}
         refuse_negative_splits(forest, expressions, self.target)
         body = _trained_model(forest, needed)
@@ -99,7 +99,7 @@ class ElasticNative(TreeFiles):
     def facts(self, ranker: RankerFiles, files: Mapping[str, bytes]) -> dict[str, Any]:
         """Return the requests that load the files, how they were proved, and the missing rule."""
         forest = ranker.forest
-        needed = located_features(ranker, self._options)
+        needed = located_features(ranker, self._options, "elasticsearch")
         model_id = json.loads(files["rescore_query.json"])["rescore"]["learning_to_rank"]["model_id"]
         return {
             "engine": {"name": "elasticsearch", "version": "8.12"},

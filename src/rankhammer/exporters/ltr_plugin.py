@@ -117,7 +117,7 @@ class LtrPlugin(TreeFiles):
         """
         forest = ranker.forest
         refuse_other_directions(forest, ranker.keep_absent, self.rule, self.target)
-        needed = located_features(ranker, self._options)
+        needed = located_features(ranker, self._options, self._engine.name)
         definition = self.definition(forest, needed, lifting_constant(forest))
         features = plugin_features(needed)
         name = content_name(ranker.corpus, features, definition)
@@ -167,7 +167,7 @@ class LtrPlugin(TreeFiles):
     def facts(self, ranker: RankerFiles, files: Mapping[str, bytes]) -> dict[str, Any]:
         """Return names in the engine, the requests that load the files, the constant and the missing rule."""
         forest, engine = ranker.forest, self._engine
-        needed = located_features(ranker, self._options)
+        needed = located_features(ranker, self._options, self._engine.name)
         constant, (_, highest) = lifting_constant(forest), score_bounds(forest)
         memory_bytes = BYTES_PER_NODE * (len(forest.splits) + len(forest.leaves))
         return {

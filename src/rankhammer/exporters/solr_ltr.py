@@ -110,7 +110,7 @@ class SolrLtr(TreeFiles):
         """
         forest = ranker.forest
         refuse_other_directions(forest, ranker.keep_absent, self.rule, self.target)
-        needed = located_features(ranker, self._options)
+        needed = located_features(ranker, self._options, "solr")
         refuse_absent_operands(needed, "a function query would compute with 0")
         features = solr_features(needed, quoted=self._options.quoted_keywords)
         refuse_negative_splits(forest, function_features(needed), self.target)
@@ -152,7 +152,7 @@ class SolrLtr(TreeFiles):
     def facts(self, ranker: RankerFiles, files: Mapping[str, bytes]) -> dict[str, Any]:
         """Return names in Solr, the requests that load the files, and the missing rule."""
         forest = ranker.forest
-        needed = located_features(ranker, self._options)
+        needed = located_features(ranker, self._options, "solr")
         return {
             "engine": {"name": "solr", "plugin": "solr-ltr"},
             "proved_by": "independent scorer, and on Solr 8.11.4: a loaded ranker's scores are the booster's",

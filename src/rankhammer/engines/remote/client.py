@@ -96,6 +96,11 @@ class Client:
         """Name the engine, and no secret."""
         return f"Client({self.server.url!r})"
 
+    def impatient(self) -> Client:
+        """Return a client of the same engine that asks once and does not wait."""
+        server = self.server.model_copy(update={"patience_s": 0.0})
+        return Client(server, self._login, n_connections=self._n_connections)
+
     def ask(
         self,
         method: str,

@@ -16,8 +16,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rankhammer.engines.remote.base import require_whole
-from rankhammer.feature_sets import Expression, FieldValue, Match, Phrase, QueryLength
+from rankhammer.feature_sets import (
+    Expression,
+    FieldValue,
+    Match,
+    MatchedTerms,
+    Phrase,
+    QueryLength,
+    Raw,
+    TextFeature,
+    own_query,
+)
 from rankhammer.feature_sets.analyzers import analyze_words, split_words
+from rankhammer.feature_sets.raw_queries import fill
+from rankhammer.feature_sets.text_queries import text_query
 from rankhammer.feature_sets.values import expression, field_value, finish
 
 if TYPE_CHECKING:
@@ -87,7 +99,7 @@ def search_body(feature_set: FeatureSet, query: str, doc_ids: Sequence[str]) -> 
         query: As typed.
         doc_ids: `_id` of each document, at most `NamedQueries.max_docs`.
     """
-    texts = [feature for feature in feature_set.features if isinstance(feature, Match | Phrase)]
+    texts = [feature for feature in feature_set.features if isinstance(feature, TextFeature | Raw)]
     fields = dict.fromkeys(feature.field for feature in feature_set.features if isinstance(feature, FieldValue))
     return {
         "size": len(doc_ids),
@@ -118,7 +130,7 @@ def read_answer(body: Any, feature_set: FeatureSet, query: str, doc_ids: Sequenc
     require_whole(body)
     place = {doc_id: number for number, doc_id in enumerate(doc_ids)}
     known = np.zeros(len(doc_ids), bool)
-    names = {f.name: n for n, f in enumerate(feature_set.features) if isinstance(f, Match | Phrase)}
+    names = {f.name: n for n, f in enumerate(feature_set.features) if isinstance(f, TextFeature | Raw)}
     fields = {f.field for f in feature_set.features if isinstance(f, FieldValue)}
     scores = np.full((len(doc_ids), len(feature_set.features)), np.nan)
     numbers = {field: np.full(len(doc_ids), np.nan) for field in fields}
@@ -132,9 +144,14 @@ def read_answer(body: Any, feature_set: FeatureSet, query: str, doc_ids: Sequenc
     return known, _values(feature_set, query, scores, numbers)
 
 
-def _clause(feature: Match | Phrase, query: str) -> dict[str, Any]:
-    kind = "match" if isinstance(feature, Match) else "match_phrase"
-    return {kind: {feature.field: {"query": query, "analyzer": feature.analyzer, "_name": feature.name}}}
+def _clause(feature: TextFeature | Raw, query: str) -> dict[str, Any]:
+    if isinstance(feature, Raw):
+        # Not every query takes a name: one that holds it alone has its score.
+        return {"bool": {"should": [fill(own_query(feature), query)], "_name": feature.name}}
+    clause = text_query(feature, query)
+    for inner in clause.values():
+        inner[feature.field]["_name"] = feature.name
+    return clause
 
 
 def _values(
@@ -155,7 +172,7 @@ def _raw(
 ) -> NDArray[np.float64]:
     """Return one feature, NaN where it does not match."""
     match feature:
-        case Match() | Phrase():
+        case Match() | Phrase() | MatchedTerms() | Raw():
             return scores
         case FieldValue():
             return field_value(feature, numbers[feature.field])
