@@ -45,6 +45,11 @@ def fill(node: Any, index: str = "shop") -> Any:
 
 
 def export(folder: Any, *, version: str, seed: int = 7, corpus: str = "shop", **options: Any) -> str:
+    """Train and export a small ranker for OpenSearch as the line does; return its folder."""
+    return export_with(OpenSearchLtr(OpenSearchLtrOptions(version=version, **options)), folder, seed, corpus)
+
+
+def export_with(exporter: Any, folder: Any, seed: int = 7, corpus: str = "shop") -> str:
     """Train and export a small ranker as the line does; return its folder."""
     rng = np.random.default_rng(seed)
     names = list(FEATURES.names)
@@ -63,7 +68,6 @@ def export(folder: Any, *, version: str, seed: int = 7, corpus: str = "shop", **
             {"feature_names": names, "features": rows.tolist(), "scores": scores}
         ).encode(),
     }
-    exporter = OpenSearchLtr(OpenSearchLtrOptions(version=version, **options))
     sizes = {"tolerance": 1e-5, "n_vectors": 50, "n_ties": 50}
     for name, content in publish.export_corpus(corpus, files, [exporter], lineage={}, **sizes).items():
         path = folder / str(seed) / name

@@ -41,6 +41,7 @@ class SolrLtrOptions(TextFields):
 
     collection: str | None = Field(None, pattern=r"^[\w.-]+$", description="collection or core named in the requests")
     quoted_keywords: bool = Field(False, description="the client sends its text quoted, too: for expressions")
+    id_field: str = Field("id", pattern=r"^[\w.-]+$", description="the schema's unique key, which holds doc_id")
     rerank_docs: int = Field(100, ge=1, le=10_000, description="documents that the example query reranks")
 
 
@@ -182,8 +183,9 @@ class SolrLtr(TreeFiles):
         n_documents = self._options.rerank_docs
         return {
             "q": first,
-            "rq": f"{{!ltr model={model} reRankDocs={n_documents}{passed}}}",
-            "fl": "id,score",
+            "rq": f"{{!ltr model={model} reRankDocs=$rerank_docs{passed}}}",
+            "rerank_docs": n_documents,
+            "fl": f"{self._options.id_field},score",
             "rows": min(10, n_documents),
             **params,
         }
