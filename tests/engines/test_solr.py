@@ -14,7 +14,8 @@ from click.testing import CliRunner
 from rankhammer import plugins
 from rankhammer.cli import rankhammer
 from rankhammer.demo import SIZES, make_demo
-from rankhammer.errors import ConfigError, EngineError
+from rankhammer.deploy.proving import engine_gate
+from rankhammer.errors import ConfigError, EngineError, ExportError
 from rankhammer.exporters import publish
 from rankhammer.exporters.base import RankerFiles
 from rankhammer.exporters.solr_features import solr_params
@@ -95,11 +96,18 @@ def test_a_deployed_ranker_scores_every_document_as_its_booster_does(solr, colle
     """Collected, trained, exported, deployed and taken back as it is typed; scores are read as an application does."""
     known = [row for row in collected if row["features"] is not None]
     rankers = [_train(known, feature_set, depth) for depth in (5, 3)]
-    names = [_deployed(solr, _exported(ranker, known, tmp_path / str(place))) for place, ranker in enumerate(rankers)]
+    features = [list(row["features"]) for row in known]
+    folders = [_exported(solr, ranker, features, known, tmp_path / str(n)) for n, ranker in enumerate(rankers)]
+    names = [_deployed(solr, folder) for folder in folders]
     _require_scores(solr, rankers[1], known)
     ended = _typed("rollback", "network", "--url", solr.url)
     assert [one["active"] for one in ended] == names[:1]
     _require_scores(solr, rankers[0], known)
+    # As if that document had changed since its features were collected.
+    other = [[value + 50.0 for value in features[0]], *features[1:]]
+    with pytest.raises(ExportError, match=rf"{known[0]['doc_id']!r} for .* Feature '\w+' was .* Tree \d+, node \d+"):
+        _exported(solr, rankers[0], other, known, tmp_path / "refused")
+    assert {model["name"] for model in solr.call("/network/schema/model-store")["models"]} == set(names)
 
 
 def _train(known, feature_set, depth):
@@ -113,10 +121,13 @@ def _train(known, feature_set, depth):
     return RankerFiles("network", bytes(booster.save_raw("ubj")), feature_set, {})
 
 
-def _exported(ranker, known, folder):
+def _exported(solr, ranker, features, known, folder):
+    """Export as the stage does, Solr itself being asked."""
     sample = {
         "feature_names": list(ranker.feature_set.names),
-        "features": [list(row["features"]) for row in known],
+        "features": features,
+        "query": [row["query"] for row in known],
+        "doc_id": [row["doc_id"] for row in known],
     }
     files = {
         "model.ubj": ranker.model,
@@ -127,8 +138,12 @@ def _exported(ranker, known, folder):
     exporter = SolrLtr(SolrLtrOptions(text_field=FIELDS, quoted_keywords=True))
     sizes = {"tolerance": 1e-5, "n_vectors": 500, "n_ties": 500}
     folder.mkdir()
-    for name, content in publish.export_corpus("network", files, [exporter], lineage={}, **sizes).items():
+    gate = engine_gate("solr", {"url": solr.url})
+    for name, content in publish.export_corpus("network", files, [exporter], lineage={}, gate=gate, **sizes).items():
         (folder / Path(name).name).write_bytes(content)
+    engine = json.loads((folder / "parity.json").read_text())["engine"]
+    assert (engine["version"], engine["n_pairs"], engine["order_kept"]) == ("8.11.4", 500, 1.0)
+    assert max(engine["max_abs_difference"], engine["max_feature_difference"]) <= 1e-5
     return folder
 
 

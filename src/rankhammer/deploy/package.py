@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +70,11 @@ class Package:
     def feature_names(self) -> tuple[str, ...]:
         """Names of the features, in the engine's order."""
         return tuple(self.manifest["features"])
+
+    def renamed(self, name: str) -> Package:
+        """Return the same ranker under another name on the engine."""
+        old, new = self.name.encode(), name.encode()
+        return replace(self, files={file: content.replace(old, new) for file, content in self.files.items()})
 
     def json(self, name: str) -> Any:
         """Return a file's content."""
