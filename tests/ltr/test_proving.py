@@ -67,6 +67,7 @@ def test_the_nodes_scores_are_published_and_nothing_is_left_there(shop):
     assert engine["max_abs_difference"] <= engine["tolerance"]
     assert (engine["max_feature_difference"], engine["order_kept"], engine["passed"]) == (0.0, 1.0, True)
     assert found[f"shop/opensearch_ltr-{version}/manifest.json"]["parity"]["engine"] == engine
+    assert found[f"shop/opensearch_ltr-{version}/manifest.json"]["proved_by"] == "real engine"
     assert found["shop/json/parity.json"]["engine"] == "not asked"
     name = found[f"shop/opensearch_ltr-{version}/model.json"]["model"]["name"]
     for kind in ("model", "featureset"):

@@ -10,6 +10,7 @@ from rankhammer.errors import DataError
 from rankhammer.exporters.base import Explains, RankerFiles
 from rankhammer.exporters.json_bytes import to_json
 from rankhammer.exporters.parity import NOT_ASKED, check_logged_scores, check_parity
+from rankhammer.exporters.proof import proved
 from rankhammer.exporters.vectors import logged_pairs, parity_vectors, read_sample
 from rankhammer.feature_sets import FeatureSet
 
@@ -152,13 +153,15 @@ def _export_target(
         "objective": ranker.forest.objective,
         "base_score": ranker.forest.base,
         "feature_set": {"name": ranker.feature_set.name, "version": ranker.feature_set.version},
-        "proved_by": "independent scorer",
+        **proved("file only", "the exporter's own rules"),
         "ranker": ranker.manifest,
         "lineage": lineage,
         "warnings": [],
         **facts,
     }
-    engine = ask({**files, MANIFEST: to_json({**manifest, "parity": parity})}) if ask else NOT_ASKED
+    engine: Any = ask({**files, MANIFEST: to_json({**manifest, "parity": parity})}) if ask else NOT_ASKED
+    if engine != NOT_ASKED:
+        manifest |= proved("real engine", f"{engine['name']} {engine['version']} scored this very ranker in the export")
     parity = {**parity, "engine": engine}
     files = {**files, PARITY: to_json(parity)}
     fingerprints = {name: _fingerprint(content) for name, content in files.items()}

@@ -15,6 +15,7 @@ from rankhammer.exporters.ltr_features import KEYWORDS, query_params, text_field
 from rankhammer.exporters.missing_values import RULES, refuse_other_directions
 from rankhammer.exporters.needed_features import located_features, refuse_absent_operands
 from rankhammer.exporters.nested_trees import Node, TreeFormat, fold_trees, shortest
+from rankhammer.exporters.proof import proved
 from rankhammer.exporters.solr_features import function_features, read_params, solr_features
 from rankhammer.exporters.tree_files import TreeFiles
 from rankhammer.feature_sets import TextFields
@@ -156,7 +157,7 @@ class SolrLtr(TreeFiles):
         needed = located_features(ranker, self._options)
         return {
             "engine": {"name": "solr", "plugin": "solr-ltr"},
-            "proved_by": "independent scorer, and on Solr 8.11.4: a loaded ranker's scores are the booster's",
+            **proved("real engine", "Solr 8.11.4: a deployed ranker's scores are the booster's"),
             "requests": self._requests(),
             "query_params": sorted({*read_params(json.loads(files["feature_store.json"])), *query_params(needed)}),
             "features": list(needed.names),
