@@ -135,7 +135,7 @@ def read_deploy_options(given: dict[str, Any]) -> DeployOptions:
     """Take conf/<env>/deploy.yml and over it what the command line says; credentials can be read after that.
 
     Args:
-        given: env, urls and credentials, and any of index, queries and keep; None or empty where not said.
+        given: env, urls and credentials, and any of engine, index, queries and keep; None or empty where not said.
 
     Raises:
         ConfigError: A name or a value is wrong.
@@ -145,7 +145,7 @@ def read_deploy_options(given: dict[str, Any]) -> DeployOptions:
     if given["credentials"] and not given["urls"]:
         raise ConfigError("--credentials stands without --url.", hint="Name the cluster that they are for.")
     clusters = [{"url": url, "credentials": given["credentials"]} for url in given["urls"]]
-    told = {"clusters": clusters, **{name: given.get(name) for name in ("index", "queries", "keep")}}
+    told = {"clusters": clusters, **{name: given.get(name) for name in ("engine", "index", "queries", "keep")}}
     set_here = {name: value for name, value in told.items() if value not in (None, (), [])}
     session = _session({"env": given["env"], "conf_source": None, "params": {}})
     with session:

@@ -17,6 +17,7 @@ from rankhammer.exporters.ltr_features import first_query, query_params, text_fi
 from rankhammer.exporters.missing_values import refuse_other_directions
 from rankhammer.exporters.needed_features import located_features
 from rankhammer.exporters.nested_trees import Node, TreeFormat
+from rankhammer.exporters.proof import proved
 from rankhammer.exporters.tree_files import TreeFiles
 from rankhammer.exporters.trees import UNREACHABLE
 from rankhammer.feature_sets import Expression, TextFields
@@ -103,7 +104,7 @@ class ElasticNative(TreeFiles):
         model_id = json.loads(files["rescore_query.json"])["rescore"]["learning_to_rank"]["model_id"]
         return {
             "engine": {"name": "elasticsearch", "version": "8.12"},
-            "proved_by": "independent scorer, by file only: Elasticsearch itself has not run it",
+            **proved("file only", "Elasticsearch's documented rules; Elasticsearch itself has not run it"),
             "requests": [
                 {"method": "PUT", "path": f"/_ml/trained_models/{model_id}", "body": "trained_model.json"},
                 {

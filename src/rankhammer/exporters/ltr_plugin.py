@@ -59,7 +59,7 @@ class LtrEngine:
         version: The version that sets the missing rule.
         rule: What an absent feature means there.
         bm25_warning: What to say of the engine's BM25; empty where it has no factor k1 + 1.
-        proved_by: How exports for it are proved.
+        proof: How exports for it are proved, as `proved` says it.
     """
 
     name: str
@@ -67,7 +67,7 @@ class LtrEngine:
     version: str
     rule: Absent
     bm25_warning: str
-    proved_by: str
+    proof: Mapping[str, str]
 
 
 class LtrPlugin(TreeFiles):
@@ -172,7 +172,7 @@ class LtrPlugin(TreeFiles):
         memory_bytes = BYTES_PER_NODE * (len(forest.splits) + len(forest.leaves))
         return {
             "engine": {"name": engine.name, "plugin": engine.plugin, "version": engine.version},
-            "proved_by": engine.proved_by,
+            **engine.proof,
             "requests": self._requests(files),
             "query_params": sorted(query_params(needed)),
             "features": list(needed.names),

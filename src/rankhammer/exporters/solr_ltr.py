@@ -15,6 +15,7 @@ from rankhammer.exporters.ltr_features import KEYWORDS, query_params, text_field
 from rankhammer.exporters.missing_values import RULES, refuse_other_directions
 from rankhammer.exporters.needed_features import located_features, refuse_absent_operands
 from rankhammer.exporters.nested_trees import Node, TreeFormat, fold_trees, shortest
+from rankhammer.exporters.proof import proved
 from rankhammer.exporters.solr_features import function_features, read_params, solr_features
 from rankhammer.exporters.tree_files import TreeFiles
 from rankhammer.feature_sets import TextFields
@@ -41,6 +42,7 @@ class SolrLtrOptions(TextFields):
 
     collection: str | None = Field(None, pattern=r"^[\w.-]+$", description="collection or core named in the requests")
     quoted_keywords: bool = Field(False, description="the client sends its text quoted, too: for expressions")
+    id_field: str = Field("id", pattern=r"^[\w.-]+$", description="the schema's unique key, which holds doc_id")
     rerank_docs: int = Field(100, ge=1, le=10_000, description="documents that the example query reranks")
 
 
@@ -155,7 +157,7 @@ class SolrLtr(TreeFiles):
         needed = located_features(ranker, self._options, "solr")
         return {
             "engine": {"name": "solr", "plugin": "solr-ltr"},
-            "proved_by": "independent scorer, and on Solr 8.11.4: a loaded ranker's scores are the booster's",
+            **proved("real engine", "Solr 8.11.4: a deployed ranker's scores are the booster's"),
             "requests": self._requests(),
             "query_params": sorted({*read_params(json.loads(files["feature_store.json"])), *query_params(needed)}),
             "features": list(needed.names),
@@ -182,8 +184,9 @@ class SolrLtr(TreeFiles):
         n_documents = self._options.rerank_docs
         return {
             "q": first,
-            "rq": f"{{!ltr model={model} reRankDocs={n_documents}{passed}}}",
-            "fl": "id,score",
+            "rq": f"{{!ltr model={model} reRankDocs=$rerank_docs{passed}}}",
+            "rerank_docs": n_documents,
+            "fl": f"{self._options.id_field},score",
             "rows": min(10, n_documents),
             **params,
         }
