@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rankhammer.errors import DataError
@@ -14,7 +16,7 @@ from rankhammer.exporters.vectors import parity_vectors, read_sample
 from rankhammer.feature_sets import FeatureSet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rankhammer.exporters.base import Exporter
     from rankhammer.exporters.vectors import Vectors
@@ -92,10 +94,23 @@ def export_corpus(
         check_logged_scores(ranker, sample, logged, tolerance)
     vectors = parity_vectors(sample, ranker, n_vectors=n_vectors, n_ties=n_ties)
     published: dict[str, bytes] = {}
-    for exporter in exporters:
-        target = _export_target(exporter, ranker, vectors, lineage, tolerance)
-        published |= {f"{corpus}/{exporter.target}/{name}": content for name, content in target.items()}
+    with no_cycle_collection():
+        for exporter in exporters:
+            target = _export_target(exporter, ranker, vectors, lineage, tolerance)
+            published |= {f"{corpus}/{exporter.target}/{name}": content for name, content in target.items()}
     return published
+
+
+@contextmanager
+def no_cycle_collection() -> Iterator[None]:
+    """Pause the search for reference cycles: nested trees are many small objects without any, walked each time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def report(published: Mapping[str, bytes]) -> dict[str, Any]:
