@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+import orjson
 from pydantic import BaseModel, Field
 
 from rankhammer.exporters.content_name import content_name
@@ -94,7 +95,7 @@ class ElasticNative(TreeFiles):
 
     def trees(self, files: Mapping[str, bytes]) -> list[Any]:
         """Read the roots of the trees from trained_model.json."""
-        ensemble = json.loads(files["trained_model.json"])["definition"]["trained_model"]["ensemble"]
+        ensemble = orjson.loads(files["trained_model.json"])["definition"]["trained_model"]["ensemble"]
         return [(model["tree"], 0) for model in ensemble["trained_models"]]
 
     def facts(self, ranker: RankerFiles, files: Mapping[str, bytes]) -> dict[str, Any]:

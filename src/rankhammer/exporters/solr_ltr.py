@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+import orjson
 from pydantic import BaseModel, Field
 
 from rankhammer.exporters.content_name import content_name
@@ -133,7 +134,7 @@ class SolrLtr(TreeFiles):
 
     def trees(self, files: Mapping[str, bytes]) -> list[Any]:
         """Read the roots of the trees from model.json."""
-        return [tree["root"] for tree in json.loads(files["model.json"])["params"]["trees"]]
+        return [tree["root"] for tree in orjson.loads(files["model.json"])["params"]["trees"]]
 
     def undecided(self, ranker: RankerFiles, features: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Find values just below a threshold that Solr takes for the threshold itself.
