@@ -51,7 +51,7 @@ def test_filesystem_that_is_not_there_is_named(spark, told):
     context = spark.sparkContext
     conf = context._jvm.org.apache.hadoop.conf.Configuration(context._jsc.hadoopConfiguration())
     conf.set("ipc.client.connect.max.retries", "0")
-    with pytest.raises(ClusterError, match="hdfs://127.0.0.1:1/x: .*ConnectException"):
+    with pytest.raises(ClusterError, match=r"hdfs://127.0.0.1:1/x: .*ConnectException"):
         Uploads(context._jvm, conf, "hdfs://127.0.0.1:1/x", told.append)
 
 
@@ -143,7 +143,7 @@ def test_what_is_not_there_is_named(uploads, told, wheel, wrong, said):
 
 
 def test_unknown_key_of_cluster_yml_is_refused():
-    with pytest.raises(ConfigError, match="runtime.jar"):
+    with pytest.raises(ConfigError, match=r"runtime\.jar"):
         read_settings({"runtime": {"jar": []}})
 
 
