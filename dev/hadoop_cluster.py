@@ -217,7 +217,8 @@ def _java_run(folder: Path, heap: str, *arguments: str) -> subprocess.CompletedP
 def _environ(folder: Path) -> dict[str, str]:
     home = str(Path(_java()).resolve().parents[1])
     kept = {key: os.environ[key] for key in ("PATH", "HOME", "USER", "LANG") if key in os.environ}
-    return {**kept, "JAVA_HOME": home, "HADOOP_CONF_DIR": str(folder / "conf")}
+    # Containers get the address, too (yarn-site.xml): what runs in them listens on this machine alone.
+    return {**kept, "JAVA_HOME": home, "HADOOP_CONF_DIR": str(folder / "conf"), "SPARK_LOCAL_IP": HOST}
 
 
 def _get(url: str) -> Any:

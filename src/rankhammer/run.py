@@ -185,7 +185,7 @@ def _run(options: dict[str, Any]) -> int:
     names = [name for name in [options["pipeline"], *options["pipelines"]] if name]
     _require_known(names)
     runner = _runner(options)
-    spark.open_early()
+    spark.want_early()
     filters = ("from_nodes", "to_nodes", "from_inputs", "to_outputs", "load_versions", "namespaces")
     session = _session(options)
     with session:

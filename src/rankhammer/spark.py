@@ -23,30 +23,38 @@ _READ_AT_LAUNCH = ("spark.jars", "spark.files", "spark.archives", "spark.submit.
 
 LOG_SETTINGS = Path(__file__).with_name("log4j2.properties")
 _settings: Callable[[], Mapping[str, object]] = dict
+_more: Callable[[], Mapping[str, str]] = dict
 _opened: SparkSession | None = None
 _opening = threading.RLock()
 _is_wanted_early = False
 logger = logging.getLogger(__name__)
 
 
-def configure(settings: Callable[[], Mapping[str, object]]) -> None:
+def configure(settings: Callable[[], Mapping[str, object]], more: Callable[[], Mapping[str, str]] = dict) -> None:
     """Say where the session's settings come from; nothing is read until the session is opened.
 
     Args:
         settings: Returns flat Spark keys to values, as in conf/<env>/spark.yml.
+        more: Returns what is worked out when the session is opened, such as its share of a cluster. It may open
+            filesystems, and its keys give way to those of `settings`.
     """
-    global _settings  # noqa: PLW0603 - one session a process, so one source of its settings
-    _settings = settings
-    if _is_wanted_early:
-        values = dict(settings())
-        _settings = lambda: values  # noqa: E731 - read here, because a configuration loader is not made for threads
-        threading.Thread(target=_open_quietly, name="spark-start", daemon=True).start()
+    global _settings, _more
+    _settings, _more = settings, more
+
+
+def want_early() -> None:
+    """Let `open_early` open the session: this process is a run, and no command that may do without."""
+    global _is_wanted_early  # noqa: PLW0603 - one session a process
+    _is_wanted_early = True
 
 
 def open_early() -> None:
-    """Open the session in the background as soon as it is configured: a run imports a lot while the JVM starts."""
-    global _is_wanted_early  # noqa: PLW0603 - one session a process
-    _is_wanted_early = True
+    """Open the session in the background, where it is wanted: a run imports a lot while the JVM starts."""
+    global _settings  # noqa: PLW0603 - one session a process
+    if _is_wanted_early:
+        values = dict(_settings())
+        _settings = lambda: values  # noqa: E731 - read here, because a configuration loader is not made for threads
+        threading.Thread(target=_open_quietly, name="spark-start", daemon=True).start()
 
 
 def session() -> SparkSession:
@@ -94,6 +102,8 @@ def _open() -> SparkSession:
 
     settings = _start_jvm()
     builder = SparkSession.builder
+    if not _is_submitted():
+        settings = {**_more(), **settings}
     for key, value in settings.items():
         if key not in _READ_AT_LAUNCH:
             builder = builder.config(key, value)
@@ -106,9 +116,8 @@ def _start_jvm() -> dict[str, str]:
     """Start the JVM that the session runs in, unless there is one; return the settings it was started with."""
     from pyspark import SparkConf, SparkContext
 
-    submitted = "PYSPARK_GATEWAY_PORT" in os.environ
-    settings = effective_settings(_settings(), submitted=submitted)
-    if not submitted:
+    settings = effective_settings(_settings(), submitted=_is_submitted())
+    if not _is_submitted():
         _prepare_local_launch(settings)
         settings["spark.driver.extraJavaOptions"] = _quiet(settings.get("spark.driver.extraJavaOptions", ""))
     SparkContext._ensure_initialized(conf=SparkConf(loadDefaults=False).setAll(list(settings.items())))
@@ -173,6 +182,10 @@ def running_tasks() -> tuple[int, int]:
     tracker = active.sparkContext.statusTracker()
     stages = [stage for number in tracker.getActiveStageIds() if (stage := tracker.getStageInfo(number))]
     return sum(stage.numCompletedTasks for stage in stages), sum(stage.numTasks for stage in stages)
+
+
+def _is_submitted() -> bool:
+    return "PYSPARK_GATEWAY_PORT" in os.environ
 
 
 def _owned_by_launcher(key: str) -> bool:

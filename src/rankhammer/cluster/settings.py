@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from rankhammer.cluster.resources import ResourceSettings
 from rankhammer.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class ClusterSettings(_Section):
 
     python: PythonSettings = PythonSettings()
     runtime: RuntimeSettings = RuntimeSettings()
+    resources: ResourceSettings = ResourceSettings()
 
 
 def read_settings(values: Mapping[str, Any]) -> ClusterSettings:
