@@ -17,7 +17,9 @@ _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 _SYMLINK, _FOLDER = 0o777, 0o755
 
 
-def write_tar(target: Path, entries: Iterable[tuple[str, Path]], *, level: int, told: Callable[[int], None]) -> None:
+def write_tar(
+    target: Path, entries: Iterable[tuple[str, Path]], *, level: int, told: Callable[[int], None] | None = None
+) -> None:
     """Write a .tar.gz: names in order, one owner, one time, and of the modes only whether a file can be run.
 
     Args:
@@ -35,7 +37,8 @@ def write_tar(target: Path, entries: Iterable[tuple[str, Path]], *, level: int, 
     ):
         for name, path in sorted(entries):
             done += _add(archive, name, path)
-            told(done)
+            if told:
+                told(done)
     unfinished.replace(target)
 
 

@@ -25,10 +25,23 @@ class PythonSettings(_Section):
     without: tuple[str, ...] = Field(("pyspark",), description="packages of the lock that nodes do not need")
 
 
+class RuntimeSettings(_Section):
+    """What else nodes need, and where on the cluster it is kept."""
+
+    root: str | None = Field(None, min_length=1, description="folder on the cluster's filesystem; null: in the home")
+    spark: str = Field("upload", pattern="^(upload|nodes:/.+)$", description="Spark's jars: ours, or a folder there")
+    java: str | None = Field(None, pattern="^(nodes:)?/", description="JDK: an archive here, or a folder on the nodes")
+    jars: tuple[str, ...] = Field((), description="jars for driver and executors: files or patterns here, or URIs")
+    files: tuple[str, ...] = Field((), description="files for each container's folder, likewise")
+    archives: tuple[str, ...] = Field((), description="archives to unpack there, likewise; #name names the folder")
+    native: tuple[str, ...] = Field((), description="shared libraries, likewise; containers look for libraries there")
+
+
 class ClusterSettings(_Section):
     """Everything about the cluster that is no Spark key."""
 
     python: PythonSettings = PythonSettings()
+    runtime: RuntimeSettings = RuntimeSettings()
     resources: ResourceSettings = ResourceSettings()
 
 
