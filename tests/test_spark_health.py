@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 
 import pytest
-from py4j.protocol import Py4JJavaError
+from pyspark.errors import PythonException
 
 from rankhammer.spark_health import Health, read_health
 
 
 def test_failed_tasks_are_counted(spark):
     before = read_health()
-    with pytest.raises(Py4JJavaError):
+    with pytest.raises(PythonException):
         spark.sparkContext.parallelize([0], 1).map(lambda _: 1 // 0).collect()
     for _ in range(50):
         after = read_health()
