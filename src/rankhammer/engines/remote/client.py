@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import urllib3
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -199,7 +200,7 @@ _HINTS: Mapping[int, str] = {
 
 def _parsed(data: bytes) -> Any:
     try:
-        return json.loads(data)
+        return orjson.loads(data)
     except ValueError:
         return data.decode(errors="replace")
 
