@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rankhammer import __version__
+from rankhammer import __version__, cli_cluster
+from rankhammer.push_command import print_requests, push_judgments
 
 if TYPE_CHECKING:
     from rankhammer.demo import DemoSummary
-    from rankhammer.deploy import Deployed, DeployOptions
-    from rankhammer.deploy.requests import Request
+    from rankhammer.deploy import Deployed
     from rankhammer.ranking import RankedDocument
 
 EPILOG = "Example:  kedro run --pipeline=train --env=prod"
@@ -166,14 +166,14 @@ def _deployment_options(command: Any) -> Any:
 def deploy(folders: tuple[str, ...], *, dry_run: bool, as_json: bool, **given: Any) -> None:
     """Put exported rankers (FOLDERS) into a search engine, try them there, and make them active."""
     from rankhammer import deploy as deploying
-    from rankhammer.run import guarded
+    from rankhammer.run import guarded, read_deploy_options
 
     def act() -> None:
-        options = _read_options(given)
+        options = read_deploy_options(given)
         packages = [deploying.read_package(folder) for folder in folders]
         for package in packages:
             if dry_run:
-                _print_requests(deploying.planned(package, options))
+                print_requests(deploying.planned(package, options))
             else:
                 _print_deployed(deploying.deploy(package, options), as_json=as_json)
 
@@ -187,37 +187,16 @@ def deploy(folders: tuple[str, ...], *, dry_run: bool, as_json: bool, **given: A
 def rollback(corpus: str, *, to: str | None, dry_run: bool, as_json: bool, **given: Any) -> None:
     """Make an earlier ranker of CORPUS active again; it is still on the clusters."""
     from rankhammer import deploy as deploying
-    from rankhammer.run import guarded
+    from rankhammer.run import guarded, read_deploy_options
 
     def act() -> None:
-        options = _read_options(given)
+        options = read_deploy_options(given)
         if dry_run:
-            _print_requests(deploying.planned_rollback(corpus, options, to=to))
+            print_requests(deploying.planned_rollback(corpus, options, to=to))
         else:
             _print_deployed(deploying.rollback(corpus, options, to=to), as_json=as_json)
 
     sys.exit(guarded(act))
-
-
-def _read_options(given: dict[str, Any]) -> DeployOptions:
-    """Take deploy.yml, and over it what the command line says."""
-    from rankhammer.deploy import read_options
-    from rankhammer.errors import ConfigError
-    from rankhammer.run import deploy_settings
-
-    if given["credentials"] and not given["urls"]:
-        raise ConfigError("--credentials stands without --url.", hint="Name the cluster that they are for.")
-    clusters = [{"url": url, "credentials": given["credentials"]} for url in given["urls"]]
-    told = {"clusters": clusters, **{name: given.get(name) for name in ("engine", "index", "queries", "keep")}}
-    set_here = {name: value for name, value in told.items() if value not in (None, (), [])}
-    return read_options(deploy_settings(given["env"]) | set_here)
-
-
-def _print_requests(planned: list[tuple[str, list[Request]]]) -> None:
-    for url, requests in planned:
-        click.echo(f"# {url}")
-        for request in requests:
-            click.echo(str(request))
 
 
 def _print_deployed(done: list[Deployed], *, as_json: bool) -> None:
@@ -267,7 +246,8 @@ def main() -> None:
     rankhammer()
 
 
-for _command in (run, demo, plugins, handoffs, rank, collect_bundle, deploy, rollback):
+_OWN = (run, demo, plugins, handoffs, rank, collect_bundle, deploy, rollback, push_judgments)
+for _command in (*_OWN, *cli_cluster.COMMANDS):
     rankhammer.add_command(_command)
 cli.add_command(run)
 cli.add_command(rankhammer)

@@ -14,7 +14,7 @@ from rankhammer.engines.index import open_index
 from rankhammer.engines.index_build import build_indexes, ship
 from rankhammer.engines.scoring import channels_of, score_pairs
 from rankhammer.errors import DataError, SchemaError, did_you_mean
-from rankhammer.feature_sets import FieldValue
+from rankhammer.feature_sets import FieldValue, require_raw
 from rankhammer.schemas import DOCUMENTS, NUMBER_TYPES
 
 if TYPE_CHECKING:
@@ -57,12 +57,14 @@ class Embedded:
             The same rows plus `features`: struct<name: float>, null where the corpus does not have the document.
 
         Raises:
+            ConfigError: A feature is another engine's own query.
             SchemaError: A field is not in `documents`, or is not a text or a number.
             DataError: No documents are given, a doc_id stands twice in a corpus, or a modifier meets a number that
                 it cannot take.
         """
         from pyspark.sql import functions as F
 
+        require_raw(feature_set, "embedded")
         if documents is None:
             raise DataError("The embedded engine has no documents.", hint="Set documents.path in globals.yml.")
         _require_fields(documents, feature_set)

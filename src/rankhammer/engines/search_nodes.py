@@ -13,6 +13,7 @@ from rankhammer.engines.remote.named_queries import NamedQueries
 from rankhammer.engines.remote.options import SearchOptions, SolrOptions
 from rankhammer.engines.remote.plugin_logging import PluginLogging
 from rankhammer.engines.remote.solr_logging import SolrLogging
+from rankhammer.feature_sets import for_engine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -117,6 +118,7 @@ class OpenSearch(RealEngine):
 
     def logging(self, feature_set: FeatureSet, corpora: Sequence[str]) -> FeatureLogging:
         """See `RealEngine`."""
+        feature_set = for_engine(feature_set, self.name)
         if self._options.logging == "sltr":
             return PluginLogging.of(self._options, feature_set, corpora)
         return NamedQueries(self._options, feature_set)
@@ -140,4 +142,4 @@ class Solr(RealEngine):
 
     def logging(self, feature_set: FeatureSet, corpora: Sequence[str]) -> FeatureLogging:
         """See `RealEngine`."""
-        return SolrLogging.of(self._options, feature_set, corpora)
+        return SolrLogging.of(self._options, for_engine(feature_set, self.name), corpora)

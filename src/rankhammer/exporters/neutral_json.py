@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from importlib import resources
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+import orjson
 from pydantic import BaseModel, ConfigDict
 
 from rankhammer.errors import ExportError
@@ -115,7 +115,7 @@ class NeutralJson:
 
 
 def _model(files: Mapping[str, bytes]) -> dict[str, Any]:
-    model: dict[str, Any] = json.loads(files["model.json"])
+    model: dict[str, Any] = orjson.loads(files["model.json"])
     if (model.get("format"), model.get("format_version")) != (scorer.FORMAT, scorer.FORMAT_VERSION):
         raise ExportError(
             f"model.json is {model.get('format')!r} version {model.get('format_version')!r}, "

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rankhammer.errors import DataError
@@ -15,7 +17,7 @@ from rankhammer.exporters.vectors import logged_pairs, parity_vectors, read_samp
 from rankhammer.feature_sets import FeatureSet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from rankhammer.exporters.base import Exporter
     from rankhammer.exporters.vectors import Logged, Vectors
@@ -101,10 +103,23 @@ def export_corpus(
     vectors = parity_vectors(sample, ranker, n_vectors=n_vectors, n_ties=n_ties)
     ask = _asking(gate, ranker, logged_pairs(files[SAMPLE], sample, n_vectors)) if gate else None
     published: dict[str, bytes] = {}
-    for exporter in exporters:
-        target = _export_target(exporter, ranker, vectors, lineage, tolerance, ask)
-        published |= {f"{corpus}/{exporter.target}/{name}": content for name, content in target.items()}
+    with no_cycle_collection():
+        for exporter in exporters:
+            target = _export_target(exporter, ranker, vectors, lineage, tolerance, ask)
+            published |= {f"{corpus}/{exporter.target}/{name}": content for name, content in target.items()}
     return published
+
+
+@contextmanager
+def no_cycle_collection() -> Iterator[None]:
+    """Pause the search for reference cycles: nested trees are many small objects without any, walked each time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def report(published: Mapping[str, bytes]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+import orjson
 from pydantic import BaseModel, Field
 
 from rankhammer.exporters.content_name import content_name
@@ -112,7 +113,7 @@ class SolrLtr(TreeFiles):
         """
         forest = ranker.forest
         refuse_other_directions(forest, ranker.keep_absent, self.rule, self.target)
-        needed = located_features(ranker, self._options)
+        needed = located_features(ranker, self._options, "solr")
         refuse_absent_operands(needed, "a function query would compute with 0")
         features = solr_features(needed, quoted=self._options.quoted_keywords)
         refuse_negative_splits(forest, function_features(needed), self.target)
@@ -133,7 +134,7 @@ class SolrLtr(TreeFiles):
 
     def trees(self, files: Mapping[str, bytes]) -> list[Any]:
         """Read the roots of the trees from model.json."""
-        return [tree["root"] for tree in json.loads(files["model.json"])["params"]["trees"]]
+        return [tree["root"] for tree in orjson.loads(files["model.json"])["params"]["trees"]]
 
     def undecided(self, ranker: RankerFiles, features: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Find values just below a threshold that Solr takes for the threshold itself.
@@ -154,7 +155,7 @@ class SolrLtr(TreeFiles):
     def facts(self, ranker: RankerFiles, files: Mapping[str, bytes]) -> dict[str, Any]:
         """Return names in Solr, the requests that load the files, and the missing rule."""
         forest = ranker.forest
-        needed = located_features(ranker, self._options)
+        needed = located_features(ranker, self._options, "solr")
         return {
             "engine": {"name": "solr", "plugin": "solr-ltr"},
             **proved("real engine", "Solr 8.11.4: a deployed ranker's scores are the booster's"),

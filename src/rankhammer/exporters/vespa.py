@@ -84,7 +84,7 @@ class Vespa(TreeFiles):
 
     def trees(self, files: Mapping[str, bytes]) -> list[Any]:
         """Read the roots of the trees from model.json."""
-        return ltr_json.parse(files["model.json"].decode())
+        return ltr_json.parse(files["model.json"])
 
     def score(
         self, files: Mapping[str, bytes], features: NDArray[np.float32], feature_names: tuple[str, ...]
