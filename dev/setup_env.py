@@ -6,7 +6,6 @@ rest, and packages that come as source are built with that setuptools, not with 
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import os
@@ -20,11 +19,11 @@ STAMP = VENV / ".rankhammer-setup.json"
 BOOTSTRAP = "dev/bootstrap.lock"
 JAVA = "dev/java.lock"
 PROFILES = {"run": "requirements.lock", "dev": "requirements-dev.lock"}
-UV_NAMES = {"index-url": "UV_DEFAULT_INDEX", "extra-index-url": "UV_INDEX", "cert": "SSL_CERT_FILE"}
-"""pip's settings of where and how to download, and uv's names for them: uv does not read pip's."""
 
 sys.path.insert(0, str(ROOT / "src"))
-from rankhammer import java  # noqa: E402 - the checkout's own module, which needs only the standard library
+# The checkout's own modules, which need only the standard library.
+from rankhammer import java  # noqa: E402
+from rankhammer.installer import uv_environment  # noqa: E402
 
 
 def main(profile: str) -> int:
@@ -63,7 +62,7 @@ def install(locks: list[str]) -> None:
     pip = [str(python), "-m", "pip", "--disable-pip-version-check"]
     run([*pip, "install", "--quiet", "--require-hashes", "--only-binary=:all:", "-r", BOOTSTRAP])
     say(f"Installing {' and '.join(locks)}: about 700 MB the first time, most of it Spark (one to five minutes)")
-    environ = {"UV_HTTP_TIMEOUT": "300", **uv_settings(pip_settings(pip)), **os.environ}
+    environ = uv_environment(pip)
     uv = [str(python), "-m", "uv", "pip"]
     into = ["--python", str(python), "--no-build-isolation"]
     run([*uv, "sync", *into, "--require-hashes", *locks], environ)
@@ -77,26 +76,6 @@ def content_hash(locks: list[str]) -> str:
     for name in [BOOTSTRAP, *locks, "pyproject.toml"]:
         digest.update(name.encode() + (ROOT / name).read_bytes())
     return digest.hexdigest()
-
-
-def pip_settings(pip: list[str]) -> str:
-    """Ask pip for its configuration: files and environment variables, one setting a line."""
-    return subprocess.run([*pip, "config", "list"], capture_output=True, text=True, check=False).stdout
-
-
-def uv_settings(lines: str) -> dict[str, str]:
-    """Translate pip's configuration for uv, so that a mirror configured for pip serves both.
-
-    Args:
-        lines: What `pip_settings` returned, such as `global.index-url='...'`; later lines win.
-    """
-    settings = {}
-    for line in lines.splitlines():
-        name, _, value = line.partition("=")
-        uv_name = UV_NAMES.get(name.rpartition(".")[2])
-        if uv_name:
-            settings[uv_name] = " ".join(ast.literal_eval(value).split())
-    return settings
 
 
 def read_stamp() -> dict[str, str]:

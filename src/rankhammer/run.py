@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from kedro.framework.session import KedroSession
     from kedro.runner import AbstractRunner
 
+    from rankhammer.cluster.probe import Answer
+    from rankhammer.cluster.settings import ClusterSettings
     from rankhammer.deploy import DeployOptions
     from rankhammer.ranking import RankedDocument
 
@@ -133,7 +135,7 @@ def read_deploy_options(given: dict[str, Any]) -> DeployOptions:
     """Take conf/<env>/deploy.yml and over it what the command line says; credentials can be read after that.
 
     Args:
-        given: env, urls and credentials, and any of index, queries and keep; None or empty where not said.
+        given: env, urls and credentials, and any of engine, index, queries and keep; None or empty where not said.
 
     Raises:
         ConfigError: A name or a value is wrong.
@@ -143,12 +145,62 @@ def read_deploy_options(given: dict[str, Any]) -> DeployOptions:
     if given["credentials"] and not given["urls"]:
         raise ConfigError("--credentials stands without --url.", hint="Name the cluster that they are for.")
     clusters = [{"url": url, "credentials": given["credentials"]} for url in given["urls"]]
-    told = {"clusters": clusters, **{name: given.get(name) for name in ("index", "queries", "keep")}}
+    told = {"clusters": clusters, **{name: given.get(name) for name in ("engine", "index", "queries", "keep")}}
     set_here = {name: value for name, value in told.items() if value not in (None, (), [])}
     session = _session({"env": given["env"], "conf_source": None, "params": {}})
     with session:
         settings = dict(session.load_context().config_loader["deploy"])
     return read_options(settings | set_here)
+
+
+def project_folder() -> Path:
+    """Return the folder of the project that this is started in.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    from kedro.utils import find_kedro_project
+
+    found = find_kedro_project(Path.cwd())
+    if found is None:
+        raise ConfigError(f"{Path.cwd()} is not in a project.", hint="Start this in a checkout of the project.")
+    return Path(found)
+
+
+def cluster_settings(env: str | None) -> ClusterSettings:
+    """Read conf/<env>/cluster.yml.
+
+    Args:
+        env: Kedro environment; None for the default one.
+    """
+    from rankhammer.cluster.settings import read_settings
+
+    session = _session({"env": env, "conf_source": None, "params": {}})
+    with session:
+        return read_settings(session.load_context().config_loader["cluster"])
+
+
+def probe(env: str | None, *, with_container: bool) -> Iterator[Answer]:
+    """Ask every part of an environment's cluster.
+
+    Args:
+        env: Kedro environment; None for the default one.
+        with_container: Whether Python is run in containers of YARN, too.
+    """
+    from rankhammer.cluster import probe as parts
+    from rankhammer.cluster.settings import read_settings
+
+    session = _session({"env": env, "conf_source": None, "params": {}})
+    with session:
+        loader = session.load_context().config_loader
+        on_yarn = str(loader["spark"].get("spark.master", "")).startswith("yarn")
+        if not on_yarn:
+            raise ConfigError(
+                f"spark.master of the environment {env or 'local'} is no cluster.", hint="Name one: --env=prod"
+            )
+        written = {name: uri for name, uri in loader["globals"]["paths"].items() if name != "raw"}
+        run_container = parts.run_container if with_container else None
+        yield from parts.probe(read_settings(loader["cluster"]), written, run_container=run_container)
 
 
 def _describe(name: str, dataset: Any) -> dict[str, Any]:
@@ -166,7 +218,7 @@ def _run(options: dict[str, Any]) -> int:
     names = [name for name in [options["pipeline"], *options["pipelines"]] if name]
     _require_known(names)
     runner = _runner(options)
-    spark.open_early()
+    spark.want_early()
     filters = ("from_nodes", "to_nodes", "from_inputs", "to_outputs", "load_versions", "namespaces")
     session = _session(options)
     with session:

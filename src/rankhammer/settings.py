@@ -2,8 +2,10 @@
 
 from kedro.config import OmegaConfigLoader
 
+from rankhammer.datasets.hadoop_files import register
 from rankhammer.hooks import CredentialsHook, FingerprintHook, ProgressHook, SparkHook, SummaryHook
 
+register()
 _fingerprints = FingerprintHook()
 HOOKS = (SparkHook(), CredentialsHook(), _fingerprints, ProgressHook(), SummaryHook(_fingerprints))
 # Discovered hooks of installed packages (usage statistics among them) are not wanted here.
@@ -13,6 +15,6 @@ CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
-    "config_patterns": {"spark": ["spark*", "spark*/**"], "deploy": ["deploy*", "deploy*/**"]},
-    "merge_strategy": {"spark": "soft", "deploy": "soft", "parameters": "soft", "globals": "soft"},
+    "config_patterns": {name: [f"{name}*", f"{name}*/**"] for name in ("spark", "deploy", "cluster")},
+    "merge_strategy": dict.fromkeys(("spark", "deploy", "cluster", "parameters", "globals"), "soft"),
 }

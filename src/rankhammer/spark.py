@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rankhammer import java
 from rankhammer.errors import ClusterError, RankhammerError
@@ -17,32 +17,44 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
+_HADOOP_PREFIX = "spark.hadoop."
+_READ_AT_LAUNCH = ("spark.jars", "spark.files", "spark.archives", "spark.submit.pyFiles")
+"""The launcher takes these when the JVM starts, patterns in them too; set once more, they would be taken literally."""
+
 LOG_SETTINGS = Path(__file__).with_name("log4j2.properties")
 _settings: Callable[[], Mapping[str, object]] = dict
+_more: Callable[[], Mapping[str, str]] = dict
 _opened: SparkSession | None = None
 _opening = threading.RLock()
 _is_wanted_early = False
 logger = logging.getLogger(__name__)
 
 
-def configure(settings: Callable[[], Mapping[str, object]]) -> None:
+def configure(settings: Callable[[], Mapping[str, object]], more: Callable[[], Mapping[str, str]] = dict) -> None:
     """Say where the session's settings come from; nothing is read until the session is opened.
 
     Args:
         settings: Returns flat Spark keys to values, as in conf/<env>/spark.yml.
+        more: Returns what is worked out when the session is opened, such as its share of a cluster. It may open
+            filesystems, and its keys give way to those of `settings`.
     """
-    global _settings  # noqa: PLW0603 - one session a process, so one source of its settings
-    _settings = settings
-    if _is_wanted_early:
-        values = dict(settings())
-        _settings = lambda: values  # noqa: E731 - read here, because a configuration loader is not made for threads
-        threading.Thread(target=_open_quietly, name="spark-start", daemon=True).start()
+    global _settings, _more
+    _settings, _more = settings, more
+
+
+def want_early() -> None:
+    """Let `open_early` open the session: this process is a run, and no command that may do without."""
+    global _is_wanted_early  # noqa: PLW0603 - one session a process
+    _is_wanted_early = True
 
 
 def open_early() -> None:
-    """Open the session in the background as soon as it is configured: a run imports a lot while the JVM starts."""
-    global _is_wanted_early  # noqa: PLW0603 - one session a process
-    _is_wanted_early = True
+    """Open the session in the background, where it is wanted: a run imports a lot while the JVM starts."""
+    global _settings  # noqa: PLW0603 - one session a process
+    if _is_wanted_early:
+        values = dict(_settings())
+        _settings = lambda: values  # noqa: E731 - read here, because a configuration loader is not made for threads
+        threading.Thread(target=_open_quietly, name="spark-start", daemon=True).start()
 
 
 def session() -> SparkSession:
@@ -60,21 +72,56 @@ def session() -> SparkSession:
         return active_session() or _open()
 
 
+def hadoop() -> tuple[Any, Any]:
+    """Return the JVM and the Hadoop configuration by which filesystems are opened.
+
+    Where no session is open, a JVM alone is started, which takes a second and nothing of the cluster; a session that is
+    opened later runs in it.
+
+    Raises:
+        ClusterError: As `session`.
+    """
+    from pyspark import SparkContext
+
+    with _opening:
+        active = active_session()
+        if active is not None:
+            return SparkContext._jvm, active._jsparkSession.sessionState().newHadoopConf()
+        settings = _start_jvm()
+        jvm: Any = SparkContext._jvm
+        conf = jvm.org.apache.hadoop.conf.Configuration()
+        for key, value in settings.items():
+            if key.startswith(_HADOOP_PREFIX):
+                conf.set(key.removeprefix(_HADOOP_PREFIX), value)
+        return jvm, conf
+
+
 def _open() -> SparkSession:
     global _opened  # noqa: PLW0603 - one session a process
     from pyspark.sql import SparkSession
 
-    submitted = "PYSPARK_GATEWAY_PORT" in os.environ
-    settings = effective_settings(_settings(), submitted=submitted)
-    if not submitted:
-        _prepare_local_launch(settings)
-        settings["spark.driver.extraJavaOptions"] = _quiet(settings.get("spark.driver.extraJavaOptions", ""))
+    settings = _start_jvm()
     builder = SparkSession.builder
+    if not _is_submitted():
+        settings = {**_more(), **settings}
     for key, value in settings.items():
-        builder = builder.config(key, value)
+        if key not in _READ_AT_LAUNCH:
+            builder = builder.config(key, value)
     _opened = builder.getOrCreate()
     _opened.sparkContext.setLogLevel(settings.get("spark.log.level", "ERROR"))
     return _opened
+
+
+def _start_jvm() -> dict[str, str]:
+    """Start the JVM that the session runs in, unless there is one; return the settings it was started with."""
+    from pyspark import SparkConf, SparkContext
+
+    settings = effective_settings(_settings(), submitted=_is_submitted())
+    if not _is_submitted():
+        _prepare_local_launch(settings)
+        settings["spark.driver.extraJavaOptions"] = _quiet(settings.get("spark.driver.extraJavaOptions", ""))
+    SparkContext._ensure_initialized(conf=SparkConf(loadDefaults=False).setAll(list(settings.items())))
+    return settings
 
 
 def effective_settings(settings: Mapping[str, object], *, submitted: bool) -> dict[str, str]:
@@ -137,6 +184,10 @@ def running_tasks() -> tuple[int, int]:
     return sum(stage.numCompletedTasks for stage in stages), sum(stage.numTasks for stage in stages)
 
 
+def _is_submitted() -> bool:
+    return "PYSPARK_GATEWAY_PORT" in os.environ
+
+
 def _owned_by_launcher(key: str) -> bool:
     return key in ("spark.master", "spark.submit.deployMode") or key.startswith("spark.driver.")
 
@@ -152,7 +203,7 @@ def _prepare_local_launch(settings: Mapping[str, str]) -> None:
     """Check Java and YARN's configuration first: Spark itself would only say JAVA_GATEWAY_EXITED."""
     java.provide()
     master = settings.get("spark.master", "local[*]")
-    if master.startswith("yarn") and "HADOOP_CONF_DIR" not in os.environ and "YARN_CONF_DIR" not in os.environ:
+    if master.startswith("yarn") and not (os.environ.get("HADOOP_CONF_DIR") or os.environ.get("YARN_CONF_DIR")):
         raise ClusterError(
             "spark.master is yarn, but neither HADOOP_CONF_DIR nor YARN_CONF_DIR is set.",
             hint="export HADOOP_CONF_DIR=/etc/hadoop/conf (the folder with yarn-site.xml).",

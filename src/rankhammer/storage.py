@@ -209,11 +209,11 @@ def _local(path: str) -> Path:
 
 
 def _jvm() -> Any:
-    return spark.session().sparkContext._jvm
+    return spark.hadoop()[0]
 
 
 def _open(uri: str) -> tuple[Any, Any]:
-    """Return the JVM's (FileSystem, Path) of a URI; opens the session."""
-    session = spark.session()
-    target = _jvm().org.apache.hadoop.fs.Path(uri)
-    return target.getFileSystem(session._jsparkSession.sessionState().newHadoopConf()), target
+    """Return the JVM's (FileSystem, Path) of a URI."""
+    jvm, conf = spark.hadoop()
+    target = jvm.org.apache.hadoop.fs.Path(uri)
+    return target.getFileSystem(conf), target

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
+import fsspec
 import pytest
 
 from rankhammer import storage
-from rankhammer.datasets import FilesDataset, InputDataset, TableDataset
+from rankhammer.datasets import FilesDataset, InputDataset, TableDataset, hadoop_files
 from rankhammer.datasets.handoff import MARKER
 from rankhammer.errors import ConfigError
 from rankhammer.run import user_error
@@ -92,3 +95,26 @@ def test_a_file_that_hadoop_does_not_rename_is_not_taken_for_written(root, monke
     monkeypatch.setattr(storage, "_open", lambda uri: (NeverRenames(opened(uri)[0]), opened(uri)[1]))
     with pytest.raises(OSError, match="_fingerprint"):
         FilesDataset(filepath=f"{root}/models/ranker").handoff.finish()
+
+
+def test_kedros_own_datasets_go_through_hadoop_uris(root, tmp_path):
+    hadoop_files.register()
+    files = fsspec.filesystem(root.partition("://")[0])
+    with files.open(f"{root}/reports/facts.json", "w") as file:
+        file.write('{"n": 1}')
+    with files.open(f"{root}/reports/facts.json", "r") as file:
+        assert file.read() == '{"n": 1}'
+    assert not files.exists(f"{root}/reports/other.json")
+    with pytest.raises(FileNotFoundError, match=r"other\.json"):
+        files.open(f"{root}/reports/other.json")
+
+
+def test_a_report_that_breaks_off_leaves_the_one_before(root):
+    files = hadoop_files.HadoopFiles()
+    path = f"{root}/reports/facts.json"
+    with files.open(path, "w") as file:
+        file.write("whole")
+    with pytest.raises(TypeError), files.open(path, "w") as file:
+        json.dump([1, {1, 2}], file)
+    with files.open(path) as file:
+        assert file.read() == b"whole"

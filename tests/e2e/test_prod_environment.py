@@ -31,7 +31,7 @@ def test_every_dataset_of_prod_is_made_without_spark(small_project):
     )
     facts = json.loads(answer.stdout.splitlines()[-1])
     assert not facts["opened"]
-    assert facts["datasets"]["serps"] == "hdfs://namenode:8020/apps/rankhammer/03_primary/serps"
+    assert facts["datasets"]["serps"] == "hdfs:///apps/rankhammer/03_primary/serps"
     assert facts["datasets"]["exported_model"].startswith("s3a://search-rankers/")
     assert facts["spark"]["spark.master"] == "yarn"
     assert facts["spark"]["spark.sql.session.timeZone"] == "UTC"
@@ -55,6 +55,7 @@ def test_the_whole_line_runs_on_prods_uris(small_project, tmp_path):
     settings |= mounted("hdfs", "namenode", hdfs) | mounted("s3a", "search-rankers", bucket)
     shutil.copytree(demo / "click_log", hdfs / "logs/search/impressions")
     shutil.copytree(demo / "documents", hdfs / "search/documents")
+    settings["spark.hadoop.fs.defaultFS"] = "hdfs://namenode"
     project.configure("globals.yml", (project.path / "conf/prod/globals.yml").read_text(), env="prodlike")
     project.configure("spark.yml", yaml.safe_dump(settings), env="prodlike")
     quick = (project.path / "conf/test/parameters/training.yml").read_text()
@@ -62,5 +63,7 @@ def test_the_whole_line_runs_on_prods_uris(small_project, tmp_path):
     project.kedro("run", "--env=prodlike")
     assert (hdfs / "apps/rankhammer/05_model_input/training_rows/_fingerprint.json").exists()
     assert list((bucket / "rankhammer/07_model_output/exported_model").rglob("parity.json"))
+    assert json.loads((hdfs / "apps/rankhammer/08_reporting/run_summary.json").read_text())["failures"] == []
+    assert (hdfs / "apps/rankhammer/08_reporting/ndcg_summary.csv").read_text().startswith("corpus,")
     output = project.kedro("run", "--pipeline=train", "--env=prodlike")
     assert not project.warnings(output)

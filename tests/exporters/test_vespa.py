@@ -160,4 +160,4 @@ def test_facts_say_how_the_files_were_proved(hostile: Any) -> None:
 
     assert facts["rank_features"] == HOSTILE_NAMES
     assert facts["query_params"] == ["query_length_english"]
-    assert "by file only" in facts["proved_by"]
+    assert facts["proved_by"] == "file only"

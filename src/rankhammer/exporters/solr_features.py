@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from rankhammer.errors import ExportError
 from rankhammer.exporters.expression_text import Spelling
-from rankhammer.exporters.ltr_features import KEYWORDS, length_param
+from rankhammer.exporters.ltr_features import KEYWORDS, length_param, search_params
 from rankhammer.exporters.needed_features import operands
 from rankhammer.feature_sets import Expression, FieldValue, Match, MatchedTerms, Phrase, QueryLength, Raw, own_query
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from rankhammer.feature_sets import Feature, FeatureSet
 
 QUOTED_KEYWORDS = "keywords_quoted"
@@ -68,6 +70,17 @@ def read_params(features: list[dict[str, Any]]) -> list[str]:
 def quoted(text: str) -> str:
     """Return a user's text as `keywords_quoted` takes it: a backslash before each backslash and apostrophe."""
     return text.replace("\\", "\\\\").replace("'", "\\'")
+
+
+def solr_params(names: Collection[str], query: str) -> dict[str, Any]:
+    """Return what a search must send under the names that `read_params` gives.
+
+    Args:
+        names: Of the parameters.
+        query: As typed.
+    """
+    plain = search_params([name for name in names if name != QUOTED_KEYWORDS], query)
+    return {**plain, QUOTED_KEYWORDS: quoted(query)} if QUOTED_KEYWORDS in names else plain
 
 
 def function_features(feature_set: FeatureSet) -> set[str]:

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
+from kedro.io import DatasetError
 
 from rankhammer import spark
+from rankhammer.cluster.resources import Matrix
+from rankhammer.cluster.session import session_settings
+from rankhammer.cluster.settings import ClusterSettings, read_settings
+from rankhammer.errors import ConfigError
 from rankhammer.hooks.outputs_left import OutputsLeft
+from rankhammer.pipeline_registry import BRANCHES, STAGES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kedro.framework.context import KedroContext
+    from kedro.io import DataCatalog
+    from kedro.pipeline import Pipeline
     from kedro.pipeline.node import Node
+
+_NAMED_HDFS = re.compile("hdfs://[^/]")
 
 
 class SparkHook:
@@ -19,19 +32,66 @@ class SparkHook:
 
     def __init__(self) -> None:
         self._outputs = OutputsLeft()
+        self._stages: frozenset[str] = frozenset()
+        self._matrix: Matrix | None = None
+        self._cluster: ClusterSettings | None = None
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Let the session read conf/<env>/spark.yml when it is opened."""
-        spark.configure(lambda: context.config_loader["spark"])
+        """Let the session read conf/<env>/spark.yml when it is opened, and on YARN cluster.yml."""
+        loader = context.config_loader
+        if _is_on_yarn(loader["spark"]):
+            # Read here, because the session may be opened by a thread, and loaders are not made for them.
+            self._cluster = read_settings(loader["cluster"])
+            spark.configure(lambda: loader["spark"], self._worked_out)
+        else:
+            spark.configure(lambda: loader["spark"])
+            spark.open_early()
 
     @hook_impl
-    def before_pipeline_run(self) -> None:
-        """Start a new count of saved outputs."""
+    def after_catalog_created(self, conf_catalog: dict[str, Any]) -> None:
+        """Refuse what Kedro's own datasets would take for something else: they drop the name of an HDFS.
+
+        Raises:
+            ConfigError: A report is on an HDFS that is named.
+        """
+        for name, entry in conf_catalog.items():
+            path = str(entry.get("filepath", "")) if isinstance(entry, dict) else ""
+            if _NAMED_HDFS.match(path) and not entry["type"].startswith("rankhammer."):
+                raise ConfigError(
+                    f"{name}: {path} names an HDFS; reports can only be on the default one.",
+                    hint="Write hdfs:///..., and let fs.defaultFS in HADOOP_CONF_DIR's core-site.xml name it.",
+                )
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Start a new count of saved outputs; what the run holds decides what it asks of a cluster."""
         self._outputs = OutputsLeft()
+        self._stages = frozenset().union(*(node.tags for node in pipeline.nodes)) & {*STAGES, *BRANCHES}
+        if self._cluster is not None:
+            self._matrix = _largest_matrix(catalog)
+            spark.open_early()
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
         """Clear the cache after a node's last save: a node may persist a frame, and never has to free it."""
         if self._outputs.is_last(node, dataset_name):
             spark.clear_cache()
+
+    def _worked_out(self) -> Mapping[str, str]:
+        settings = self._cluster or ClusterSettings()
+        return session_settings(settings, stages=self._stages, matrix=self._matrix)
+
+
+def _is_on_yarn(settings: Mapping[str, Any]) -> bool:
+    return str(settings.get("spark.master", "")).startswith("yarn")
+
+
+def _largest_matrix(catalog: DataCatalog) -> Matrix | None:
+    """Return the size of the largest training matrix, as far as an earlier run's report tells it."""
+    try:
+        corpora = catalog["features_report"].load()["corpora"].values()
+    except DatasetError:
+        return None
+    sizes = [Matrix(facts["n_rows"], len(facts["features"])) for facts in corpora]
+    return max(sizes, key=lambda matrix: matrix.n_bytes, default=None)

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import urllib3
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -204,7 +205,7 @@ _HINTS: Mapping[int, str] = {
 
 def _parsed(data: bytes) -> Any:
     try:
-        return json.loads(data)
+        return orjson.loads(data)
     except ValueError:
         return data.decode(errors="replace")
 

@@ -1,0 +1,143 @@
+"""Write the configuration of a development cluster: a client's HADOOP_CONF_DIR, which its daemons read, too."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOST = "127.0.0.1"
+FIXED_PORTS = ("nn_rpc", "nn_http", "rm_rpc", "rm_scheduler", "rm_tracker", "rm_admin", "rm_http")
+NODE_PORTS = ("rpc", "localizer", "http")
+MEMORY_MB, CORES = 4096, 4
+"""What each NodeManager offers; nothing is set aside before a container runs."""
+
+LOG4J = """log4j.rootLogger=${rankhammer.log},out
+log4j.appender.out=org.apache.log4j.ConsoleAppender
+log4j.appender.out.target=System.err
+log4j.appender.out.layout=org.apache.log4j.PatternLayout
+log4j.appender.out.layout.ConversionPattern=%d{ISO8601} %p %c{2}: %m%n
+"""
+
+
+def free_ports(names: list[str]) -> dict[str, int]:
+    """Give each name a TCP port that is free now."""
+    sockets = [socket.socket() for _ in names]
+    try:
+        for one in sockets:
+            one.bind((HOST, 0))
+        return {name: one.getsockname()[1] for name, one in zip(names, sockets, strict=True)}
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def write(folder: Path, ports: dict[str, int], *, n_nodes: int, queues: dict[str, int], extra: dict[str, str]) -> None:
+    """Write all files.
+
+    Args:
+        folder: Of the cluster; its `conf` is the clients' HADOOP_CONF_DIR.
+        ports: By name.
+        n_nodes: DataNodes, each with two copies' worth of every block where there are two.
+        queues: Name to percent of the cluster that it is sure of; each may grow to all of it.
+        extra: More settings of core-site.xml, such as where S3 is.
+    """
+    conf = folder / "conf"
+    conf.mkdir(parents=True, exist_ok=True)
+    _write_xml(conf / "core-site.xml", _core(folder, ports) | extra)
+    _write_xml(conf / "hdfs-site.xml", _hdfs(folder, ports, n_nodes))
+    _write_xml(conf / "yarn-site.xml", _yarn(ports))
+    _write_xml(conf / "capacity-scheduler.xml", _queues(queues))
+    (conf / "log4j.properties").write_text(LOG4J)
+
+
+def _write_xml(path: Path, settings: dict[str, str]) -> None:
+    rows = [
+        f"<property><name>{escape(name)}</name><value>{escape(value)}</value></property>"
+        for name, value in settings.items()
+    ]
+    path.write_text("\n".join(["<configuration>", *rows, "</configuration>", ""]))
+
+
+def _core(folder: Path, ports: dict[str, int]) -> dict[str, str]:
+    return {
+        "fs.defaultFS": f"hdfs://{HOST}:{ports['nn_rpc']}",
+        "hadoop.tmp.dir": str(folder / "tmp"),
+        "hadoop.http.staticuser.user": getpass.getuser(),
+        # A NameNode that is gone is noticed in seconds.
+        "ipc.client.connect.max.retries": "5",
+    }
+
+
+def _hdfs(folder: Path, ports: dict[str, int], n_nodes: int) -> dict[str, str]:
+    return {
+        "dfs.namenode.rpc-address": f"{HOST}:{ports['nn_rpc']}",
+        "dfs.namenode.http-address": f"{HOST}:{ports['nn_http']}",
+        "dfs.namenode.name.dir": f"file://{folder}/nn/data",
+        "dfs.replication": str(min(2, n_nodes)),
+        "dfs.namenode.safemode.extension": "0",
+        "dfs.namenode.datanode.registration.ip-hostname-check": "false",
+        # A dead DataNode is noticed after 2 x recheck + 10 heartbeats, here 14 s.
+        "dfs.heartbeat.interval": "1",
+        "dfs.namenode.heartbeat.recheck-interval": "2000",
+        # With two nodes there is no third one to take a dead one's place in a write.
+        "dfs.client.block.write.replace-datanode-on-failure.policy": "NEVER",
+        "dfs.namenode.replication.min": "1",
+    }
+
+
+def _yarn(ports: dict[str, int]) -> dict[str, str]:
+    return {
+        "yarn.resourcemanager.hostname": HOST,
+        "yarn.resourcemanager.address": f"{HOST}:{ports['rm_rpc']}",
+        "yarn.resourcemanager.scheduler.address": f"{HOST}:{ports['rm_scheduler']}",
+        "yarn.resourcemanager.resource-tracker.address": f"{HOST}:{ports['rm_tracker']}",
+        "yarn.resourcemanager.admin.address": f"{HOST}:{ports['rm_admin']}",
+        "yarn.resourcemanager.webapp.address": f"{HOST}:{ports['rm_http']}",
+        "yarn.resourcemanager.scheduler.class": (
+            "org.apache.hadoop.yarn.server.resourcemanager.scheduler.capacity.CapacityScheduler"
+        ),
+        "yarn.scheduler.minimum-allocation-mb": "128",
+        "yarn.scheduler.maximum-allocation-mb": str(MEMORY_MB),
+        "yarn.scheduler.maximum-allocation-vcores": str(CORES),
+        "yarn.nodemanager.resource.memory-mb": str(MEMORY_MB),
+        "yarn.nodemanager.resource.cpu-vcores": str(CORES),
+        "yarn.nodemanager.env-whitelist": "JAVA_HOME,SPARK_LOCAL_IP",
+        "yarn.nodemanager.vmem-check-enabled": "false",
+        "yarn.nodemanager.pmem-check-enabled": "true",
+        "yarn.nodemanager.disk-health-checker.max-disk-utilization-per-disk-percentage": "100",
+        # Both nodes are this host: their ports tell them apart.
+        "yarn.scheduler.include-port-in-node-name": "true",
+        "yarn.nm.liveness-monitor.expiry-interval-ms": "10000",
+        # Runs while the application master still fetches its files, too: not to be made short.
+        "yarn.am.liveness-monitor.expiry-interval-ms": "120000",
+        "yarn.resourcemanager.nodemanagers.heartbeat-interval-ms": "200",
+        "yarn.resourcemanager.am.max-attempts": "4",
+        "yarn.nodemanager.sleep-delay-before-sigkill.ms": "250",
+        "yarn.log-aggregation-enable": "true",
+        "yarn.nodemanager.remote-app-log-dir": "/tmp/logs",
+        "yarn.timeline-service.enabled": "false",
+        "yarn.admin.acl": getpass.getuser(),
+    }
+
+
+def _queues(queues: dict[str, int]) -> dict[str, str]:
+    prefix = "yarn.scheduler.capacity"
+    settings = {
+        f"{prefix}.root.queues": ",".join(queues),
+        f"{prefix}.maximum-am-resource-percent": "0.8",
+        f"{prefix}.node-locality-delay": "-1",
+        f"{prefix}.resource-calculator": "org.apache.hadoop.yarn.util.resource.DefaultResourceCalculator",
+    }
+    for name, percent in queues.items():
+        settings |= {
+            f"{prefix}.root.{name}.capacity": str(percent),
+            f"{prefix}.root.{name}.maximum-capacity": "100",
+            f"{prefix}.root.{name}.user-limit-factor": "10",
+            f"{prefix}.root.{name}.state": "RUNNING",
+        }
+    return settings

@@ -1,0 +1,62 @@
+"""The content of conf/<env>/cluster.yml."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rankhammer.cluster.resources import ResourceSettings
+from rankhammer.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PythonSettings(_Section):
+    """Which Python the nodes run."""
+
+    on_nodes: str | None = Field(None, pattern="^/", description="full path of a Python that every node has")
+    interpreter: str | None = Field(None, pattern="^/", description="full path of the Python to pack")
+    without: tuple[str, ...] = Field(("pyspark",), description="packages of the lock that nodes do not need")
+
+
+class RuntimeSettings(_Section):
+    """What else nodes need, and where on the cluster it is kept."""
+
+    root: str | None = Field(None, min_length=1, description="folder on the cluster's filesystem; null: in the home")
+    spark: str = Field("upload", pattern="^(upload|nodes:/.+)$", description="Spark's jars: ours, or a folder there")
+    java: str | None = Field(None, pattern="^(nodes:)?/", description="JDK: an archive here, or a folder on the nodes")
+    jars: tuple[str, ...] = Field((), description="jars for driver and executors: files or patterns here, or URIs")
+    files: tuple[str, ...] = Field((), description="files for each container's folder, likewise")
+    archives: tuple[str, ...] = Field((), description="archives to unpack there, likewise; #name names the folder")
+    native: tuple[str, ...] = Field((), description="shared libraries, likewise; containers look for libraries there")
+
+
+class ClusterSettings(_Section):
+    """Everything about the cluster that is no Spark key."""
+
+    python: PythonSettings = PythonSettings()
+    runtime: RuntimeSettings = RuntimeSettings()
+    resources: ResourceSettings = ResourceSettings()
+
+
+def read_settings(values: Mapping[str, Any]) -> ClusterSettings:
+    """Check what cluster.yml says.
+
+    Args:
+        values: Its content.
+
+    Raises:
+        ConfigError: A key is unknown, or its value is not of its kind.
+    """
+    try:
+        return ClusterSettings.model_validate(dict(values))
+    except ValidationError as exc:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in exc.errors())
+        hint = "conf/base/cluster.yml holds every key with its meaning."
+        raise ConfigError(f"conf/<env>/cluster.yml: {faults}", hint=hint) from exc
