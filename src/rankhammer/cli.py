@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rankhammer.ranking import RankedDocument
 
 EPILOG = "Example:  kedro run --pipeline=train --env=prod"
-EXPORTED = "data/07_model_output/exported_model/shop/opensearch_ltr-3.6"
+EXPORTED = "data/07_model_output/exported_model/current/shop/opensearch_ltr-3.6"
 
 
 class LazyRun(click.Command):

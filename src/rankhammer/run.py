@@ -204,13 +204,13 @@ def probe(env: str | None, *, with_container: bool) -> Iterator[Answer]:
 
 
 def _describe(name: str, dataset: Any) -> dict[str, Any]:
-    from rankhammer.datasets import FilesDataset
+    from rankhammer.datasets import TableDataset
     from rankhammer.digest import files_digest, table_digest
 
     if dataset.handoff.recorded is None:
         return {"name": name, "state": "missing", "rows": None, "digest": ""}
     data = dataset.load()
-    rows, digest = files_digest(data) if isinstance(dataset, FilesDataset) else table_digest(data)
+    rows, digest = table_digest(data) if isinstance(dataset, TableDataset) else files_digest(data)
     return {"name": name, "state": "finished", "rows": rows, "digest": digest}
 
 
