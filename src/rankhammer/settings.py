@@ -3,11 +3,11 @@
 from kedro.config import OmegaConfigLoader
 
 from rankhammer.datasets.hadoop_files import register
-from rankhammer.hooks import CredentialsHook, FingerprintHook, ProgressHook, SparkHook, SummaryHook
+from rankhammer.hooks import CredentialsHook, FingerprintHook, LockHook, ProgressHook, SparkHook, SummaryHook
 
 register()
 _fingerprints = FingerprintHook()
-HOOKS = (SparkHook(), CredentialsHook(), _fingerprints, ProgressHook(), SummaryHook(_fingerprints))
+HOOKS = (SparkHook(), LockHook(), CredentialsHook(), _fingerprints, ProgressHook(), SummaryHook(_fingerprints))
 # Discovered hooks of installed packages (usage statistics among them) are not wanted here.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
 
