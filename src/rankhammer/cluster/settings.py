@@ -42,6 +42,8 @@ class RunSettings(_Section):
     """Where runs write, and how they keep out of each other's way."""
 
     root: str | None = Field(None, description="folder of what a run writes; its lock stands there; null: no lock")
+    folder: str | None = Field(None, description="folder with a folder for each run; null: runs have no ids")
+    keep: int = Field(5, ge=1, le=10_000, description="complete runs that stay")
     lock: LockSettings = LockSettings()
 
 
