@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rankhammer.ranking import RankedDocument
 
 EPILOG = "Example:  kedro run --pipeline=train --env=prod"
-EXPORTED = "data/07_model_output/exported_model/shop/opensearch_ltr-3.6"
+EXPORTED = "data/07_model_output/exported_model/current/shop/opensearch_ltr-3.6"
 
 
 class LazyRun(click.Command):
@@ -86,13 +86,14 @@ def plugins(as_json: bool) -> None:
 
 @click.command(epilog="Example:  rankhammer handoffs --env=prod --json")
 @click.option("--env", "-e", default=None, help="Kedro environment.")
+@click.option("--run", default=None, help="Id of a run, where runs have ids; the newest complete one by default.")
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
-def handoffs(env: str | None, as_json: bool) -> None:
+def handoffs(env: str | None, run: str | None, as_json: bool) -> None:
     """List the hand-offs between stages: rows and a digest of them that order and partitioning do not change."""
     from rankhammer.run import guarded
     from rankhammer.run import handoffs as describe
 
-    sys.exit(guarded(lambda: _print_handoffs(describe(env), as_json=as_json)))
+    sys.exit(guarded(lambda: _print_handoffs(describe(env, run), as_json=as_json)))
 
 
 @click.command(epilog='Example:  rankhammer rank stdlib --query "read lines from a file" --top 5')
@@ -103,14 +104,16 @@ def handoffs(env: str | None, as_json: bool) -> None:
     "--candidates", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Documents to rerank."
 )
 @click.option("--env", "-e", default=None, help="Kedro environment.")
+@click.option("--run", default=None, help="Id of a run, where runs have ids; the newest with a ranker by default.")
 @click.option("--json", "as_json", is_flag=True, help="Print the documents as JSON.")
-def rank(corpus: str, *, query: str, top: int, candidates: int, env: str | None, as_json: bool) -> None:
+def rank(corpus: str, *, query: str, top: int, candidates: int, as_json: bool, **place: str | None) -> None:
     """Search CORPUS with its exported ranker, and say what put each document where it is."""
     from rankhammer.run import guarded
     from rankhammer.run import rank as search
 
     def act() -> None:
-        _print_ranked(search(env, corpus, query, n_candidates=max(candidates, top))[:top], as_json=as_json)
+        found = search(place["env"], corpus, query, n_candidates=max(candidates, top), run=place["run"])
+        _print_ranked(found[:top], as_json=as_json)
 
     sys.exit(guarded(act))
 

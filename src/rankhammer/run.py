@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rankhammer import errors, pipeline_registry, spark
+from rankhammer import choosing, errors, pipeline_registry, spark
 from rankhammer.errors import ConfigError, RankhammerError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from kedro.framework.session import KedroSession
     from kedro.runner import AbstractRunner
@@ -80,24 +80,27 @@ def user_error(error: BaseException) -> RankhammerError | None:
     return _refused_by_kedro(error) or _refused_by_disk(error)
 
 
-def handoffs(env: str | None) -> list[dict[str, Any]]:
+def handoffs(env: str | None, run: str | None = None) -> list[dict[str, Any]]:
     """Describe every hand-off of the line.
 
     Args:
         env: Kedro environment; None for the default one.
+        run: Id of the run, where runs have ids; None for the newest that `train` can go on with.
 
     Returns:
         name, state (finished or missing), rows and digest of each table. The digest is the sum of a 64-bit hash a row,
         so neither order nor partitioning changes it.
     """
-    session = _session({"env": env, "conf_source": None, "params": {}})
+    session = _session_of_run(env, run, lambda: choosing.needed_by(["train"], {}))
     with session:
         catalog = session.load_context().catalog
         names = pipeline_registry.register_pipelines()["__default__"].all_outputs()
         return [_describe(name, catalog[name]) for name in sorted(names) if hasattr(catalog[name], "handoff")]
 
 
-def rank(env: str | None, corpus: str, query: str, *, n_candidates: int) -> list[RankedDocument]:
+def rank(
+    env: str | None, corpus: str, query: str, *, n_candidates: int, run: str | None = None
+) -> list[RankedDocument]:
     """Search a corpus with its exported ranker.
 
     Args:
@@ -105,6 +108,7 @@ def rank(env: str | None, corpus: str, query: str, *, n_candidates: int) -> list
         corpus: Which one.
         query: As typed.
         n_candidates: Documents that are reranked.
+        run: Id of the run, where runs have ids; None for the newest that trained a ranker.
 
     Returns:
         All of them, best first.
@@ -115,7 +119,7 @@ def rank(env: str | None, corpus: str, query: str, *, n_candidates: int) -> list
     from rankhammer import plugins
     from rankhammer.ranking import open_ranker
 
-    session = _session({"env": env, "conf_source": None, "params": {}})
+    session = _session_of_run(env, run, lambda: ["ranker"])
     with session:
         context = session.load_context()
         catalog, params = context.catalog, context.params
@@ -204,13 +208,13 @@ def probe(env: str | None, *, with_container: bool) -> Iterator[Answer]:
 
 
 def _describe(name: str, dataset: Any) -> dict[str, Any]:
-    from rankhammer.datasets import FilesDataset
+    from rankhammer.datasets import TableDataset
     from rankhammer.digest import files_digest, table_digest
 
     if dataset.handoff.recorded is None:
         return {"name": name, "state": "missing", "rows": None, "digest": ""}
     data = dataset.load()
-    rows, digest = files_digest(data) if isinstance(dataset, FilesDataset) else table_digest(data)
+    rows, digest = table_digest(data) if isinstance(dataset, TableDataset) else files_digest(data)
     return {"name": name, "state": "finished", "rows": rows, "digest": digest}
 
 
@@ -218,9 +222,12 @@ def _run(options: dict[str, Any]) -> int:
     names = [name for name in [options["pipeline"], *options["pipelines"]] if name]
     _require_known(names)
     runner = _runner(options)
+    choice = choosing.choose(options, lambda: choosing.needed_by(names, options), session=_session)
+    if choice.told:
+        click.echo(choice.told)
     spark.want_early()
     filters = ("from_nodes", "to_nodes", "from_inputs", "to_outputs", "load_versions", "namespaces")
-    session = _session(options)
+    session = _session({**options, "params": choice.params})
     with session:
         session.run(
             pipeline_names=names,
@@ -231,6 +238,8 @@ def _run(options: dict[str, Any]) -> int:
             **{name: options[name] for name in filters},
         )
         summary = session.load_context().catalog["run_summary"].load()
+    for run in choice.tidy():
+        click.echo(f"Deleted run {run}.")
     return SOME_CORPORA_FAILED if summary["failures"] else 0
 
 
@@ -246,7 +255,16 @@ def _runner(options: dict[str, Any]) -> AbstractRunner:
     return kind(**_resolve_runner_kwargs(options["is_async"], options["runner_params"]))
 
 
-def _session(options: dict[str, Any]) -> KedroSession:
+def _session_of_run(env: str | None, run: str | None, needed: Callable[[], Iterable[str]]) -> KedroSession:
+    """Open a session on what a run has made."""
+    options = {"env": env, "conf_source": None, "params": {} if run is None else {choosing.RUN: run}}
+    choice = choosing.choose(options, needed, session=_session)
+    if choice.told:
+        click.echo(choice.told, err=True)
+    return _session({**options, "params": choice.params})
+
+
+def _session(options: Mapping[str, Any]) -> KedroSession:
     """Open a Kedro session in a project folder, or, in a wheel, on its conf archive."""
     from kedro.framework.project import configure_project
     from kedro.framework.session import KedroSession

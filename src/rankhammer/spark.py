@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import threading
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,8 @@ def open_early() -> None:
     """Open the session in the background, where it is wanted: a run imports a lot while the JVM starts."""
     global _settings  # noqa: PLW0603 - one session a process
     if _is_wanted_early:
+        # Two threads that import it at once can each wait for the other's half, which Python ends with an ImportError.
+        import_module("pyspark.sql")
         values = dict(_settings())
         _settings = lambda: values  # noqa: E731 - read here, because a configuration loader is not made for threads
         threading.Thread(target=_open_quietly, name="spark-start", daemon=True).start()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rankhammer.deploy.targets import TARGETS, target_for
 from rankhammer.errors import DataError, ExportError
 from rankhammer.exporters.publish import MANIFEST
+from rankhammer.publishing import follow
 from rankhammer.storage import storage_for
 
 if TYPE_CHECKING:
@@ -85,13 +86,13 @@ def read_package(folder: str) -> Package:
     """Read an export's folder of one corpus and one target.
 
     Args:
-        folder: With manifest.json, as the export stage writes it.
+        folder: With manifest.json, as the export stage writes it; `current` in it stands for the version that counts.
 
     Raises:
         DataError: It is no such folder, is for another engine, or its files are not those that were proved.
         ExportError: Its scores were not proved to be the booster's.
     """
-    root = folder.rstrip("/")
+    root = follow(folder.rstrip("/"))
     files = _files(root)
     export = str(json.loads(files[MANIFEST])["target"])
     target = target_for(export)

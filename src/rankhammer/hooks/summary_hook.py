@@ -84,5 +84,5 @@ class SummaryHook:
 
 
 def _path_of(catalog: DataCatalog, name: str) -> str:
-    described = catalog[name]._describe()
-    return str(described.get("filepath", ""))
+    dataset = catalog[name]
+    return str(getattr(dataset, "current_path", dataset._describe().get("filepath", "")))
