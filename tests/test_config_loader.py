@@ -6,7 +6,7 @@ import pytest
 
 from rankhammer.config import ConfigLoader, without_variables
 from rankhammer.errors import ConfigError
-from rankhammer.run import user_error
+from rankhammer.user_errors import user_error
 
 
 def load(tmp_path, **params):

@@ -14,8 +14,8 @@ from rankhammer.datasets.handoff import Fingerprint
 from rankhammer.errors import ClusterError, ConfigError, DataError
 from rankhammer.numbered import NumberedFiles
 from rankhammer.publishing import Publication, follow
-from rankhammer.run import user_error
 from rankhammer.storage import LocalStorage
+from rankhammer.user_errors import user_error
 
 HOUR_S = 3600.0
 
