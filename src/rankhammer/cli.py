@@ -14,6 +14,7 @@ import click
 
 from rankhammer import __version__, cli_cluster
 from rankhammer.push_command import print_requests, push_judgments
+from rankhammer.run_options import with_corpora
 
 if TYPE_CHECKING:
     from rankhammer.demo import DemoSummary
@@ -31,7 +32,7 @@ class LazyRun(click.Command):
         """Return Kedro's options of `run`."""
         from kedro.framework.cli.project import run as kedro_run
 
-        return [*kedro_run.params, self.get_help_option(ctx)]  # type: ignore[list-item]
+        return [*map(with_corpora, kedro_run.params), self.get_help_option(ctx)]  # type: ignore[list-item]
 
 
 @click.group(name="rankhammer")

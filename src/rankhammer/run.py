@@ -82,7 +82,7 @@ def rank(
     with session:
         context = session.load_context()
         catalog, params = context.catalog, context.params
-        found = open_ranker(corpus, ranker=catalog.load("ranker"), exported=catalog.load("exported_model"))
+        found = open_ranker(corpus, ranker=catalog["ranker"].load_all(), exported=catalog["exported_model"].load_all())
         source = plugins.create("feature_sources", params["features"].source)
         return found.rank(query, documents=catalog.load("documents"), source=source, n_candidates=n_candidates)
 
