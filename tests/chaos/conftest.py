@@ -83,15 +83,25 @@ class Site:
     def secret(self) -> str:
         return self.variables["AWS_SECRET_ACCESS_KEY"]
 
-    def start(self, *arguments: str, **environment: str) -> Run:
+    def start(self, *arguments: str, typed: str = "", **environment: str) -> Run:
+        """Start a command.
+
+        Args:
+            arguments: Its module and arguments.
+            typed: What somebody types into it.
+            environment: Variables over the cluster's.
+        """
         process = subprocess.Popen(
             [sys.executable, "-m", *arguments],
             cwd=self.project,
             env={**os.environ, **self.variables, "PYTHONUNBUFFERED": "1", **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            stdin=subprocess.PIPE,
             text=True,
         )
+        process.stdin.write(typed)
+        process.stdin.close()
         return Run(process)
 
     def kedro(self, *arguments: str, expect: int = 0, **environment: str) -> str:
