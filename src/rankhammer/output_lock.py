@@ -76,7 +76,7 @@ class OutputLock:
             self._storage.delete(self._beat_path(number))
 
     def _is_mine(self, number: int) -> bool:
-        return self._holders.read(number).content.get("token") == self._me["token"]
+        return bool(self._holders.read(number).content.get("token") == self._me["token"])
 
     def require_held(self) -> None:
         """Stop before something is written by a run that was taken for dead.

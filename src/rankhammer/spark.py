@@ -25,13 +25,18 @@ _READ_AT_LAUNCH = ("spark.jars", "spark.files", "spark.archives", "spark.submit.
 LOG_SETTINGS = Path(__file__).with_name("log4j2.properties")
 _settings: Callable[[], Mapping[str, object]] = dict
 _more: Callable[[], Mapping[str, str]] = dict
+_ready: Callable[[SparkSession], None] | None = None
 _opened: SparkSession | None = None
 _opening = threading.RLock()
 _is_wanted_early = False
 logger = logging.getLogger(__name__)
 
 
-def configure(settings: Callable[[], Mapping[str, object]], more: Callable[[], Mapping[str, str]] = dict) -> None:
+def configure(
+    settings: Callable[[], Mapping[str, object]],
+    more: Callable[[], Mapping[str, str]] = dict,
+    ready: Callable[[SparkSession], None] | None = None,
+) -> None:
     """Say where the session's settings come from; nothing is read until the session is opened.
 
     Args:
@@ -40,7 +45,7 @@ def configure(settings: Callable[[], Mapping[str, object]], more: Callable[[], M
             filesystems, and its keys give way to those of `settings`.
     """
     global _settings, _more
-    _settings, _more = settings, more
+    _settings, _more, _ready = settings, more, ready
 
 
 def want_early() -> None:
@@ -110,9 +115,15 @@ def _open() -> SparkSession:
     for key, value in settings.items():
         if key not in _READ_AT_LAUNCH:
             builder = builder.config(key, value)
-    _opened = builder.getOrCreate()
-    _opened.sparkContext.setLogLevel(settings.get("spark.log.level", "ERROR"))
-    return _opened
+    if settings.get("spark.master", "").startswith("yarn"):
+        # The launcher has handed them to YARN, and put them on the driver's class path.
+        builder = builder.config("spark.jars", "")
+    opened = builder.getOrCreate()
+    opened.sparkContext.setLogLevel(settings.get("spark.log.level", "ERROR"))
+    if _ready is not None and not _is_submitted():
+        _ready(opened)
+    _opened = opened
+    return opened
 
 
 def _start_jvm() -> dict[str, str]:

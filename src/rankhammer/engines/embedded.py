@@ -42,6 +42,10 @@ class Embedded:
     def __init__(self, options: BaseModel) -> None:
         self._bm25 = Bm25.model_validate(options.model_dump())
 
+    def check(self, feature_set: FeatureSet) -> None:
+        """See `base.ChecksFeatures`."""
+        require_raw(feature_set, "embedded")
+
     def collect(self, rows: DataFrame, *, documents: DataFrame | None, feature_set: FeatureSet) -> DataFrame:
         """Add the column `features` to rows of (query, document) pairs.
 
@@ -64,7 +68,7 @@ class Embedded:
         """
         from pyspark.sql import functions as F
 
-        require_raw(feature_set, "embedded")
+        self.check(feature_set)
         if documents is None:
             raise DataError("The embedded engine has no documents.", hint="Set documents.path in globals.yml.")
         _require_fields(documents, feature_set)

@@ -54,6 +54,10 @@ class RealEngine(ABC):
             corpora: Whose documents will be asked for.
         """
 
+    def check(self, feature_set: FeatureSet) -> None:
+        """See `base.ChecksFeatures`; asks nobody."""
+        self.logging(self._options.locate(feature_set), ())
+
     def collect(self, rows: DataFrame, *, documents: DataFrame | None, feature_set: FeatureSet) -> DataFrame:  # noqa: ARG002
         """Add the column `features` to rows of (query, document) pairs; see `base.FeatureSource`.
 

@@ -49,23 +49,31 @@ class Collector:
         Args:
             rows: Has PAIR.
         """
-        from pyspark.sql import functions as F
-
         asked = grouped(rows)
         n_tasks = min(self.options.max_in_flight, rows.sparkSession.sparkContext.defaultParallelism)
         self.logging.prepare(self.client)
         if self.options.progress is None:
             return self._ask(asked, n_tasks)
+        # Every batch reads it: without this, each would group all rows anew.
+        asked.persist()
+        try:
+            return rows.sparkSession.read.parquet(*self._ask_in_batches(asked, n_tasks))
+        finally:
+            asked.unpersist()
+
+    def _ask_in_batches(self, asked: DataFrame, n_tasks: int) -> list[str]:
+        from pyspark.sql import functions as F
+
         n_queries, content = content_of(asked)
         n_batches = min(_MAX_BATCHES, max(1, math.ceil(n_queries / (n_tasks * self.options.searches_per_batch))))
         folder = self._own_folder(f"{content}/{n_queries}/{n_batches}")
         batch = F.pmod(F.xxhash64("corpus", "query"), F.lit(n_batches))
-        for number in range(n_batches):
-            path = f"{folder}/batch={number}"
+        paths = [f"{folder}/batch={number}" for number in range(n_batches)]
+        for number, path in enumerate(paths):
             if not storage_for(path).exists(f"{path}/_SUCCESS"):
                 # An action a batch: what it brought is kept, whatever happens to the next one.
                 self._ask(asked.where(batch == number), n_tasks).write.mode("overwrite").parquet(path)
-        return rows.sparkSession.read.parquet(*(f"{folder}/batch={number}" for number in range(n_batches)))
+        return paths
 
     def _own_folder(self, rows: str) -> str:
         """Return the folder of this very question, and clear away those of earlier ones."""
