@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rankhammer import __version__, cli_cluster
+from rankhammer import __version__, cli_cluster, cli_submit
 
 if TYPE_CHECKING:
     from rankhammer.demo import DemoSummary
@@ -266,7 +266,18 @@ def main() -> None:
     rankhammer()
 
 
-for _command in (run, demo, plugins, handoffs, rank, collect_bundle, deploy, rollback, *cli_cluster.COMMANDS):
+for _command in (
+    run,
+    demo,
+    plugins,
+    handoffs,
+    rank,
+    collect_bundle,
+    deploy,
+    rollback,
+    *cli_cluster.COMMANDS,
+    cli_submit.submit,
+):
     rankhammer.add_command(_command)
 cli.add_command(run)
 cli.add_command(rankhammer)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kedro.runner import AbstractRunner
 
     from rankhammer.cluster.settings import ClusterSettings
+    from rankhammer.cluster.submission import Wish
     from rankhammer.ranking import RankedDocument
 
 USER_ERROR, SOME_CORPORA_FAILED = 2, 3
@@ -168,6 +169,54 @@ def cluster_settings(env: str | None) -> ClusterSettings:
     session = _session({"env": env, "conf_source": None, "params": {}})
     with session:
         return read_settings(session.load_context().config_loader["cluster"])
+
+
+def wish(
+    env: str | None, arguments: tuple[str, ...], *, deploy_mode: str | None, flags: dict[str, str]
+) -> tuple[Wish, ClusterSettings]:
+    """Work out what a submission asks for.
+
+    Args:
+        env: Kedro environment; None for the default one.
+        arguments: Of `kedro run`.
+        deploy_mode: `cluster`, `client`, or None for what cluster.yml says.
+        flags: Spark keys of the command line.
+
+    Raises:
+        ConfigError: A pipeline is unknown, or a setting wrong.
+        ClusterError: The cluster has no room for it.
+    """
+    from rankhammer.cluster.resources import spark_settings
+    from rankhammer.cluster.session import plan
+    from rankhammer.cluster.settings import read_settings
+    from rankhammer.cluster.submission import CLUSTER, Wish
+
+    names = [name for argument in arguments for name in _pipelines_of(argument)]
+    _require_known(names)
+    session = _session({"env": env, "conf_source": None, "params": {}})
+    with session:
+        loader = session.load_context().config_loader
+        settings = read_settings(loader["cluster"])
+        given = spark.effective_settings(loader["spark"], submitted=False)
+    mode = deploy_mode or settings.submit.deploy_mode
+    queue = flags.get("spark.yarn.queue", settings.resources.queue)
+    settings = settings.model_copy(update={"resources": settings.resources.model_copy(update={"queue": queue})})
+    if mode == CLUSTER:
+        # There the profile says how large the driver is; spark.yml's size is for a driver here.
+        given.pop("spark.driver.memory", None)
+    stages = frozenset(stage for name in names or ["__default__"] for stage in _stages_of(name))
+    asked = plan(settings, stages=stages, matrix=None, driver_in_cluster=mode == CLUSTER)
+    worked_out = spark_settings(asked, settings.resources)
+    return Wish(arguments, env, mode, {**worked_out, **given}, flags), settings
+
+
+def _stages_of(name: str) -> tuple[str, ...]:
+    return pipeline_registry.COMPOSITES.get(name, (name,))
+
+
+def _pipelines_of(argument: str) -> list[str]:
+    option, _, value = argument.partition("=")
+    return [name for name in value.split(",") if name] if option in ("--pipeline", "--pipelines") else []
 
 
 def _describe(name: str, dataset: Any) -> dict[str, Any]:

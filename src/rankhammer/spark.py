@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
+FLAGS_KEY = "spark.rankhammer.flags"
+"""Names the keys that `rankhammer submit` was given on its command line: they win over spark.yml."""
 _HADOOP_PREFIX = "spark.hadoop."
 _READ_AT_LAUNCH = ("spark.jars", "spark.files", "spark.archives", "spark.submit.pyFiles")
 """The launcher takes these when the JVM starts, patterns in them too; set once more, they would be taken literally."""
@@ -121,7 +123,8 @@ def _start_jvm() -> dict[str, str]:
         _prepare_local_launch(settings)
         settings["spark.driver.extraJavaOptions"] = _quiet(settings.get("spark.driver.extraJavaOptions", ""))
     SparkContext._ensure_initialized(conf=SparkConf(loadDefaults=False).setAll(list(settings.items())))
-    return settings
+    flags = SparkConf().get(FLAGS_KEY, "") if _is_submitted() else ""
+    return {key: value for key, value in settings.items() if key not in (flags or "").split(",")}
 
 
 def effective_settings(settings: Mapping[str, object], *, submitted: bool) -> dict[str, str]:
