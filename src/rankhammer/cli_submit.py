@@ -76,6 +76,10 @@ def _submit(given: dict[str, Any], *, is_dry: bool, is_detached: bool) -> int:
     from rankhammer.run import project_folder, wish
 
     screen, manager = Screen(), ResourceManager()
+    if not is_dry:
+        # A JVM of this command's own, small and without the settings of the run; it starts while Kedro is imported.
+        spark.configure(lambda: {"spark.master": "yarn", "spark.driver.memory": "256m"})
+        threading.Thread(target=spark.hadoop, name="jvm-start", daemon=True).start()
     arguments = [f"--{name}={given[name]}" for name in ("pipeline", "params") if given[name]]
     wanted, settings = wish(
         given["env"], (*arguments, *given["more"]), deploy_mode=given["deploy_mode"], flags=_flags(given)
@@ -84,8 +88,6 @@ def _submit(given: dict[str, Any], *, is_dry: bool, is_detached: bool) -> int:
     if is_dry:
         click.echo(shown(prepare(wanted, settings, NoUploads(root), project=project, told=screen.line)))
         return 0
-    # A JVM of this command's own: small, and without the settings of the run.
-    spark.configure(lambda: {"spark.master": "yarn", "spark.driver.memory": "256m"})
     target = Uploads(*spark.hadoop(), root, screen.line)
     planned = prepare(wanted, settings, target, project=project, told=screen.line)
     submitting = Submitting(manager, settings.submit, told=screen.line, watched=screen.state, may_kill=screen.may_kill)

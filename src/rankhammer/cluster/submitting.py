@@ -51,6 +51,7 @@ class Submitting:
         self._told, self._watched, self._may_kill = told, watched, may_kill
         self._jvm, self._conf = spark.hadoop()
         self._key_store = ""
+        self._application: str | None = None
 
     def run(self, planned: Submission, *, is_detached: bool) -> int:
         """Submit, and wait unless detached.
@@ -69,6 +70,7 @@ class Submitting:
         finally:
             if not is_detached:
                 secrets.forget(self._jvm, self._conf, self._key_store)
+                self._forget_staging(planned)
 
     def _with_keys(self, planned: Submission) -> Submission:
         self._key_store = secrets.store(self._jvm, self._conf, planned.tag)
@@ -79,16 +81,16 @@ class Submitting:
         return replace(planned, properties={**planned.properties, **keys}, key_store=self._key_store)
 
     def _run(self, planned: Submission, *, is_detached: bool) -> int:
-        application: str | None = None
         try:
             self._start(planned, is_quiet=True)
-            application = self._find(planned.tag)
-            self._told(f"{application}: {self._manager.application(application).get('trackingUrl', '')}")
+            application = self._application = self._find(planned.tag)
+            self._told(f"{application}: {self._tracking(application)}")
             if is_detached:
                 return 0
             ended = following.follow(self._manager, application, poll_s=self._settings.poll_s, told=self._watched)
         except KeyboardInterrupt:
-            return self._interrupted(application or following.find(self._manager, planned.tag))
+            self._application = self._application or following.find(self._manager, planned.tag)
+            return self._interrupted(self._application)
         return self._close(ended)
 
     def _interrupted(self, application: str | None) -> int:
@@ -98,6 +100,21 @@ class Submitting:
         elif application:
             self._told(f"{application} runs on; end it with `yarn application -kill {application}`")
         return INTERRUPTED
+
+    def _tracking(self, application: str) -> str:
+        """Return the address of an application's page; until YARN gives it one, that of the ResourceManager's."""
+        found = self._manager.application(application).get("trackingUrl")
+        return str(found or f"{self._manager.addresses[0]}/cluster/app/{application}")
+
+    def _forget_staging(self, planned: Submission) -> None:
+        """Remove what Spark leaves of a driver that was killed, where the application has ended."""
+        if not self._application or "spark.yarn.stagingDir" in planned.properties:
+            return
+        if self._manager.application(self._application)["state"] in following.ENDED:
+            hadoop = self._jvm.org.apache.hadoop.fs
+            filesystem = hadoop.FileSystem.get(self._conf)
+            folder = hadoop.Path(filesystem.getHomeDirectory(), f".sparkStaging/{self._application}")
+            filesystem.delete(folder, True)
 
     def _start(self, planned: Submission, *, is_quiet: bool) -> int:
         """Run spark-submit; in cluster mode it ends when YARN has accepted the application."""
@@ -141,7 +158,8 @@ class Submitting:
 
     def _tell_why(self, ended: Progress) -> None:
         if ended.diagnostics:
-            self._told(f"YARN says: {ended.diagnostics}")
+            # YARN repeats a container's last words here, and the driver's log follows.
+            self._told(f"YARN says: {ended.diagnostics.splitlines()[0]}")
         drivers = [container for container in ended.containers.values() if container.role == "driver"]
         if not drivers:
             return
