@@ -39,7 +39,7 @@ from rankhammer.resampling import Bootstrap, compare_systems
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-ENV = "cranfield"
+CORPUS = "cranfield"
 N_SERPS, N_SHOWN, N_CANDIDATES, LIST_NOISE = 30_000, 20, 60, 1.0
 USERS = Users(
     attractiveness=(0.03, 0.12, 0.30, 0.50, 0.70), satisfaction=(0.02, 0.10, 0.25, 0.45, 0.65), continuation=0.95
@@ -59,8 +59,9 @@ def main() -> None:
     preparing.set_defaults(command=lambda given: prepare(given.data, given.out, random_state=given.random_state))
     running = commands.add_parser("run", help="run all stages and print the figures")
     running.add_argument("--project", type=Path, default=Path.cwd())
+    running.add_argument("--env", default=CORPUS, help="cranfield_opensearch: features from a real engine")
     running.add_argument("--splits", type=int, default=N_SPLITS, help="runs, each holding out one part")
-    running.set_defaults(command=lambda given: print(json.dumps(run(given.project, given.splits))))
+    running.set_defaults(command=lambda given: print(json.dumps(run(given.project, given.splits, given.env))))
     given = parser.parse_args()
     given.command(given)
 
@@ -74,7 +75,7 @@ def prepare(data: Path, out: Path, *, random_state: int = 42, n_serps: int = N_S
     query = rng.choice(len(queries), size=n_serps, p=popularity(len(queries), exponent=0.3))
     pages = search_pages(pool, query, users=USERS, n_shown=N_SHOWN, noise=LIST_NOISE, rng=rng)
     typed = [queries[number] for number in query]
-    log = impressions(ENV, documents["doc_id"].to_pylist(), [(pages, people(n_serps, rng), typed)])
+    log = impressions(CORPUS, documents["doc_id"].to_pylist(), [(pages, people(n_serps, rng), typed)])
     tables = {
         "documents": documents,
         "click_log": log,
@@ -91,7 +92,7 @@ def read_documents(data: Path) -> pa.Table:
     found = json.loads((data / "cran_docs.json").read_text())
     texts = {name: [row[name] for row in found] for name in ("title", "body", "author", "bibliography")}
     texts["related"] = related_titles(texts["body"], texts["title"])
-    columns = {"corpus": [ENV] * len(found), "doc_id": [str(row["id"]) for row in found], **texts}
+    columns = {"corpus": [CORPUS] * len(found), "doc_id": [str(row["id"]) for row in found], **texts}
     return pa.table({**columns, "body_length": [float(len(text.split())) for text in texts["body"]]})
 
 
@@ -143,14 +144,14 @@ def judgments(doc_ids: Sequence[str], queries: Sequence[str], grades: np.ndarray
     """Write the documents that people found of some interest; all others count as 0."""
     query, row = np.nonzero(grades)
     columns = {
-        "corpus": [ENV] * len(query),
+        "corpus": [CORPUS] * len(query),
         "query": [queries[number] for number in query],
         "doc_id": [doc_ids[number] for number in row],
     }
     return pa.table({**columns, "grade": pa.array(grades[query, row], pa.int32())})
 
 
-def run(project: Path, n_splits: int) -> dict[str, Any]:
+def run(project: Path, n_splits: int, env: str = CORPUS) -> dict[str, Any]:
     """Run the line once for each part of the queries held out, and sum up what the rankers did on them."""
     bootstrap_project(project)
     values: dict[str, dict[str, float]] = {}
@@ -158,25 +159,25 @@ def run(project: Path, n_splits: int) -> dict[str, Any]:
         # What does not depend on the split is done in the first run.
         stages = STAGES if part == 0 else STAGES[STAGES.index("folding") :]
         with stdout_to_stderr():
-            kedro_run(project, pattern, stages)
-        for system, of_query in test_values(project).items():
+            kedro_run(project, env, pattern, stages)
+        for system, of_query in test_values(project, env).items():
             values.setdefault(system, {}).update(of_query)
-    return facts(values, n_splits)
+    return facts(values, n_splits, env)
 
 
 def held_out_patterns(project: Path, n_splits: int) -> Iterator[str]:
     """Yield, for each part of the queries, the regular expression that matches exactly them."""
-    table = pq.read_table(project / "data/01_raw" / ENV / "reference_judgments", columns=["query"])
+    table = pq.read_table(project / "data/01_raw" / CORPUS / "reference_judgments", columns=["query"])
     queries = sorted(table["query"].unique().to_pylist())
     for part in range(n_splits):
         mine = [query for query in queries if zlib.crc32(query.encode()) % n_splits == part]
         yield f"^(?:{'|'.join(re.escape(query) for query in mine)})$"
 
 
-def kedro_run(project: Path, pattern: str, stages: Sequence[str]) -> None:
-    """Do what `kedro run --env=cranfield` does, with the queries that match the pattern held out."""
+def kedro_run(project: Path, env: str, pattern: str, stages: Sequence[str]) -> None:
+    """Do what `kedro run --env=<env>` does, with the queries that match the pattern held out."""
     held_out = {"folding": {"test_pattern": pattern}}
-    with KedroSession.create(project, env=ENV, runtime_params=held_out) as session:
+    with KedroSession.create(project, env=env, runtime_params=held_out) as session:
         session.run(pipeline_names=list(stages), runner=SequentialRunner())
 
 
@@ -194,9 +195,9 @@ def stdout_to_stderr() -> Iterator[None]:
         os.close(kept)
 
 
-def test_values(project: Path) -> Mapping[str, dict[str, float]]:
+def test_values(project: Path, env: str) -> Mapping[str, dict[str, float]]:
     """Read the metric of each system and test query by the human judgments; a query without any hit scores 0."""
-    table = pq.read_table(project / "data" / ENV / "07_model_output/evaluation").to_pylist()
+    table = pq.read_table(project / "data" / env / "07_model_output/evaluation").to_pylist()
     found: dict[str, dict[str, float]] = {}
     for row in table:
         if (row["truth"], row["metric"]) == ("reference", METRIC) and row["value"] is not None:
@@ -204,7 +205,7 @@ def test_values(project: Path) -> Mapping[str, dict[str, float]]:
     return found
 
 
-def facts(values: Mapping[str, Mapping[str, float]], n_splits: int) -> dict[str, Any]:
+def facts(values: Mapping[str, Mapping[str, float]], n_splits: int, env: str) -> dict[str, Any]:
     """Average over the queries, with 95 % intervals by resampling them."""
     queries = sorted(values["ranker"])
     arrays = {name: np.array([of_query.get(query, np.nan) for query in queries]) for name, of_query in values.items()}
@@ -214,7 +215,7 @@ def facts(values: Mapping[str, Mapping[str, float]], n_splits: int) -> dict[str,
     means = {row["system"]: interval(row) for row in rounded if row["quantity"] == "mean"}
     gains = {f"{row['system']} - {row['against']}": interval(row) for row in rounded if row["quantity"] == "difference"}
     return {
-        "benchmark": "cranfield",
+        "benchmark": env,
         "metric": METRIC,
         "truth": "human judgments",
         "n_queries": len(queries),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 FIXED_PORTS = ("nn_rpc", "nn_http", "rm_rpc", "rm_scheduler", "rm_tracker", "rm_admin", "rm_http")
 NODE_PORTS = ("rpc", "localizer", "http")
-MEMORY_MB, CORES = 4096, 4
+MEMORY_MB, CORES = 6144, 4
 """What each NodeManager offers; nothing is set aside before a container runs."""
 
 LOG4J = """log4j.rootLogger=${rankhammer.log},out

@@ -50,6 +50,22 @@ def test_a_mistyped_group_of_parameters_is_not_ignored(tmp_path):
     assert "Did you mean 'training'?" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("source", "feature"),
+    [
+        ({"name": "embedded", "options": {}}, {"type": "raw", "opensearch": {"match_all": {}}}),
+        ({"name": "elasticsearch", "options": {"url": "http://127.0.0.1:9"}}, {"type": "raw", "solr": "{!lucene}x"}),
+        ({"name": "solr", "options": {"url": "http://127.0.0.1:9"}}, {"type": "matched_terms", "field": "title"}),
+    ],
+)
+def test_a_feature_that_the_source_cannot_compute_stops_a_run_before_its_first_node(tmp_path, source, feature):
+    given = loaded(tmp_path)
+    given["feature_set"]["features"] = [{"name": "mine", **feature}]
+    given["features"]["source"] = source
+    with pytest.raises(ConfigError, match="Feature 'mine'"):
+        checked(given)
+
+
 @pytest.mark.parametrize("wrong", [-1, "abc", 1 << 63, 4.5])
 def test_a_seed_that_cannot_be_one_is_refused(tmp_path, wrong):
     with pytest.raises(ConfigError, match="'random_state'"):

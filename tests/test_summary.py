@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rankhammer import summary
+from rankhammer.spark_health import Health
 
 MEASURED = {"mean": 0.5, "lower": 0.4, "upper": 0.6}
 REPORTS = {
@@ -20,7 +21,7 @@ REPORTS = {
 
 def facts(**change):
     about = {"stages_run": ("export",), "stage_seconds": {"export": 1.234}, "total_s": 2.0} | change
-    return summary.build(REPORTS, published="data/exported", environment="local", **about)
+    return summary.build(REPORTS, published="data/exported", environment="local", health=Health(), **about)
 
 
 def test_every_known_corpus_has_a_row_and_unknown_counts_stay_open():
@@ -45,7 +46,9 @@ def test_the_table_shows_intervals_failures_and_what_to_type_next(capsys):
 
 def shown(reports, capsys) -> str:
     about = {"stages_run": ("training",), "stage_seconds": {}, "total_s": 2.0}
-    summary.show(summary.build(reports, published="data/[x]", environment="local", **about), where="[/y].json")
+    summary.show(
+        summary.build(reports, published="data/[x]", environment="local", health=Health(), **about), where="[/y].json"
+    )
     return capsys.readouterr().out
 
 
@@ -79,3 +82,9 @@ def test_a_log_without_features_is_pointed_to_them():
 def test_a_run_that_stops_before_training_says_how_to_go_on():
     assert any("--pipeline=train" in step for step in facts(stages_run=("labeling",))["next"])
     assert not any("--pipeline=train" in step for step in facts()["next"])
+
+
+def test_what_the_cluster_cured_by_itself_is_said(capsys):
+    built = facts() | {"warning": Health(100, 7).warning}
+    summary.show(built, where="x.json")
+    assert "Warning: 7 of 100 tasks failed and were done again." in capsys.readouterr().out

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rankhammer import __version__, cli_cluster, cli_submit
+from rankhammer.push_command import print_requests, push_judgments
 
 if TYPE_CHECKING:
     from rankhammer.demo import DemoSummary
-    from rankhammer.deploy import Deployed, DeployOptions
-    from rankhammer.deploy.requests import Request
+    from rankhammer.deploy import Deployed
     from rankhammer.ranking import RankedDocument
 
 EPILOG = "Example:  kedro run --pipeline=train --env=prod"
-EXPORTED = "data/07_model_output/exported_model/shop/opensearch_ltr-3.6"
+EXPORTED = "data/07_model_output/exported_model/current/shop/opensearch_ltr-3.6"
 
 
 class LazyRun(click.Command):
@@ -86,13 +86,14 @@ def plugins(as_json: bool) -> None:
 
 @click.command(epilog="Example:  rankhammer handoffs --env=prod --json")
 @click.option("--env", "-e", default=None, help="Kedro environment.")
+@click.option("--run", default=None, help="Id of a run, where runs have ids; the newest complete one by default.")
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
-def handoffs(env: str | None, as_json: bool) -> None:
+def handoffs(env: str | None, run: str | None, as_json: bool) -> None:
     """List the hand-offs between stages: rows and a digest of them that order and partitioning do not change."""
     from rankhammer.run import guarded
     from rankhammer.run import handoffs as describe
 
-    sys.exit(guarded(lambda: _print_handoffs(describe(env), as_json=as_json)))
+    sys.exit(guarded(lambda: _print_handoffs(describe(env, run), as_json=as_json)))
 
 
 @click.command(epilog='Example:  rankhammer rank stdlib --query "read lines from a file" --top 5')
@@ -103,14 +104,16 @@ def handoffs(env: str | None, as_json: bool) -> None:
     "--candidates", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Documents to rerank."
 )
 @click.option("--env", "-e", default=None, help="Kedro environment.")
+@click.option("--run", default=None, help="Id of a run, where runs have ids; the newest with a ranker by default.")
 @click.option("--json", "as_json", is_flag=True, help="Print the documents as JSON.")
-def rank(corpus: str, *, query: str, top: int, candidates: int, env: str | None, as_json: bool) -> None:
+def rank(corpus: str, *, query: str, top: int, candidates: int, as_json: bool, **place: str | None) -> None:
     """Search CORPUS with its exported ranker, and say what put each document where it is."""
     from rankhammer.run import guarded
     from rankhammer.run import rank as search
 
     def act() -> None:
-        _print_ranked(search(env, corpus, query, n_candidates=max(candidates, top))[:top], as_json=as_json)
+        found = search(place["env"], corpus, query, n_candidates=max(candidates, top), run=place["run"])
+        _print_ranked(found[:top], as_json=as_json)
 
     sys.exit(guarded(act))
 
@@ -147,6 +150,7 @@ def _deployment_options(command: Any) -> Any:
         (
             click.option("--env", "-e", default=None, help="Kedro environment whose deploy.yml counts."),
             click.option("--url", "urls", multiple=True, help="Cluster to use instead of deploy.yml's; repeatable."),
+            click.option("--engine", default=None, help="opensearch, elasticsearch or solr, as in deploy.yml."),
             click.option("--credentials", default=None, help="Entry of credentials.yml for --url."),
             click.option("--index", default=None, help="Index on which the ranker is tried; may hold {corpus}."),
             click.option("--query", "queries", multiple=True, help="Search by which it is tried; repeatable."),
@@ -163,16 +167,16 @@ def _deployment_options(command: Any) -> Any:
 @_deployment_options
 @click.option("--keep", type=int, default=None, help="Rankers of a corpus that stay for a rollback.")
 def deploy(folders: tuple[str, ...], *, dry_run: bool, as_json: bool, **given: Any) -> None:
-    """Put exported rankers (FOLDERS) into OpenSearch, try them there, and make them active."""
+    """Put exported rankers (FOLDERS) into a search engine, try them there, and make them active."""
     from rankhammer import deploy as deploying
-    from rankhammer.run import guarded
+    from rankhammer.run import guarded, read_deploy_options
 
     def act() -> None:
-        options = _read_options(given)
+        options = read_deploy_options(given)
         packages = [deploying.read_package(folder) for folder in folders]
         for package in packages:
             if dry_run:
-                _print_requests(deploying.planned(package, options))
+                print_requests(deploying.planned(package, options))
             else:
                 _print_deployed(deploying.deploy(package, options), as_json=as_json)
 
@@ -186,37 +190,16 @@ def deploy(folders: tuple[str, ...], *, dry_run: bool, as_json: bool, **given: A
 def rollback(corpus: str, *, to: str | None, dry_run: bool, as_json: bool, **given: Any) -> None:
     """Make an earlier ranker of CORPUS active again; it is still on the clusters."""
     from rankhammer import deploy as deploying
-    from rankhammer.run import guarded
+    from rankhammer.run import guarded, read_deploy_options
 
     def act() -> None:
-        options = _read_options(given)
+        options = read_deploy_options(given)
         if dry_run:
-            _print_requests(deploying.planned_rollback(corpus, options, to=to))
+            print_requests(deploying.planned_rollback(corpus, options, to=to))
         else:
             _print_deployed(deploying.rollback(corpus, options, to=to), as_json=as_json)
 
     sys.exit(guarded(act))
-
-
-def _read_options(given: dict[str, Any]) -> DeployOptions:
-    """Take deploy.yml, and over it what the command line says."""
-    from rankhammer.deploy import read_options
-    from rankhammer.errors import ConfigError
-    from rankhammer.run import deploy_settings
-
-    if given["credentials"] and not given["urls"]:
-        raise ConfigError("--credentials stands without --url.", hint="Name the cluster that they are for.")
-    clusters = [{"url": url, "credentials": given["credentials"]} for url in given["urls"]]
-    told = {"clusters": clusters, **{name: given.get(name) for name in ("index", "queries", "keep")}}
-    set_here = {name: value for name, value in told.items() if value not in (None, (), [])}
-    return read_options(deploy_settings(given["env"]) | set_here)
-
-
-def _print_requests(planned: list[tuple[str, list[Request]]]) -> None:
-    for url, requests in planned:
-        click.echo(f"# {url}")
-        for request in requests:
-            click.echo(str(request))
 
 
 def _print_deployed(done: list[Deployed], *, as_json: bool) -> None:
@@ -266,18 +249,8 @@ def main() -> None:
     rankhammer()
 
 
-for _command in (
-    run,
-    demo,
-    plugins,
-    handoffs,
-    rank,
-    collect_bundle,
-    deploy,
-    rollback,
-    *cli_cluster.COMMANDS,
-    cli_submit.submit,
-):
+_OWN = (run, demo, plugins, handoffs, rank, collect_bundle, deploy, rollback, push_judgments)
+for _command in (*_OWN, *cli_cluster.COMMANDS, cli_submit.submit):
     rankhammer.add_command(_command)
 cli.add_command(run)
 cli.add_command(rankhammer)

@@ -11,6 +11,8 @@ import click
 
 if TYPE_CHECKING:
     from rankhammer.cluster.following import Progress
+    from rankhammer.cluster.settings import ClusterSettings
+    from rankhammer.cluster.submission import Wish
 
 
 class Screen:
@@ -73,17 +75,14 @@ def _submit(given: dict[str, Any], *, is_dry: bool, is_detached: bool) -> int:
     from rankhammer.cluster.submission import prepare, shown
     from rankhammer.cluster.submitting import Submitting
     from rankhammer.cluster.uploads import NoUploads, Uploads
-    from rankhammer.run import project_folder, wish
+    from rankhammer.run import project_folder
 
     screen, manager = Screen(), ResourceManager()
     if not is_dry:
         # A JVM of this command's own, small and without the settings of the run; it starts while Kedro is imported.
         spark.configure(lambda: {"spark.master": "yarn", "spark.driver.memory": "256m"})
         threading.Thread(target=spark.hadoop, name="jvm-start", daemon=True).start()
-    arguments = [f"--{name}={given[name]}" for name in ("pipeline", "params") if given[name]]
-    wanted, settings = wish(
-        given["env"], (*arguments, *given["more"]), deploy_mode=given["deploy_mode"], flags=_flags(given)
-    )
+    wanted, settings = wish(given)
     project, root = project_folder(), settings.runtime.root
     if is_dry:
         click.echo(shown(prepare(wanted, settings, NoUploads(root), project=project, told=screen.line)))
@@ -92,6 +91,42 @@ def _submit(given: dict[str, Any], *, is_dry: bool, is_detached: bool) -> int:
     planned = prepare(wanted, settings, target, project=project, told=screen.line)
     submitting = Submitting(manager, settings.submit, told=screen.line, watched=screen.state, may_kill=screen.may_kill)
     return submitting.run(planned, is_detached=is_detached)
+
+
+def wish(given: dict[str, Any]) -> tuple[Wish, ClusterSettings]:
+    """Work out what a submission asks for.
+
+    Args:
+        given: Options of `submit`.
+
+    Raises:
+        ConfigError: A pipeline is unknown, or a setting wrong.
+        ClusterError: The cluster has no room for it.
+    """
+    from kedro.framework.cli.utils import _split_params
+
+    from rankhammer.cluster.resources import spark_settings
+    from rankhammer.cluster.session import plan
+    from rankhammer.cluster.submission import CLUSTER, Wish
+    from rankhammer.pipeline_registry import COMPOSITES
+    from rankhammer.run import cluster_settings, require_known
+
+    flags, name = _flags(given), given["pipeline"] or "__default__"
+    require_known([name])
+    settings, keys = cluster_settings(
+        given["env"], _split_params(click.get_current_context(), None, given["params"] or "")
+    )
+    mode = given["deploy_mode"] or settings.submit.deploy_mode
+    if mode == CLUSTER:
+        # There the profile says how large the driver is; spark.yml's size is for a driver here.
+        keys.pop("spark.driver.memory", None)
+    queue = {"queue": flags.get("spark.yarn.queue", settings.resources.queue)}
+    settings = settings.model_copy(update={"resources": settings.resources.model_copy(update=queue)})
+    stages = frozenset(COMPOSITES.get(name, (name,)))
+    asked = plan(settings, stages=stages, matrix=None, driver_in_cluster=mode == CLUSTER)
+    arguments = tuple(f"--{option}={given[option]}" for option in ("pipeline", "params") if given[option])
+    worked_out = spark_settings(asked, settings.resources)
+    return Wish((*arguments, *given["more"]), given["env"], mode, {**worked_out, **keys}, flags), settings
 
 
 def _flags(given: dict[str, Any]) -> dict[str, str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
+
+from rankhammer.publishing import content_digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +31,4 @@ def table_digest(table: DataFrame) -> tuple[int, str]:
 
 def files_digest(files: Mapping[str, bytes]) -> tuple[int, str]:
     """Count a folder's files and hash their names and contents, in name order."""
-    content = hashlib.sha256()
-    for name, data in sorted(files.items()):
-        content.update(f"{name}\0{len(data)}\0".encode() + data)
-    return len(files), content.hexdigest()[:16]
+    return len(files), content_digest(files)[:16]

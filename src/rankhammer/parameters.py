@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 from kedro.validation import ParameterValidator
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from rankhammer import plugins
+from rankhammer.engines.base import ChecksFeatures
 from rankhammer.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
@@ -36,7 +38,8 @@ def check_parameters(given: dict[str, Any], whole: Pipeline, *, known: Iterable[
         `params:` input to its value, a model where the node asks for one.
 
     Raises:
-        ConfigError: A name is not known, or a single value is not what its node asks for.
+        ConfigError: A name is not known, a single value is not what its node asks for, or the feature source cannot
+            compute the feature set.
         ParameterValidationError: A model refuses its values.
     """
     _require_known(given, {name.removeprefix(_PREFIX).partition(".")[0] for name in known})
@@ -45,7 +48,18 @@ def check_parameters(given: dict[str, Any], whole: Pipeline, *, known: Iterable[
     values = {name: reduce(getitem, name.removeprefix(_PREFIX).split("."), checked) for name in names}
     for node in whole.nodes:
         _check_single_values(node, values)
+    _check_feature_set(values)
     return values
+
+
+def _check_feature_set(values: Mapping[str, Any]) -> None:
+    """Find out before the first node, not after an hour, that the source cannot compute a feature."""
+    features, feature_set = values.get("params:features"), values.get("params:feature_set")
+    if features is None or feature_set is None:
+        return
+    source = plugins.create("feature_sources", features.source)
+    if isinstance(source, ChecksFeatures):
+        source.check(feature_set)
 
 
 def _parameter_inputs(names: Iterable[str]) -> Iterator[str]:

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rankhammer import errors, pipeline_registry, spark
+from rankhammer import choosing, errors, pipeline_registry, spark
 from rankhammer.errors import ConfigError, RankhammerError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from kedro.framework.session import KedroSession
     from kedro.runner import AbstractRunner
 
+    from rankhammer.cluster.probe import Answer
     from rankhammer.cluster.settings import ClusterSettings
-    from rankhammer.cluster.submission import Wish
+    from rankhammer.deploy import DeployOptions
     from rankhammer.ranking import RankedDocument
 
 USER_ERROR, SOME_CORPORA_FAILED = 2, 3
@@ -79,24 +80,27 @@ def user_error(error: BaseException) -> RankhammerError | None:
     return _refused_by_kedro(error) or _refused_by_disk(error)
 
 
-def handoffs(env: str | None) -> list[dict[str, Any]]:
+def handoffs(env: str | None, run: str | None = None) -> list[dict[str, Any]]:
     """Describe every hand-off of the line.
 
     Args:
         env: Kedro environment; None for the default one.
+        run: Id of the run, where runs have ids; None for the newest that `train` can go on with.
 
     Returns:
         name, state (finished or missing), rows and digest of each table. The digest is the sum of a 64-bit hash a row,
         so neither order nor partitioning changes it.
     """
-    session = _session({"env": env, "conf_source": None, "params": {}})
+    session = _session_of_run(env, run, lambda: choosing.needed_by(["train"], {}))
     with session:
         catalog = session.load_context().catalog
         names = pipeline_registry.register_pipelines()["__default__"].all_outputs()
         return [_describe(name, catalog[name]) for name in sorted(names) if hasattr(catalog[name], "handoff")]
 
 
-def rank(env: str | None, corpus: str, query: str, *, n_candidates: int) -> list[RankedDocument]:
+def rank(
+    env: str | None, corpus: str, query: str, *, n_candidates: int, run: str | None = None
+) -> list[RankedDocument]:
     """Search a corpus with its exported ranker.
 
     Args:
@@ -104,6 +108,7 @@ def rank(env: str | None, corpus: str, query: str, *, n_candidates: int) -> list
         corpus: Which one.
         query: As typed.
         n_candidates: Documents that are reranked.
+        run: Id of the run, where runs have ids; None for the newest that trained a ranker.
 
     Returns:
         All of them, best first.
@@ -114,7 +119,7 @@ def rank(env: str | None, corpus: str, query: str, *, n_candidates: int) -> list
     from rankhammer import plugins
     from rankhammer.ranking import open_ranker
 
-    session = _session({"env": env, "conf_source": None, "params": {}})
+    session = _session_of_run(env, run, lambda: ["ranker"])
     with session:
         context = session.load_context()
         catalog, params = context.catalog, context.params
@@ -130,18 +135,26 @@ def read_credentials(env: str | None) -> None:
         session.load_context()
 
 
-def deploy_settings(env: str | None) -> dict[str, Any]:
-    """Read conf/<env>/deploy.yml, and let credentials.yml be read where an entry of it is named.
+def read_deploy_options(given: dict[str, Any]) -> DeployOptions:
+    """Take conf/<env>/deploy.yml and over it what the command line says; credentials can be read after that.
 
     Args:
-        env: Kedro environment; None for the default one.
+        given: env, urls and credentials, and any of engine, index, queries and keep; None or empty where not said.
 
-    Returns:
-        The file's content, plain values.
+    Raises:
+        ConfigError: A name or a value is wrong.
     """
-    session = _session({"env": env, "conf_source": None, "params": {}})
+    from rankhammer.deploy import read_options
+
+    if given["credentials"] and not given["urls"]:
+        raise ConfigError("--credentials stands without --url.", hint="Name the cluster that they are for.")
+    clusters = [{"url": url, "credentials": given["credentials"]} for url in given["urls"]]
+    told = {"clusters": clusters, **{name: given.get(name) for name in ("engine", "index", "queries", "keep")}}
+    set_here = {name: value for name, value in told.items() if value not in (None, (), [])}
+    session = _session({"env": given["env"], "conf_source": None, "params": {}})
     with session:
-        return dict(session.load_context().config_loader["deploy"])
+        settings = dict(session.load_context().config_loader["deploy"])
+    return read_options(settings | set_here)
 
 
 def project_folder() -> Path:
@@ -158,85 +171,82 @@ def project_folder() -> Path:
     return Path(found)
 
 
-def cluster_settings(env: str | None) -> ClusterSettings:
-    """Read conf/<env>/cluster.yml.
+def cluster_settings(
+    env: str | None, params: Mapping[str, Any] | None = None
+) -> tuple[ClusterSettings, dict[str, str]]:
+    """Read conf/<env>/cluster.yml and conf/<env>/spark.yml.
 
     Args:
         env: Kedro environment; None for the default one.
+        params: Of the command line.
+
+    Returns:
+        (settings of the cluster, flat Spark keys).
     """
     from rankhammer.cluster.settings import read_settings
 
-    session = _session({"env": env, "conf_source": None, "params": {}})
+    session = _session({"env": env, "conf_source": None, "params": params or {}})
     with session:
-        return read_settings(session.load_context().config_loader["cluster"])
+        loader = session.load_context().config_loader
+        return read_settings(loader["cluster"]), spark.effective_settings(loader["spark"], submitted=False)
 
 
-def wish(
-    env: str | None, arguments: tuple[str, ...], *, deploy_mode: str | None, flags: dict[str, str]
-) -> tuple[Wish, ClusterSettings]:
-    """Work out what a submission asks for.
-
-    Args:
-        env: Kedro environment; None for the default one.
-        arguments: Of `kedro run`.
-        deploy_mode: `cluster`, `client`, or None for what cluster.yml says.
-        flags: Spark keys of the command line.
+def require_known(names: list[str]) -> None:
+    """Refuse names of pipelines that are none.
 
     Raises:
-        ConfigError: A pipeline is unknown, or a setting wrong.
-        ClusterError: The cluster has no room for it.
+        ConfigError: With the name that is closest.
     """
-    from rankhammer.cluster.resources import spark_settings
-    from rankhammer.cluster.session import plan
-    from rankhammer.cluster.settings import read_settings
-    from rankhammer.cluster.submission import CLUSTER, Wish
+    known = {*pipeline_registry.STAGES, *pipeline_registry.BRANCHES, *pipeline_registry.COMPOSITES}
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"Unknown pipeline {name!r}.", hint=did_you_mean(name, known), name=name)
 
-    names = [name for argument in arguments for name in _pipelines_of(argument)]
-    _require_known(names)
+
+def probe(env: str | None, *, with_container: bool) -> Iterator[Answer]:
+    """Ask every part of an environment's cluster.
+
+    Args:
+        env: Kedro environment; None for the default one.
+        with_container: Whether Python is run in containers of YARN, too.
+    """
+    from rankhammer.cluster import probe as parts
+    from rankhammer.cluster.settings import read_settings
+
     session = _session({"env": env, "conf_source": None, "params": {}})
     with session:
         loader = session.load_context().config_loader
-        settings = read_settings(loader["cluster"])
-        given = spark.effective_settings(loader["spark"], submitted=False)
-    mode = deploy_mode or settings.submit.deploy_mode
-    queue = flags.get("spark.yarn.queue", settings.resources.queue)
-    settings = settings.model_copy(update={"resources": settings.resources.model_copy(update={"queue": queue})})
-    if mode == CLUSTER:
-        # There the profile says how large the driver is; spark.yml's size is for a driver here.
-        given.pop("spark.driver.memory", None)
-    stages = frozenset(stage for name in names or ["__default__"] for stage in _stages_of(name))
-    asked = plan(settings, stages=stages, matrix=None, driver_in_cluster=mode == CLUSTER)
-    worked_out = spark_settings(asked, settings.resources)
-    return Wish(arguments, env, mode, {**worked_out, **given}, flags), settings
-
-
-def _stages_of(name: str) -> tuple[str, ...]:
-    return pipeline_registry.COMPOSITES.get(name, (name,))
-
-
-def _pipelines_of(argument: str) -> list[str]:
-    option, _, value = argument.partition("=")
-    return [name for name in value.split(",") if name] if option in ("--pipeline", "--pipelines") else []
+        on_yarn = str(loader["spark"].get("spark.master", "")).startswith("yarn")
+        if not on_yarn:
+            raise ConfigError(
+                f"spark.master of the environment {env or 'local'} is no cluster.", hint="Name one: --env=prod"
+            )
+        written = {name: uri for name, uri in loader["globals"]["paths"].items() if name != "raw"}
+        run_container = parts.run_container if with_container else None
+        yield from parts.probe(read_settings(loader["cluster"]), written, run_container=run_container)
 
 
 def _describe(name: str, dataset: Any) -> dict[str, Any]:
-    from rankhammer.datasets import FilesDataset
+    from rankhammer.datasets import TableDataset
     from rankhammer.digest import files_digest, table_digest
 
     if dataset.handoff.recorded is None:
         return {"name": name, "state": "missing", "rows": None, "digest": ""}
     data = dataset.load()
-    rows, digest = files_digest(data) if isinstance(dataset, FilesDataset) else table_digest(data)
+    rows, digest = table_digest(data) if isinstance(dataset, TableDataset) else files_digest(data)
     return {"name": name, "state": "finished", "rows": rows, "digest": digest}
 
 
 def _run(options: dict[str, Any]) -> int:
     names = [name for name in [options["pipeline"], *options["pipelines"]] if name]
-    _require_known(names)
+    require_known(names)
     runner = _runner(options)
+    choice = choosing.choose(options, lambda: choosing.needed_by(names, options), session=_session)
+    if choice.told:
+        click.echo(choice.told)
     spark.want_early()
     filters = ("from_nodes", "to_nodes", "from_inputs", "to_outputs", "load_versions", "namespaces")
-    session = _session(options)
+    session = _session({**options, "params": choice.params})
     with session:
         session.run(
             pipeline_names=names,
@@ -247,6 +257,8 @@ def _run(options: dict[str, Any]) -> int:
             **{name: options[name] for name in filters},
         )
         summary = session.load_context().catalog["run_summary"].load()
+    for run in choice.tidy():
+        click.echo(f"Deleted run {run}.")
     return SOME_CORPORA_FAILED if summary["failures"] else 0
 
 
@@ -262,7 +274,16 @@ def _runner(options: dict[str, Any]) -> AbstractRunner:
     return kind(**_resolve_runner_kwargs(options["is_async"], options["runner_params"]))
 
 
-def _session(options: dict[str, Any]) -> KedroSession:
+def _session_of_run(env: str | None, run: str | None, needed: Callable[[], Iterable[str]]) -> KedroSession:
+    """Open a session on what a run has made."""
+    options = {"env": env, "conf_source": None, "params": {} if run is None else {choosing.RUN: run}}
+    choice = choosing.choose(options, needed, session=_session)
+    if choice.told:
+        click.echo(choice.told, err=True)
+    return _session({**options, "params": choice.params})
+
+
+def _session(options: Mapping[str, Any]) -> KedroSession:
     """Open a Kedro session in a project folder, or, in a wheel, on its conf archive."""
     from kedro.framework.project import configure_project
     from kedro.framework.session import KedroSession
@@ -277,13 +298,6 @@ def _session(options: dict[str, Any]) -> KedroSession:
     return KedroSession.create(
         project_path=project, env=options["env"], conf_source=options["conf_source"], runtime_params=options["params"]
     )
-
-
-def _require_known(names: list[str]) -> None:
-    known = {*pipeline_registry.STAGES, *pipeline_registry.BRANCHES, *pipeline_registry.COMPOSITES}
-    for name in names:
-        if name not in known:
-            raise ConfigError(f"Unknown pipeline {name!r}.", hint=did_you_mean(name, known), name=name)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import threading
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,13 +27,18 @@ _READ_AT_LAUNCH = ("spark.jars", "spark.files", "spark.archives", "spark.submit.
 LOG_SETTINGS = Path(__file__).with_name("log4j2.properties")
 _settings: Callable[[], Mapping[str, object]] = dict
 _more: Callable[[], Mapping[str, str]] = dict
+_ready: Callable[[SparkSession], None] | None = None
 _opened: SparkSession | None = None
 _opening = threading.RLock()
 _is_wanted_early = False
 logger = logging.getLogger(__name__)
 
 
-def configure(settings: Callable[[], Mapping[str, object]], more: Callable[[], Mapping[str, str]] = dict) -> None:
+def configure(
+    settings: Callable[[], Mapping[str, object]],
+    more: Callable[[], Mapping[str, str]] = dict,
+    ready: Callable[[SparkSession], None] | None = None,
+) -> None:
     """Say where the session's settings come from; nothing is read until the session is opened.
 
     Args:
@@ -41,7 +47,7 @@ def configure(settings: Callable[[], Mapping[str, object]], more: Callable[[], M
             filesystems, and its keys give way to those of `settings`.
     """
     global _settings, _more
-    _settings, _more = settings, more
+    _settings, _more, _ready = settings, more, ready
 
 
 def want_early() -> None:
@@ -54,6 +60,8 @@ def open_early() -> None:
     """Open the session in the background, where it is wanted: a run imports a lot while the JVM starts."""
     global _settings  # noqa: PLW0603 - one session a process
     if _is_wanted_early:
+        # Two threads that import it at once can each wait for the other's half, which Python ends with an ImportError.
+        import_module("pyspark.sql")
         values = dict(_settings())
         _settings = lambda: values  # noqa: E731 - read here, because a configuration loader is not made for threads
         threading.Thread(target=_open_quietly, name="spark-start", daemon=True).start()
@@ -104,26 +112,32 @@ def _open() -> SparkSession:
 
     settings = _start_jvm()
     builder = SparkSession.builder
-    if not _is_submitted():
+    if not is_submitted():
         settings = {**_more(), **settings}
     for key, value in settings.items():
         if key not in _READ_AT_LAUNCH:
             builder = builder.config(key, value)
-    _opened = builder.getOrCreate()
-    _opened.sparkContext.setLogLevel(settings.get("spark.log.level", "ERROR"))
-    return _opened
+    if settings.get("spark.master", "").startswith("yarn"):
+        # The launcher has handed them to YARN, and put them on the driver's class path.
+        builder = builder.config("spark.jars", "")
+    opened = builder.getOrCreate()
+    opened.sparkContext.setLogLevel(settings.get("spark.log.level", "ERROR"))
+    if _ready is not None and not is_submitted():
+        _ready(opened)
+    _opened = opened
+    return opened
 
 
 def _start_jvm() -> dict[str, str]:
     """Start the JVM that the session runs in, unless there is one; return the settings it was started with."""
     from pyspark import SparkConf, SparkContext
 
-    settings = effective_settings(_settings(), submitted=_is_submitted())
-    if not _is_submitted():
+    settings = effective_settings(_settings(), submitted=is_submitted())
+    if not is_submitted():
         _prepare_local_launch(settings)
         settings["spark.driver.extraJavaOptions"] = _quiet(settings.get("spark.driver.extraJavaOptions", ""))
     SparkContext._ensure_initialized(conf=SparkConf(loadDefaults=False).setAll(list(settings.items())))
-    flags = SparkConf().get(FLAGS_KEY, "") if _is_submitted() else ""
+    flags = SparkConf().get(FLAGS_KEY, "") if is_submitted() else ""
     return {key: value for key, value in settings.items() if key not in (flags or "").split(",")}
 
 
@@ -187,7 +201,8 @@ def running_tasks() -> tuple[int, int]:
     return sum(stage.numCompletedTasks for stage in stages), sum(stage.numTasks for stage in stages)
 
 
-def _is_submitted() -> bool:
+def is_submitted() -> bool:
+    """Say whether spark-submit started this process."""
     return "PYSPARK_GATEWAY_PORT" in os.environ
 
 
@@ -206,7 +221,7 @@ def _prepare_local_launch(settings: Mapping[str, str]) -> None:
     """Check Java and YARN's configuration first: Spark itself would only say JAVA_GATEWAY_EXITED."""
     java.provide()
     master = settings.get("spark.master", "local[*]")
-    if master.startswith("yarn") and "HADOOP_CONF_DIR" not in os.environ and "YARN_CONF_DIR" not in os.environ:
+    if master.startswith("yarn") and not (os.environ.get("HADOOP_CONF_DIR") or os.environ.get("YARN_CONF_DIR")):
         raise ClusterError(
             "spark.master is yarn, but neither HADOOP_CONF_DIR nor YARN_CONF_DIR is set.",
             hint="export HADOOP_CONF_DIR=/etc/hadoop/conf (the folder with yarn-site.xml).",

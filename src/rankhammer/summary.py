@@ -16,6 +16,8 @@ import rankhammer
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from rankhammer.spark_health import Health
+
 SYSTEMS = ("logged", "baseline", "ranker", "oracle")
 ORDERED_BY = {"logged": "logged order", "baseline": "baseline", "ranker": "ranker", "oracle": "trained on truth"}
 TRUTHS = {"reference": "reference judgments", "clicks": "judgments from clicks"}
@@ -39,6 +41,7 @@ def build(
     total_s: float,
     published: str,
     environment: str,
+    health: Health,
 ) -> dict[str, Any]:
     """Put the stages' reports together.
 
@@ -49,6 +52,7 @@ def build(
         total_s: Seconds of the run, the session's start included.
         published: Folder of the exported models.
         environment: Kedro environment.
+        health: Tasks that were done again, and executors that were lost.
 
     Returns:
         JSON-able facts; `corpora` has one entry a corpus that any stage knows.
@@ -64,6 +68,10 @@ def build(
         "stage_seconds": {stage: round(seconds, 2) for stage, seconds in stage_seconds.items()},
         "total_seconds": round(total_s, 2),
         "driver_peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // RSS_UNITS_A_MB,
+        "n_tasks": health.n_tasks,
+        "n_failed_tasks": health.n_failed_tasks,
+        "lost_executors": list(health.lost_executors),
+        "warning": health.warning,
         **measured,
         "corpora": {corpus: _facts(corpus, known, measured["metric"]) for corpus in corpora},
         "failures": [failure for report in known.values() for failure in report.get("failures", [])],
@@ -108,6 +116,8 @@ def show(facts: Mapping[str, Any], *, where: str) -> None:
         console.print(f"  Hint: {failure['hint']}", soft_wrap=True, markup=False)
     seconds = ", ".join(f"{stage} {value:.1f}" for stage, value in facts["stage_seconds"].items())
     console.print(f"Seconds: {seconds}; {facts['total_seconds']:.1f} in all.", soft_wrap=True)
+    if facts["warning"]:
+        console.print(f"[yellow]Warning:[/] {escape(facts['warning'])}.", soft_wrap=True)
     if "export" in facts["stages"]:
         console.print(f"Rankers: {facts['published']}", soft_wrap=True, markup=False)
     console.print(f"Facts:   {where}", soft_wrap=True, markup=False)

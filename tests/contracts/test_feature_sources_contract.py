@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from rankhammer import plugins
+from rankhammer.errors import ConfigError
 from rankhammer.feature_sets import FeatureSet
 from rankhammer.plugins import Choice
 
@@ -33,6 +34,19 @@ FEATURES = FeatureSet.model_validate(
     }
 )
 
+
+ONE_BM25 = {"name": "title_bm25", "type": "match", "field": "title", "analyzer": "standard"}
+COUNTED = {"name": "n_terms", "type": "matched_terms", "field": "title", "analyzer": "standard"}
+_IN_TITLE = {"constant_score": {"filter": {"match": {"title": "{{keywords}}"}}, "boost": 2}}
+OWN = {
+    "name": "own",
+    "type": "raw",
+    "opensearch": _IN_TITLE,
+    "elasticsearch": _IN_TITLE,
+    "solr": "{!simple qf=title_standard q.operators='' q.op=OR}${keywords}",
+}
+REFUSED = {("embedded", "raw"), ("solr", "matched_terms")}
+"""Built-in sources, and types of features that they cannot compute."""
 
 BY_PLUGIN = tuple(f"{name} by sltr" for name in ENGINES)
 """Asked by the Learning to Rank plugin's log; a stand-in answers in the plugin's place."""
@@ -105,3 +119,21 @@ def test_what_does_not_match_is_zero_and_nan_only_where_absence_is_kept(source: 
     assert [values["y"][name] for name in FEATURES.names if name not in ("title_or_nan", "query_length")] == [0.0] * 4
     for row in values.values():
         assert row is None or row["query_length"] >= 0
+
+
+@pytest.mark.parametrize(("feature", "values"), [(COUNTED, [2.0, 0.0, 1.0]), (OWN, [2.0, 0.0, 2.0])])
+def test_it_computes_a_feature_or_says_that_it_cannot(
+    source: Any, spark: SparkSession, feature: dict[str, Any], values: list[float]
+) -> None:
+    rows, documents = given(spark)
+    two = FeatureSet.model_validate({"name": "contract", "features": [ONE_BM25, feature]})
+    name = getattr(source, "name", "embedded")
+    if (name, feature["type"]) in REFUSED:
+        with pytest.raises(ConfigError, match=f"Feature '{feature['name']}'"):
+            source.collect(rows, documents=documents, feature_set=two)
+        return
+    found = source.collect(rows, documents=documents, feature_set=two).collect()
+    by_row = {row["carried"]: row["features"] for row in found}
+    # Solr's own query here is a BM25, and no constant.
+    expected = [by_row[key]["title_bm25"] for key in "xyz"] if (name, feature) == ("solr", OWN) else values
+    assert [by_row[key][feature["name"]] for key in "xyz"] == pytest.approx(expected)

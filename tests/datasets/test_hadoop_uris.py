@@ -8,9 +8,10 @@ import fsspec
 import pytest
 
 from rankhammer import storage
-from rankhammer.datasets import FilesDataset, InputDataset, TableDataset, hadoop_files
+from rankhammer.datasets import FilesDataset, InputDataset, PublishedDataset, TableDataset, hadoop_files
 from rankhammer.datasets.handoff import MARKER
 from rankhammer.errors import ConfigError
+from rankhammer.publishing import follow
 from rankhammer.run import user_error
 
 OVERLOAD = "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme"
@@ -95,6 +96,27 @@ def test_a_file_that_hadoop_does_not_rename_is_not_taken_for_written(root, monke
     monkeypatch.setattr(storage, "_open", lambda uri: (NeverRenames(opened(uri)[0]), opened(uri)[1]))
     with pytest.raises(OSError, match="_fingerprint"):
         FilesDataset(filepath=f"{root}/models/ranker").handoff.finish()
+
+
+def test_a_published_folder_goes_through_hadoop_uris(root, tmp_path):
+    published = PublishedDataset(filepath=f"{root}/exported_model", keep=1, grace_h=0)
+    published.handoff.probe()
+    published.save({"main/json/model.json": b"1"})
+    published.save({"main/json/model.json": b"2"})
+    assert published.load() == {"main/json/model.json": b"2"}
+    assert len(list((tmp_path / "mounted/exported_model/versions").iterdir())) == 1
+    assert follow(f"{root}/exported_model/current/main").startswith(f"{root}/exported_model/versions/000002-")
+
+
+def test_a_file_is_created_once(root, tmp_path):
+    files = storage.storage_for(root)
+    assert files.create(f"{root}/pointers/1.json", b"mine")
+    assert not files.create(f"{root}/pointers/1.json", b"yours")
+    assert files.read(f"{root}/pointers/1.json") == b"mine"
+    assert [path.name for path in (tmp_path / "mounted/pointers").iterdir() if path.suffix != ".crc"] == ["1.json"]
+    assert 0 < files.changed_at(f"{root}/pointers") == files.changed_at(f"{root}/pointers/1.json")
+    assert files.changed_at(f"{root}/nothing") == 0
+    assert files.abandon_uploads(f"{root}/pointers") == 0
 
 
 def test_kedros_own_datasets_go_through_hadoop_uris(root, tmp_path):

@@ -8,13 +8,15 @@ import pytest
 
 from ltr.shop import export
 from rankhammer.deploy import deploy, read_options, read_package
-from rankhammer.deploy.fitting import PLUGINS
-from rankhammer.deploy.record import Record, read_record, write_record
+from rankhammer.deploy.index_records import IndexRecords
+from rankhammer.deploy.ltr_plugin import PLUGINS
+from rankhammer.deploy.record import Record
 from rankhammer.engines.remote.client import connect
 from rankhammer.engines.remote.feature_store import FeatureStore
 from rankhammer.errors import EngineError
 
 INDEX = "rankhammer_deployments"
+RECORDS = IndexRecords(INDEX, "de/shop")
 
 
 def settings(node):
@@ -37,14 +39,14 @@ def test_a_node_without_the_plugin_is_told_from_one_that_refuses(opensearch, cli
 
 
 def test_a_record_is_written_in_one_step_and_over_nobody_elses(client):
-    assert read_record(client, INDEX, "de/shop") == Record("de/shop")
+    assert RECORDS.read(client) == Record("de/shop")
     entry = {"name": "a", "store": None, "tried": [{"query": "x", "n_documents": 1}], "example": "{}"}
-    write_record(client, INDEX, Record("de/shop").with_active(entry, 3)[0])
-    first = read_record(client, INDEX, "de/shop")
+    RECORDS.write(client, Record("de/shop").with_active(entry, 3)[0])
+    first = RECORDS.read(client)
     assert (first.active, first.deployments) == ("a", (entry,))
-    write_record(client, INDEX, first.with_active({**entry, "name": "b"}, 3)[0])
+    RECORDS.write(client, first.with_active({**entry, "name": "b"}, 3)[0])
     with pytest.raises(EngineError, match="somebody else has deployed"):
-        write_record(client, INDEX, first.with_active({**entry, "name": "c"}, 3)[0])
+        RECORDS.write(client, first.with_active({**entry, "name": "c"}, 3)[0])
     with pytest.raises(EngineError, match="somebody else has deployed"):
-        write_record(client, INDEX, replace(first, place=None))
-    assert read_record(client, INDEX, "de/shop").names() == ["b", "a"]
+        RECORDS.write(client, replace(first, place=None))
+    assert RECORDS.read(client).names() == ["b", "a"]

@@ -69,7 +69,7 @@ class Project:
         return {handoff["name"]: handoff["digest"] for handoff in found}
 
     def copy(self, path: Path) -> Project:
-        shutil.copytree(self.path, path)
+        shutil.copytree(self.path, path, symlinks=True)
         return Project(path)
 
 

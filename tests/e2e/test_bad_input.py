@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+
 import pytest
+
+from rankhammer.output_lock import OutputLock
 
 CLICK_LOG = "data/01_raw/log.csv"
 HEADER = "serp_id,session_id,query,shown_at,doc_id,position,clicked"
@@ -84,3 +90,30 @@ def test_a_corpus_with_too_few_clusters_does_not_stop_the_others(finished_projec
 def test_an_input_that_is_not_there_is_found_before_any_work(small_project, tmp_path):
     output = stopped(small_project, tmp_path, **{"conf/local/globals.yml": "documents: {path: data/nowhere}\n"})
     assert "data/nowhere does not exist" in output
+
+
+def test_a_second_run_is_refused_and_named_values_have_to_have_a_place(small_project, tmp_path):
+    lock = OutputLock(str(tmp_path / "project/data"), heartbeat_s=60, expires_s=300)
+    project = small_project.copy(tmp_path / "project")
+    lock.acquire()
+    assert f"process {os.getpid()}" in project.kedro("run", expect=2)
+    lock.release()
+    assert "No stage has parameters called 'day'" in project.kedro("run", "--params=day=2026-11-21", expect=2)
+    # Refused after it had the lock: it was given back.
+    assert "released_by" in max((project.path / "data/.lock").glob("*.json")).read_text()
+
+
+def test_ctrl_c_gives_the_lock_back(small_project, tmp_path):
+    project = small_project.copy(tmp_path / "project")
+    # A shell's background job starts its children with Ctrl-C switched off.
+    ignored = signal.signal(signal.SIGINT, signal.default_int_handler)
+    process = project.start("kedro", "run")
+    signal.signal(signal.SIGINT, ignored)
+    deadline = time.monotonic() + 120
+    while not list((project.path / "data/.lock").glob("0*.json")):
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=120)
+    assert "released_by" in (project.path / "data/.lock/000002.json").read_text()

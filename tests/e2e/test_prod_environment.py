@@ -31,7 +31,7 @@ def test_every_dataset_of_prod_is_made_without_spark(small_project):
     )
     facts = json.loads(answer.stdout.splitlines()[-1])
     assert not facts["opened"]
-    assert facts["datasets"]["serps"] == "hdfs:///apps/rankhammer/03_primary/serps"
+    assert facts["datasets"]["serps"] == "hdfs:///apps/rankhammer/runs/none/03_primary/serps"
     assert facts["datasets"]["exported_model"].startswith("s3a://search-rankers/")
     assert facts["spark"]["spark.master"] == "yarn"
     assert facts["spark"]["spark.sql.session.timeZone"] == "UTC"
@@ -56,14 +56,24 @@ def test_the_whole_line_runs_on_prods_uris(small_project, tmp_path):
     shutil.copytree(demo / "click_log", hdfs / "logs/search/impressions")
     shutil.copytree(demo / "documents", hdfs / "search/documents")
     settings["spark.hadoop.fs.defaultFS"] = "hdfs://namenode"
-    project.configure("globals.yml", (project.path / "conf/prod/globals.yml").read_text(), env="prodlike")
+    for name in ("globals.yml", "cluster.yml"):
+        project.configure(name, (project.path / "conf/prod" / name).read_text(), env="prodlike")
     project.configure("spark.yml", yaml.safe_dump(settings), env="prodlike")
     quick = (project.path / "conf/test/parameters/training.yml").read_text()
     project.configure("parameters.yml", quick, env="prodlike")
-    project.kedro("run", "--env=prodlike")
-    assert (hdfs / "apps/rankhammer/05_model_input/training_rows/_fingerprint.json").exists()
-    assert list((bucket / "rankhammer/07_model_output/exported_model").rglob("parity.json"))
-    assert json.loads((hdfs / "apps/rankhammer/08_reporting/run_summary.json").read_text())["failures"] == []
-    assert (hdfs / "apps/rankhammer/08_reporting/ndcg_summary.csv").read_text().startswith("corpus,")
+    project.kedro("run", "--env=prodlike", "--params=run=2026-11-21")
+    run, published = hdfs / "apps/rankhammer/runs/2026-11-21", bucket / "rankhammer/exported_model"
+    assert (run / "05_model_input/training_rows/_fingerprint.json").exists()
+    assert list(published.rglob("parity.json"))
+    assert json.loads((run / "08_reporting/run_summary.json").read_text())["failures"] == []
+    assert (run / "08_reporting/ndcg_summary.csv").read_text().startswith("corpus,")
+    assert json.loads((published / "pointers/000001.json").read_text())["run"] == "2026-11-21"
+    # Begun later, and broken off: it is not the one to train on.
+    (run.parent / "2026-11-22/04_feature/feature_rows").mkdir(parents=True)
     output = project.kedro("run", "--pipeline=train", "--env=prodlike")
+    assert "Run 2026-11-21 (the newest of 1 with feature_rows: finished 20" in output
     assert not project.warnings(output)
+    assert len(list((published / "pointers").glob("*.json"))) == 1
+    refused = project.kedro("run", "--pipeline=train", "--env=prodlike", "--params=run=2026-11-22", expect=2)
+    assert "Run '2026-11-22' has not finished feature_rows." in refused
+    assert "Did you mean '2026-11-21'?" in refused

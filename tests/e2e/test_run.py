@@ -12,7 +12,7 @@ import pytest
 
 from rankhammer.pipeline_registry import STAGES
 
-EXPORT = "data/07_model_output/exported_model"
+EXPORT = "data/07_model_output/exported_model/current"
 
 
 def files_below(folder) -> dict[str, bytes]:

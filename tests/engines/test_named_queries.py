@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from rankhammer.engines.remote.named_queries import read_answer, search_body
+from rankhammer.engines.remote.base import Search
+from rankhammer.engines.remote.named_queries import Answers, search_body
 from rankhammer.engines.remote.options import SearchOptions
 from rankhammer.errors import ConfigError, EngineError
 from rankhammer.feature_sets import FeatureSet
@@ -26,6 +27,14 @@ FEATURES = FeatureSet.model_validate(
 OPTIONS = SearchOptions(url="http://x:1", text_field="{field}.{analyzer}")
 
 
+def read(*asked):
+    """Return the values of searches, each given with the answer to it."""
+    answers = Answers(FEATURES, [Search("c", query, tuple(doc_ids)) for query, doc_ids, _ in asked])
+    for number, (_, _, body) in enumerate(asked):
+        answers.read(number, body)
+    return answers.values()
+
+
 def test_a_search_names_each_text_feature_and_asks_for_numbers_as_they_are():
     body = search_body(OPTIONS.locate(FEATURES), 'red "shoe', ["1", "2"])
     assert body["query"]["bool"]["filter"] == [{"ids": {"values": ["1", "2"]}}]
@@ -41,22 +50,31 @@ def test_values_are_put_where_they_belong_and_the_rest_is_computed():
         {"_id": "3", "matched_queries": {"exact": 1.5, "title_bm25": 2.5}, "fields": {"sold": [99]}},
         {"_id": "1"},
     ]
-    known, values = read_answer({"hits": {"hits": hits}}, FEATURES, "red shoe", ["1", "2", "3"])
+    ((known, values),) = read(("red shoe", ["1", "2", "3"], {"hits": {"hits": hits}}))
     assert known.tolist() == [True, False, True]
     assert values[2].tolist() == [2.5, 1.5, 2.0, 2.0, 4.5]
     assert math.isnan(values[0, 1])
     assert np.delete(values[0], 1).tolist() == [0.0, 1.0, 2.0, 1.0]
 
 
+def test_searches_that_are_asked_together_keep_their_own_documents_and_lengths():
+    red = {"hits": {"hits": [{"_id": "1", "matched_queries": {"title_bm25": 2.5}, "fields": {"sold": [9]}}]}}
+    blue = {"hits": {"hits": [{"_id": "2", "matched_queries": {"title_bm25": 0.5}}, {"_id": "1"}]}}
+    together = read(("red shoe", ["1", "2"], red), ("", ["3"], {}), ("blue", ["1", "2"], blue))
+    assert [known.tolist() for known, _ in together] == [[True, False], [False], [True, True]]
+    assert [values[:, 0].tolist() for _, values in together] == [[2.5, 0.0], [0.0], [0.0, 0.5]]
+    assert [values[:, 3].tolist() for _, values in together] == [[2.0, 2.0], [0.0], [1.0, 1.0]]
+
+
 def test_no_hit_at_all_is_an_answer():
-    known, _ = read_answer({}, FEATURES, "x", ["1"])
+    ((known, _),) = read(("x", ["1"], {}))
     assert known.tolist() == [False]
 
 
 @pytest.mark.parametrize("body", [{"timed_out": True}, {"_shards": {"failed": 1}}, "<html>"])
 def test_half_an_answer_is_refused(body):
     with pytest.raises(EngineError):
-        read_answer(body, FEATURES, "x", ["1"])
+        read(("x", ["1"], body))
 
 
 def test_a_field_has_the_terms_of_one_analyzer():

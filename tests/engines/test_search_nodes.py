@@ -19,7 +19,9 @@ from rankhammer.feature_sets import FeatureSet
 from rankhammer.plugins import Choice
 
 CONF = Path(__file__).parents[2] / "conf"
-DEMO = FeatureSet.model_validate(yaml.safe_load((CONF / "base/parameters/feature_set.yml").read_text())["feature_set"])
+BASE = yaml.safe_load((CONF / "base/parameters/feature_set.yml").read_text())["feature_set"]
+COUNTED = [{"name": f"n_{field}_terms", "type": "matched_terms", "field": field} for field in ("title", "body")]
+DEMO = FeatureSet.model_validate({**BASE, "features": [*BASE["features"], *COUNTED]})
 STANDARD = FeatureSet.model_validate(
     {
         "name": "standard",

@@ -9,11 +9,16 @@ import numpy as np
 import pytest
 import xgboost as xgb
 import yaml
+from click.testing import CliRunner
 
 from rankhammer import plugins
+from rankhammer.cli import rankhammer
 from rankhammer.demo import SIZES, make_demo
-from rankhammer.errors import ConfigError, EngineError
+from rankhammer.deploy.proving import engine_gate
+from rankhammer.errors import ConfigError, EngineError, ExportError
+from rankhammer.exporters import publish
 from rankhammer.exporters.base import RankerFiles
+from rankhammer.exporters.solr_features import solr_params
 from rankhammer.exporters.solr_ltr import SolrLtr, SolrLtrOptions
 from rankhammer.feature_sets import FeatureSet
 from rankhammer.plugins import Choice
@@ -44,6 +49,8 @@ def corpus(spark, solr, tmp_path_factory):
     rng = np.random.default_rng(3)
     queries = [*map(str, rng.choice(asked, N_QUERIES, replace=False)), *NASTY]
     pairs = [("network", query, str(doc)) for query in queries for doc in rng.choice(ids, N_DOCS, replace=False)]
+    # One query is asked of every document.
+    pairs = sorted({*pairs, *(("network", NASTY[0], str(doc)) for doc in ids)})
     pairs.append(("network", queries[0], "nowhere"))
     return documents, spark.createDataFrame(pairs, "corpus string, query string, doc_id string")
 
@@ -65,7 +72,7 @@ def test_solr_and_the_embedded_engine_agree(corpus, collected, feature_set):
     wanted = {(row["query"], row["doc_id"]): row["features"] for row in expected.collect()}
     assert [row["doc_id"] for row in collected if row["features"] is None] == ["nowhere"]
     known = [row for row in collected if row["features"] is not None]
-    assert len(known) == (N_QUERIES + len(NASTY)) * N_DOCS
+    assert len(known) == corpus[0].count() + (N_QUERIES + len(NASTY) - 1) * N_DOCS
     found = np.array([list(row["features"]) for row in known])
     np.testing.assert_allclose(
         found, np.array([list(wanted[row["query"], row["doc_id"]]) for row in known]), atol=1e-5, rtol=0
@@ -85,46 +92,85 @@ def test_storing_twice_and_after_an_interruption_ends_with_the_whole_set(solr, c
     assert len(solr.call(f"/network/schema/feature-store/{name}")["features"]) == len(feature_set.names)
 
 
-def test_a_loaded_ranker_scores_as_its_booster_does(solr, collected, feature_set):
-    """Every document that Solr reranks has the booster's score of the features that Solr logged."""
+def test_a_deployed_ranker_scores_every_document_as_its_booster_does(solr, collected, feature_set, tmp_path):
+    """Collected, trained, exported, deployed and taken back as it is typed; scores are read as an application does."""
     known = [row for row in collected if row["features"] is not None]
+    rankers = [_train(known, feature_set, depth) for depth in (5, 3)]
+    features = [list(row["features"]) for row in known]
+    folders = [_exported(solr, ranker, features, known, tmp_path / str(n)) for n, ranker in enumerate(rankers)]
+    names = [_deployed(solr, folder) for folder in folders]
+    _require_scores(solr, rankers[1], known)
+    ended = _typed("rollback", "network", "--url", solr.url)
+    assert [one["active"] for one in ended] == names[:1]
+    _require_scores(solr, rankers[0], known)
+    # As if that document had changed since its features were collected.
+    other = [[value + 50.0 for value in features[0]], *features[1:]]
+    with pytest.raises(ExportError, match=rf"{known[0]['doc_id']!r} for .* Feature '\w+' was .* Tree \d+, node \d+"):
+        _exported(solr, rankers[0], other, known, tmp_path / "refused")
+    assert {model["name"] for model in solr.call("/network/schema/model-store")["models"]} == set(names)
+
+
+def _train(known, feature_set, depth):
     features = np.array([list(row["features"]) for row in known], np.float32)
-    ranker = _train(features, [row["query"] for row in known], feature_set)
-    exporter = SolrLtr(
-        SolrLtrOptions(collection="network", text_field=FIELDS, quoted_keywords=True, rerank_docs=10_000)
-    )
-    files = {name: json.loads(content) for name, content in exporter.write(ranker).items()}
-    solr.call("/network/schema/feature-store", files["feature_store.json"], method="PUT")
-    solr.call("/network/schema/model-store", files["model.json"], method="PUT")
-    params = files["rerank_query.json"]["params"]
-    for query in [known[0]["query"], known[-1]["query"], *NASTY]:
-        mine = {row["doc_id"]: place for place, row in enumerate(known) if row["query"] == query}
-        asked = {**params, **_words(params, query), "q": "*:*", "rows": 10_000}
-        scores = {
-            doc["id"]: doc["score"] for doc in solr.call("/network/select", {"params": asked})["response"]["docs"]
-        }
-        wanted = ranker.booster.predict(
-            xgb.DMatrix(features[list(mine.values())], feature_names=list(feature_set.names))
-        )
-        np.testing.assert_allclose([scores[doc] for doc in mine], wanted, atol=1e-5, rtol=0)
-
-
-def _train(features, queries, feature_set):
     rng = np.random.default_rng(1)
     grades = np.clip(np.round(features[:, 0] / 3 + rng.random(len(features))), 0, 4)
-    qid = np.unique(queries, return_inverse=True)[1]
+    qid = np.unique([row["query"] for row in known], return_inverse=True)[1]
     data = xgb.DMatrix(features, grades, qid=qid, feature_names=list(feature_set.names))
     data.feature_types = ["float"] * features.shape[1]
-    booster = xgb.train({"objective": "rank:ndcg", "max_depth": 5, "seed": 1, "eta": 0.3}, data, 60)
+    booster = xgb.train({"objective": "rank:ndcg", "max_depth": depth, "seed": 1, "eta": 0.3}, data, 60)
     return RankerFiles("network", bytes(booster.save_raw("ubj")), feature_set, {})
 
 
-def _words(params, query):
-    from rankhammer.exporters.ltr_features import search_params
-    from rankhammer.exporters.solr_features import QUOTED_KEYWORDS, quoted
+def _exported(solr, ranker, features, known, folder):
+    """Export as the stage does, Solr itself being asked."""
+    sample = {
+        "feature_names": list(ranker.feature_set.names),
+        "features": features,
+        "query": [row["query"] for row in known],
+        "doc_id": [row["doc_id"] for row in known],
+    }
+    files = {
+        "model.ubj": ranker.model,
+        "manifest.json": b"{}",
+        "feature_set.json": ranker.feature_set.model_dump_json().encode(),
+        "sample_vectors.json": json.dumps(sample).encode(),
+    }
+    exporter = SolrLtr(SolrLtrOptions(text_field=FIELDS, quoted_keywords=True))
+    sizes = {"tolerance": 1e-5, "n_vectors": 500, "n_ties": 500}
+    folder.mkdir()
+    gate = engine_gate("solr", {"url": solr.url})
+    for name, content in publish.export_corpus("network", files, [exporter], lineage={}, gate=gate, **sizes).items():
+        (folder / Path(name).name).write_bytes(content)
+    engine = json.loads((folder / "parity.json").read_text())["engine"]
+    assert (engine["version"], engine["n_pairs"], engine["order_kept"]) == ("8.11.4", 500, 1.0)
+    assert max(engine["max_abs_difference"], engine["max_feature_difference"]) <= 1e-5
+    return folder
 
-    names = [name for name in params if name == "keywords" or name.startswith("query_length")]
-    return {**search_params(names, query), QUOTED_KEYWORDS: quoted(query)}
+
+def _deployed(solr, folder):
+    (done,) = _typed("deploy", folder, "--url", solr.url, "--query", NASTY[0], "--query", "read a file")
+    assert max(trial["max_abs_difference"] for trial in done["tried"]) <= 1e-5
+    return done["active"]
+
+
+def _typed(*words):
+    ended = CliRunner().invoke(rankhammer, [*map(str, words), "--engine", "solr", "--json"])
+    assert ended.exit_code == 0, ended.output
+    return json.loads(ended.output)
+
+
+def _require_scores(solr, ranker, known):
+    names = ["keywords", "keywords_quoted", "query_length_english", "query_length_standard"]
+    features = np.array([list(row["features"]) for row in known], np.float32)
+    wanted = ranker.booster.inplace_predict(features, predict_type="margin", validate_features=False)
+    for query in [known[0]["query"], known[-1]["query"], *NASTY]:
+        asked = {**solr_params(names, query), "q": "*:*", "fl": "id,score", "rows": 10_000, "rerank_docs": 10_000}
+        docs = solr.call("/network/select?useParams=rankhammer_network", {"params": asked})["response"]["docs"]
+        scores = {doc["id"]: doc["score"] for doc in docs}
+        mine = [place for place, row in enumerate(known) if row["query"] == query]
+        found = [scores[known[place]["doc_id"]] for place in mine]
+        np.testing.assert_allclose(found, wanted[mine], atol=1e-5, rtol=0)
+        assert query != NASTY[0] or len(mine) == len(scores)
 
 
 @pytest.mark.parametrize(

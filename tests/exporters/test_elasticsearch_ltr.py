@@ -84,7 +84,7 @@ def test_facts_name_the_engine_its_bm25_and_how_files_were_proved(trained: Any) 
     facts = exporter().facts(trained.ranker, files)
 
     assert facts["engine"]["name"] == "elasticsearch"
-    assert "by file only" in facts["proved_by"]
+    assert facts["proved_by"] == "contract"
     assert any("2.2" in warning for warning in facts["warnings"])
 
 

@@ -19,6 +19,8 @@ from rankhammer.exporters.opensearch_ltr import OpenSearchLtr, OpenSearchLtrOpti
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from rankhammer.exporters import RankerFiles
+
 SPLIT_KEYS = {"nodeid", "depth", "split", "split_condition", "yes", "no", "missing", "children"}
 
 
@@ -42,6 +44,17 @@ def stored(files: dict[str, bytes]) -> dict[str, dict[str, Any]]:
     return {feature["name"]: feature for feature in json.loads(files["feature_set.json"])["featureset"]["features"]}
 
 
+def repeated(ranker: RankerFiles, n: int) -> RankerFiles:
+    """Return a ranker with all of its trees so many times."""
+    forest, large = ranker.forest, replace(ranker)
+    shift = np.arange(n)[:, None] * len(forest.feature)
+    places = {key: (getattr(forest, key) + shift).ravel() for key in ("roots", "left", "right")}
+    same = ("feature", "threshold", "default_left", "value", "depth")
+    numbers = {key: np.tile(getattr(forest, key), n) for key in same}
+    vars(large)["forest"] = replace(forest, **places, **numbers)
+    return large
+
+
 def model_name(files: dict[str, bytes]) -> str:
     return json.loads(files["model.json"])["model"]["name"]
 
@@ -53,6 +66,25 @@ def test_nodes_have_exactly_the_plugins_keys_and_children_in_the_order_yes_no(tr
             if "leaf" not in node:
                 assert [child["nodeid"] for child in node["children"]] == [node["yes"], node["no"]]
                 assert node["missing"] in (node["yes"], node["no"])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"gain": 1.5}, "has keys"),
+        ({"leaf": 1.5}, "has keys"),
+        ({"yes": 2, "no": 1}, "not in the order yes, no"),
+    ],
+)
+def test_a_file_that_the_plugin_would_refuse_is_not_scored(trained: Any, change: dict[str, Any], words: str) -> None:
+    files = exporter().write(trained.ranker)
+    model, trees = json.loads(files["model.json"]), trees_of(files)
+    trees[1].update(change)
+    model["model"]["model"]["definition"] = json.dumps(trees)
+    broken = {**files, "model.json": json.dumps(model).encode()}
+
+    with pytest.raises(ExportError, match=words):
+        exporter().score(broken, trained.features, trained.ranker.feature_set.names)
 
 
 def test_trees_are_the_boosters_own_dump_between_base_score_and_constant(make_ranker: Callable[..., Any]) -> None:
@@ -248,6 +280,17 @@ def test_a_model_over_an_engine_limit_is_refused_by_the_limits_name(
 
     with pytest.raises(ExportError, match=words):
         exporter().write(trained.ranker)
+
+
+def test_a_model_too_large_for_the_engine_is_refused_with_its_size_and_the_limit(
+    make_ranker: Callable[..., Any],
+) -> None:
+    # A long name, so that few nodes make a long text.
+    features = ({"type": "match", "name": "title_" * 16, "field": "title"},)
+    ranker = repeated(make_ranker(features=features).ranker, 3870)
+
+    with pytest.raises(ExportError, match=r"The model has 5\d,\d{3},\d{3} characters .* the engine takes 50,000,000\."):
+        exporter().write(ranker)
 
 
 def test_a_model_over_the_cache_warns_with_the_settings_name(trained: Any, monkeypatch: pytest.MonkeyPatch) -> None:

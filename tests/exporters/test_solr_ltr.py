@@ -159,7 +159,8 @@ def test_the_example_query_passes_each_parameter_by_reference(hostile: Any) -> N
     params = json.loads(files["rerank_query.json"])["params"]
 
     efi = "efi.keywords=$keywords efi.query_length_english=$query_length_english"
-    assert params["rq"] == f"{{!ltr model={model} reRankDocs=50 {efi}}}"
+    assert params["rq"] == f"{{!ltr model={model} reRankDocs=$rerank_docs {efi}}}"
+    assert params["rerank_docs"] == 50
     assert params["q"] == "{!simple qf='title body' q.operators='' q.op=OR v=$keywords}"
     assert {"keywords", "query_length_english"} <= params.keys()
 

@@ -45,28 +45,45 @@ def fill(node: Any, index: str = "shop") -> Any:
 
 
 def export(folder: Any, *, version: str, seed: int = 7, corpus: str = "shop", **options: Any) -> str:
+    """Train and export a small ranker for OpenSearch as the line does; return its folder."""
+    return export_with(OpenSearchLtr(OpenSearchLtrOptions(version=version, **options)), folder, seed, corpus)
+
+
+def export_with(exporter: Any, folder: Any, seed: int = 7, corpus: str = "shop") -> str:
     """Train and export a small ranker as the line does; return its folder."""
-    rng = np.random.default_rng(seed)
-    names = list(FEATURES.names)
-    rows = rng.choice([0.0, 0.3, 0.7, 1.0, 1.9], (300, len(names))).astype(np.float32)
-    label = (rows[:, 0] + rows[:, 2] + rng.normal(size=300)).clip(0, 4).round()
-    data = xgb.DMatrix(rows, label, feature_names=names, feature_types=["float"] * len(names))
-    data.set_group([20] * 15)
-    booster = xgb.train({"objective": "rank:ndcg", "max_depth": 3, "nthread": 1, "seed": seed}, data, 6)
-    ranker = RankerFiles(corpus, bytes(booster.save_raw("ubj")), FEATURES, {"seed": seed})
-    scores = booster.inplace_predict(rows, validate_features=False).tolist()
-    files = {
-        "model.ubj": ranker.model,
-        "manifest.json": json.dumps(dict(ranker.manifest)).encode(),
-        "feature_set.json": FEATURES.model_dump_json().encode(),
-        "sample_vectors.json": json.dumps(
-            {"feature_names": names, "features": rows.tolist(), "scores": scores}
-        ).encode(),
-    }
-    exporter = OpenSearchLtr(OpenSearchLtrOptions(version=version, **options))
+    ranker, rows = train(seed, corpus)
     sizes = {"tolerance": 1e-5, "n_vectors": 50, "n_ties": 50}
+    files = ranker_files(ranker, rows)
     for name, content in publish.export_corpus(corpus, files, [exporter], lineage={}, **sizes).items():
         path = folder / str(seed) / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     return str(folder / str(seed) / corpus / exporter.target)
+
+
+def train(seed: int = 7, corpus: str = "shop", features: FeatureSet = FEATURES, absent: str = "") -> Any:
+    """Train a small ranker; return it and the vectors it was trained on, some of them without the feature `absent`."""
+    rng = np.random.default_rng(seed)
+    names = list(features.names)
+    rows = rng.choice([0.0, 0.3, 0.7, 1.0, 1.9], (300, len(names))).astype(np.float32)
+    label = (rows[:, 0] + rows[:, 2] + rng.normal(size=300)).clip(0, 4).round()
+    if absent:
+        # Absent is as good as a small value, so default directions lead left.
+        rows[rows[:, names.index(absent)] < 0.5, names.index(absent)] = np.nan
+    data = xgb.DMatrix(rows, label, feature_names=names, feature_types=["float"] * len(names))
+    data.set_group([20] * 15)
+    booster = xgb.train({"objective": "rank:ndcg", "max_depth": 3, "nthread": 1, "seed": seed}, data, 6)
+    return RankerFiles(corpus, bytes(booster.save_raw("ubj")), features, {"seed": seed}), rows
+
+
+def ranker_files(ranker: RankerFiles, rows: Any, **sample: Any) -> dict[str, bytes]:
+    """Return the files that training publishes; `sample` holds what vectors have beside them."""
+    scores = ranker.booster.inplace_predict(rows, validate_features=False).tolist()
+    values = np.where(np.isnan(rows), None, rows.astype(object)).tolist()
+    told = {"feature_names": list(ranker.feature_set.names), "features": values, "scores": scores, **sample}
+    return {
+        "model.ubj": ranker.model,
+        "manifest.json": json.dumps(dict(ranker.manifest)).encode(),
+        "feature_set.json": ranker.feature_set.model_dump_json().encode(),
+        "sample_vectors.json": json.dumps(told).encode(),
+    }

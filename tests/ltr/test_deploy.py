@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from ltr.shop import export, fill
-from ltr_node import LtrNode
+from ltr.shop import export, export_with, fill
+from ltr_node import ElasticNode, LtrNode
 from ltr_node.refusals import Refusal
 from rankhammer.deploy import deploy, planned, planned_rollback, read_options, read_package, rollback
 from rankhammer.errors import ConfigError, DataError, EngineError, ExportError
+from rankhammer.exporters.elasticsearch_ltr import ElasticsearchLtr, ElasticsearchLtrOptions
 
 RECORD = "/rankhammer_deployments/_doc/shop"
 QUERIES = ["red shoe", "blue hat", "nothing of the kind"]
@@ -222,7 +223,7 @@ def test_two_who_deploy_at_once_do_not_overwrite_each_other(stand_in_shop, packa
 def test_another_model_under_the_name_is_not_taken_for_ours(stand_in_shop, packages):
     package = packages[0]
     stand_in_shop.call("PUT", "/_ltr")
-    stand_in_shop.call("POST", f"/_ltr/_featureset/{package.name}", {"featureset": package.featureset})
+    stand_in_shop.call("POST", f"/_ltr/_featureset/{package.name}", package.json("feature_set.json"))
     leaf = {"type": "model/xgboost+json", "definition": '[{"nodeid": 0, "leaf": 1.0}]'}
     body = {"model": {"name": package.name, "model": leaf}}
     stand_in_shop.call("POST", f"/_ltr/_featureset/{package.name}/_createmodel", body)
@@ -238,10 +239,10 @@ def test_scores_that_differ_from_the_files_are_found(stand_in_shop, packages, mo
     assert record(stand_in_shop) is None
 
 
-@pytest.mark.parametrize("score", [-1.0, float("nan")])
-def test_a_score_that_no_rescore_may_give_is_found(stand_in_shop, packages, monkeypatch, score):
+@pytest.mark.parametrize(("score", "message"), [(-1.0, "must give 0 or more"), (float("nan"), "must be a number")])
+def test_a_score_that_no_rescore_may_give_is_found(stand_in_shop, packages, monkeypatch, score, message):
     monkeypatch.setattr("ltr_node.queries.score_trees", lambda *given: score)
-    with pytest.raises(EngineError, match="must give 0 or more"):
+    with pytest.raises(EngineError, match=message):
         deploy(packages[0], options(stand_in_shop))
 
 
@@ -261,6 +262,23 @@ def test_a_cluster_of_another_line_is_refused_before_anything_is_written(tmp_pat
         with pytest.raises(EngineError, match=message):
             deploy(read_package(export(tmp_path, version=exported)), options(other))
         assert other.writes() == []
+
+
+@pytest.mark.parametrize("version", ["1.5.8", "1.5.10"])
+def test_elasticsearch_has_a_plugin_version_of_its_own(tmp_path, stand_in_shop, version):
+    exporter = ElasticsearchLtr(ElasticsearchLtrOptions(version=version))
+    package = read_package(export_with(exporter, tmp_path))
+    with ElasticNode(version) as node:
+        (done,) = deploy(package, options(fill(node), engine="elasticsearch"))
+        assert record(node)["active"] == done.active == package.name
+        with pytest.raises(EngineError, match="is no OpenSearch"):
+            deploy(read_package(export(tmp_path, version="3.8")), options(node))
+    with ElasticNode({"1.5.8": "1.5.10", "1.5.10": "1.5.8"}[version]) as other:
+        with pytest.raises(EngineError, match=r"has the plugin at 1\.5\.[0-9]+-es8\.17\.0"):
+            deploy(package, options(fill(other), engine="elasticsearch"))
+        assert record(other) is None
+    with pytest.raises(EngineError, match="is no Elasticsearch"):
+        deploy(package, options(stand_in_shop, engine="elasticsearch"))
 
 
 def test_a_cluster_without_the_plugin_or_index_is_refused(tmp_path, stand_in, packages):
@@ -320,6 +338,7 @@ def test_a_folder_that_lacks_something_is_refused(tmp_path):
         ({"clusters": [{"url": "http://x:1"}, {"url": "http://x:1/"}]}, "named twice"),
         ({"clusters": [{"url": "http://me:word@x:1"}]}, "must not carry a password"),
         ({"clusters": [{"url": "http://x:1"}], "keep": 1}, "keep"),
+        ({"clusters": [{"url": "http://x:1"}], "engine": "vespa"}, "engine"),
         ({"clusters": [{"url": "http://x:1"}], "kepp": 3}, "kepp"),
         ({"clusters": [{"url": "http://x:1"}], "index": "{corups}"}, "index"),
     ],
@@ -361,12 +380,14 @@ def test_a_corpus_with_a_slash_has_its_own_record(stand_in_shop, tmp_path):
 
 
 def test_a_write_whose_answer_was_lost_is_no_conflict(stand_in_shop, packages):
-    from rankhammer.deploy.record import Record, write_record
+    from rankhammer.deploy.index_records import IndexRecords
+    from rankhammer.deploy.record import Record
     from rankhammer.engines.remote.client import connect
 
     client = connect(options(stand_in_shop).clusters[0])
+    records = IndexRecords("rankhammer_deployments", "shop")
     made = Record("shop", "a", ({"name": "a", "store": None},))
-    write_record(client, "rankhammer_deployments", made)
-    write_record(client, "rankhammer_deployments", made)
+    records.write(client, made)
+    records.write(client, made)
     with pytest.raises(EngineError, match="somebody else"):
-        write_record(client, "rankhammer_deployments", replace(made, active="b"))
+        records.write(client, replace(made, active="b"))

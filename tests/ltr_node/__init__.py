@@ -4,6 +4,7 @@ It speaks what Rankhammer speaks and refuses the rest, with the statuses and wor
 3.6.0 and 3.8.0 were seen to use. Scores of text queries are no BM25, only a fixed function of query and document.
 """
 
+from ltr_node.elastic import ElasticNode
 from ltr_node.server import VERSIONS, LtrNode
 
-__all__ = ["VERSIONS", "LtrNode"]
+__all__ = ["VERSIONS", "ElasticNode", "LtrNode"]

@@ -109,10 +109,18 @@ class Evaluator:
 
     def _match(self, body: dict, doc_id: str, source: dict) -> float | None:
         wanted, words = _words_asked(body, source)
+        ((_, asked),) = body.items()
+        if isinstance(asked, dict) and "fuzziness" in asked:
+            return float(_exact(asked) and sum(word in words for word in wanted)) or None
         counts = [words.count(word) for word in wanted]
         if not any(counts):
             return None
         return sum(self._weight(word, n, words) for word, n in zip(wanted, counts, strict=True) if n)
+
+    def _constant_score(self, body: dict, doc_id: str, source: dict) -> float | None:
+        only_keys(body, {"filter", "boost", "_name"}, "constant_score")
+        found = self.score(body["filter"], doc_id, source)
+        return None if found is None else float(body.get("boost", 1.0))
 
     def _match_phrase(self, body: dict, doc_id: str, source: dict) -> float | None:
         wanted, words = _words_asked(body, source)
@@ -183,12 +191,19 @@ def find_named(query: object, name: str) -> dict | None:
 def _words_asked(body: dict, source: dict) -> tuple[list[str], list[str]]:
     ((field, asked),) = body.items()
     if isinstance(asked, dict):
-        only_keys(asked, {"query", "analyzer", "boost", "_name"}, "match")
+        only_keys(asked, {"query", "analyzer", "boost", "_name", "fuzziness", "fuzzy_rewrite"}, "match")
         if asked.get("analyzer", "standard") not in ("standard", "english"):
             raise of_shards(("query_shard_exception", f"[match] analyzer [{asked['analyzer']}] not found"))
     text = asked["query"] if isinstance(asked, dict) else asked
     stored = source.get(field, source.get(field.rpartition(".")[0]))
     return _words(str(text)), _words(str(stored or ""))
+
+
+def _exact(asked: dict) -> bool:
+    """Take the one kind of fuzzy match that is none: no difference, and a score of 1 a term."""
+    if (asked["fuzziness"], asked.get("fuzzy_rewrite")) != (0, "constant_score_boolean"):
+        raise of_shards(("illegal_argument_exception", f"fuzzy match {asked} is not known here"))
+    return True
 
 
 def _words(text: str) -> list[str]:

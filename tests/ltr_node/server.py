@@ -41,6 +41,7 @@ class LtrNode:
     """
 
     product = "opensearch"
+    component = "opensearch-ltr"
 
     def __init__(self, version: str, *, plugin: bool = True, authorization: str = "") -> None:
         self.version = version
@@ -83,6 +84,14 @@ class LtrNode:
             return refusal.status, refusal.body()
         return status, filtered(answer, params.get("filter_path", ""))
 
+    def about(self) -> dict:
+        """Return what `GET /` says of the version."""
+        return {"distribution": "opensearch", "number": self.version}
+
+    def plugin_version(self) -> str:
+        """Return what `_cat/plugins` says."""
+        return f"{self.version}.0"
+
     def writes(self) -> list[str]:
         """Return what was asked that changes something, in order."""
         reading = ("_search", "_msearch")
@@ -93,8 +102,7 @@ class LtrNode:
         if len(text) > MAX_BODY:
             return 413, {}
         if not parts:
-            number = {"distribution": "opensearch", "number": self.version}
-            return 200, {"name": "n", "cluster_name": "stand-in", "version": number}
+            return 200, {"name": "n", "cluster_name": "stand-in", "version": self.about()}
         if parts[0] == "_msearch":
             _only(params, "_msearch", "/_msearch")
             return 200, {"responses": list(self._members(text))}
@@ -106,7 +114,7 @@ class LtrNode:
 
     def _own(self, parts: list[str]) -> tuple[int, dict | list]:
         if parts[:2] == ["_cat", "plugins"]:
-            row = {"name": "n", "component": "opensearch-ltr", "version": f"{self.version}.0"}
+            row = {"name": "n", "component": self.component, "version": self.plugin_version()}
             return 200, [row] if self.plugin else []
         if parts == ["_cluster", "health"]:
             return 200, {"cluster_name": "stand-in", "status": "green"}

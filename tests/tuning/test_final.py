@@ -31,7 +31,11 @@ FACTS = CorpusFacts((0, 1, 2), {"train": 9, "test": 4}, {"train": 3, "test": 2},
 BEST = {"a": Trial("a", 3, {"max_depth": 4}, -0.75, 17)}
 VECTORS = np.array([[0.1, np.nan], [1 / 3, 2e-7]], np.float32)
 RESULT = FinalResult(
-    "a", "clicks", FittedRanker(b"model", 17), SampleVectors(VECTORS, np.array([5, 5], np.int32)), VECTORS[:, 0]
+    "a",
+    "clicks",
+    FittedRanker(b"model", 17),
+    SampleVectors(VECTORS, np.array([5, 5], np.int32), ("q", "q"), ("d1", "d2")),
+    VECTORS[:, 0],
 )
 
 
@@ -52,6 +56,7 @@ def test_sampled_vectors_read_back_bit_by_bit():
     assert np.array_equal(np.array(sample["features"], np.float32), VECTORS, equal_nan=True)
     assert np.array_equal(np.array(sample["scores"], np.float32), VECTORS[:, 0])
     assert (sample["feature_names"], sample["qid"]) == (["title", "age"], [5, 5])
+    assert (sample["query"], sample["doc_id"]) == (["q", "q"], ["d1", "d2"])
     assert sample["features"][0][1] is None
 
 

@@ -75,6 +75,11 @@ def test_the_same_vectors_are_sampled_whatever_the_order_of_the_rows(tmp_path, r
     first, second = sample_vectors([path], 20), sample_vectors([write_corpus(tmp_path / "b.parquet", rows)], 20)
     assert np.array_equal(first.features, second.features)
     assert first.features.shape == (20, 2)
+    assert (first.query, first.doc_id) == (second.query, second.doc_id)
+    of = {(row["qid"], row["doc_id"]): (row["query"], row["features"]) for row in rows}
+    for row, (qid, query, doc_id) in enumerate(zip(first.qid.tolist(), first.query, first.doc_id, strict=True)):
+        assert of[qid, doc_id][0] == query
+        assert list(of[qid, doc_id][1].values()) == pytest.approx(first.features[row].tolist(), nan_ok=True)
 
 
 def test_whole_queries_are_sampled(path):

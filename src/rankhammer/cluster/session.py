@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 from typing import TYPE_CHECKING
 
+from rankhammer import spark
 from rankhammer.cluster import limits, resources
+from rankhammer.cluster.nodes import check_nodes
 from rankhammer.cluster.resource_manager import ResourceManager
+from rankhammer.cluster.runtime import yarn_settings
+from rankhammer.cluster.uploads import Uploads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
+
+    from pyspark.sql import SparkSession
 
     from rankhammer.cluster.resources import Matrix, Request
     from rankhammer.cluster.settings import ClusterSettings
 
 logger = logging.getLogger(__name__)
+_EXECUTORS_PYTHON = "spark.executorEnv.PYSPARK_PYTHON"
 TRAINING = frozenset({"folding", "training", "export"})
 
 
 def session_settings(
-    settings: ClusterSettings, *, stages: frozenset[str], matrix: Matrix | None = None
+    settings: ClusterSettings, *, project: Path, stages: frozenset[str], matrix: Matrix | None = None
 ) -> Mapping[str, str]:
-    """Work out what a session in client mode asks YARN for.
+    """Work out what a session in client mode asks YARN for, and put on the cluster what its nodes need.
 
     Args:
         settings: Of cluster.yml.
+        project: Folder of the project.
         stages: That the run has; empty where the session is somebody's own, as in a notebook.
         matrix: Largest training matrix, where it is known.
 
@@ -32,17 +43,29 @@ def session_settings(
         Flat Spark keys.
 
     Raises:
-        ClusterError: The cluster does not answer, or has no room for what is asked for.
+        ClusterError: The cluster does not answer, has no room for what is asked for, or the runtime cannot be built.
     """
     request = plan(settings, stages=stages, matrix=matrix, driver_in_cluster=False)
-    logger.info(
-        "Resources: profile %s, at most %d executors of %d MB and %d cores",
-        request.name,
-        request.profile.instances,
-        request.profile.container_mb,
-        request.profile.cores,
-    )
-    return resources.spark_settings(request, settings.resources)
+    size = f"{request.profile.instances} executors of {request.profile.container_mb} MB, {request.profile.cores} cores"
+    logger.info("Resources: profile %s, at most %s", request.name, size)
+    uploads = Uploads(*spark.hadoop(), settings.runtime.root, logger.info)
+    keys = yarn_settings(settings, uploads, project=project, told=logger.info)
+    # Spark tells executors the driver's value.
+    os.environ["PYSPARK_PYTHON"] = keys[_EXECUTORS_PYTHON]
+    os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
+    return {**resources.spark_settings(request, settings.resources), **keys}
+
+
+def require_nodes(session: SparkSession) -> None:
+    """Let every executor say whether it can run our Python, before work starts.
+
+    Args:
+        session: Just opened, on YARN.
+
+    Raises:
+        ClusterError: One cannot; it is named with the reason.
+    """
+    check_nodes(session, session.conf.get(_EXECUTORS_PYTHON, "") or "")
 
 
 def plan(

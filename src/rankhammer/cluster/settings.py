@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from rankhammer.cluster.resources import ResourceSettings
 from rankhammer.errors import ConfigError
@@ -23,6 +23,28 @@ class PythonSettings(_Section):
     on_nodes: str | None = Field(None, pattern="^/", description="full path of a Python that every node has")
     interpreter: str | None = Field(None, pattern="^/", description="full path of the Python to pack")
     without: tuple[str, ...] = Field(("pyspark",), description="packages of the lock that nodes do not need")
+
+
+class LockSettings(_Section):
+    """How a run shows that it is alive."""
+
+    heartbeat_s: float = Field(30.0, gt=0, le=3600, description="seconds between two signs of life")
+    expires_s: float = Field(300.0, gt=0, le=86_400, description="seconds without one after which a run is taken over")
+
+    @model_validator(mode="after")
+    def _outlives_a_missed_beat(self) -> LockSettings:
+        if self.expires_s < 3 * self.heartbeat_s:
+            raise ValueError("expires_s is less than three times heartbeat_s")
+        return self
+
+
+class RunSettings(_Section):
+    """Where runs write, and how they keep out of each other's way."""
+
+    root: str | None = Field(None, description="folder of what a run writes; its lock stands there; null: no lock")
+    folder: str | None = Field(None, description="folder with a folder for each run; null: runs have no ids")
+    keep: int = Field(5, ge=1, le=10_000, description="complete runs that stay")
+    lock: LockSettings = LockSettings()
 
 
 class RuntimeSettings(_Section):
@@ -50,6 +72,7 @@ class ClusterSettings(_Section):
     """Everything about the cluster that is no Spark key."""
 
     python: PythonSettings = PythonSettings()
+    runs: RunSettings = RunSettings()
     runtime: RuntimeSettings = RuntimeSettings()
     submit: SubmitSettings = SubmitSettings()
     resources: ResourceSettings = ResourceSettings()

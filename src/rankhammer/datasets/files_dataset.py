@@ -65,11 +65,11 @@ class FilesDataset(AbstractDataset["dict[str, bytes] | Iterable[tuple[str, bytes
         """
         if isinstance(data, dict):
             for name in data:
-                _check_name(name)
+                check_name(name)
         self.handoff.begin()
         self._storage.delete(self._path)
         for name, parts in groupby(sorted(data.items()) if isinstance(data, dict) else data, key=itemgetter(0)):
-            _check_name(name)
+            check_name(name)
             self._storage.write_parts(f"{self._path}/{name}", map(itemgetter(1), parts))
         self.handoff.finish()
 
@@ -80,7 +80,15 @@ class FilesDataset(AbstractDataset["dict[str, bytes] | Iterable[tuple[str, bytes
         return {"filepath": self._path}
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Refuse a name that leads out of the folder or is kept for markers.
+
+    Args:
+        name: Relative path within a folder of files.
+
+    Raises:
+        ConfigError: It cannot be used.
+    """
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or _is_reserved(name):
         raise ConfigError(f"{name!r} cannot be the name of a published file.", hint="Use plain relative paths.")

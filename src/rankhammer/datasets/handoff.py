@@ -99,12 +99,16 @@ class Handoff:
         self._storage.write(probe, b"")
         self._storage.delete(probe)
 
+    def made_of(self) -> Fingerprint:
+        """Return what is written with the data."""
+        return self.expected or Fingerprint(self.name, "unknown", "unknown")
+
     def begin(self) -> None:
         """Take the marker away before anything is overwritten: from here on the folder is unfinished."""
         self._storage.delete(f"{self._path}/{MARKER}")
+        self._storage.abandon_uploads(self._path)
 
     def finish(self) -> None:
         """Write the marker, last of all."""
-        made_of = self.expected or Fingerprint(self.name, "unknown", "unknown")
-        content = json.dumps(asdict(made_of), sort_keys=True, indent=1)
+        content = json.dumps(asdict(self.made_of()), sort_keys=True, indent=1)
         self._storage.write(f"{self._path}/{MARKER}", content.encode())

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset
 
-from rankhammer import spark
-from rankhammer.errors import ConfigError, SchemaError, did_you_mean
-from rankhammer.storage import storage_for
+from rankhammer.datasets.input_sources import open_source
+from rankhammer.errors import ConfigError, RankhammerError, SchemaError, did_you_mean
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+    from rankhammer.datasets.input_sources import InputSource
+
 
 class InputDataset(AbstractDataset["DataFrame | None", "DataFrame | None"]):
-    """A table from outside: any format Spark reads, with its columns mapped to our names. It is never written.
+    """A table from outside, with its columns mapped to our names. It is never written.
+
+    Its format is any that Spark reads, or `opensearch` or `elasticsearch` for the records of an engine's indices.
 
     Examples:
         YAML:
@@ -46,9 +50,11 @@ class InputDataset(AbstractDataset["DataFrame | None", "DataFrame | None"]):
         """Describe the input; nothing is opened.
 
         Args:
-            filepath: File, folder or pattern: a local path or a URI. None: there is no such input.
-            file_format: Spark's name of the format: parquet, json, csv, text, orc.
-            load_args: Reader options, such as {header: true} for CSV.
+            filepath: File, folder or pattern: a local path or a URI; or the address of an engine. None: there is no
+                such input.
+            file_format: Spark's name of the format: parquet, json, csv, text, orc; or opensearch, elasticsearch.
+            load_args: Reader options, such as {header: true} for CSV, or the fields of
+                `IndexInput` for an engine.
             columns: Our name to the input's own name.
             constants: Value of a column that the input does not have, such as {corpus: main}.
             optional: Whether a run can do without it: `filepath: null` then loads as None.
@@ -63,31 +69,28 @@ class InputDataset(AbstractDataset["DataFrame | None", "DataFrame | None"]):
         self.metadata = metadata
 
     def load(self) -> DataFrame | None:
-        """Return the input with our column names, lazily; None where it is optional and not given.
+        """Return the input with our column names; None where it is optional and not given.
 
         Raises:
             ConfigError: The path is not given or leads to nothing.
+            EngineError: The engine refuses, or has no such index.
+            DataError: An index has no records.
             SchemaError: A mapped column is not in the input.
         """
         self.require_found()
         if self._path is None:
             return None
-        reader = spark.session().read.format(self._file_format).options(**self._load_args)
-        return self._with_our_names(reader.load(self._path))
+        return self._with_our_names(self._source.read())
 
     def require_found(self) -> None:
         """Check that there is something to load; reads none of it.
 
         Raises:
             ConfigError: The path is not given or leads to nothing.
+            EngineError: The engine is not there, or has no such index.
         """
-        if (self._path is None and self._optional) or self._exists():
-            return
-        raise ConfigError(
-            f"Input {self._path or 'path: null'} does not exist.",
-            hint="`rankhammer demo` makes the demo's input; your own goes into conf/local/globals.yml.",
-            path=self._path,
-        )
+        if self._path is not None or not self._optional:
+            self._source.require_found()
 
     def save(self, data: DataFrame | None) -> None:  # noqa: ARG002 - Kedro's signature
         """Refuse: inputs are only read.
@@ -98,17 +101,13 @@ class InputDataset(AbstractDataset["DataFrame | None", "DataFrame | None"]):
         raise ConfigError(f"{self._path} is an input and is never written.", hint="Save to a TableDataset instead.")
 
     def fingerprint(self) -> str:
-        """Return a digest of the content and of how it is read: the same data gives the same text.
+        """Return a digest of the content and of how it is read: the same data gives the same text."""
+        how = (self._file_format, self._columns, self._constants)
+        return hashlib.sha256(f"{how}\n{self._source.fingerprint()}".encode()).hexdigest()
 
-        Local files are read once (about 1 GB/s); on HDFS and S3 the filesystem's own checksums are asked for.
-        """
-        digest = hashlib.sha256(repr((self._file_format, self._load_args, self._columns, self._constants)).encode())
-        storage = storage_for(self._path or "")
-        for root in storage.glob(self._path) if self._path else ():
-            for name in storage.files(root):
-                if not name.rsplit("/", 1)[-1].startswith(("_", ".")):
-                    digest.update(f"{name}={storage.stamp(f'{root}/{name}'.rstrip('/'))}\n".encode())
-        return digest.hexdigest()
+    @cached_property
+    def _source(self) -> InputSource:
+        return open_source(self._path, self._file_format, self._load_args)
 
     def _with_our_names(self, table: DataFrame) -> DataFrame:
         from pyspark.sql import functions as F
@@ -125,7 +124,11 @@ class InputDataset(AbstractDataset["DataFrame | None", "DataFrame | None"]):
         return renamed.withColumns(missing)
 
     def _exists(self) -> bool:
-        return self._path is not None and bool(storage_for(self._path).glob(self._path))
+        try:
+            self._source.require_found()
+        except RankhammerError:
+            return False
+        return True
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._path, "file_format": self._file_format, "load_args": self._load_args}

@@ -7,19 +7,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from rankhammer.deploy.fitting import PLUGINS, WHAT, require_fitting
-from rankhammer.deploy.record import Record, create_request, read_record, read_request, write_record, write_request
-from rankhammer.deploy.requests import Request
-from rankhammer.deploy.trying import index_request, log_request, require_index, rescore_request, try_ranker
-from rankhammer.deploy.uploading import remove, root_of, upload, upload_requests
+from rankhammer.deploy.base import Asked, entry_of
+from rankhammer.deploy.record import Record
+from rankhammer.deploy.trying import try_ranker
 from rankhammer.engines.remote.client import connect
-from rankhammer.errors import EngineError
+from rankhammer.errors import ConfigError, EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rankhammer.deploy.options import DeployOptions
     from rankhammer.deploy.package import Package
+    from rankhammer.deploy.requests import Request
     from rankhammer.engines.remote.client import Client
 
 
@@ -56,13 +55,13 @@ def deploy(package: Package, options: DeployOptions) -> list[Deployed]:
 
     Raises:
         EngineError: A cluster does not fit, refuses, or scores otherwise; until the last step nothing is active.
-        ConfigError: There are no such credentials.
+        ConfigError: There are no such credentials, or the clusters are of another engine.
     """
+    _require_engine(package, options)
     clients = [connect(cluster) for cluster in options.clusters]
     index = options.index_of(package.corpus)
     for client in clients:
-        require_fitting(client, package)
-        require_index(client, index)
+        package.target.require_fitting(client, package, index)
     tried = [_store_and_try(client, package, index, options) for client in clients]
     done: list[Deployed] = []
     for client, facts in zip(clients, tried, strict=True):
@@ -83,41 +82,48 @@ def planned(package: Package, options: DeployOptions) -> list[tuple[str, list[Re
     Returns:
         (url, requests in order) of each cluster.
     """
-    index = options.index_of(package.corpus)
+    _require_engine(package, options)
+    target, index = package.target, options.index_of(package.corpus)
     record, _ = Record(package.corpus).with_active(_entry(package, index, ()), options.keep)
-    requests = [
-        WHAT,
-        PLUGINS,
-        index_request(index),
-        Request("GET", "/_ltr", note="has to have the plugin"),
-        Request("PUT", root_of(package.store), note="where the store is not there yet"),
-        *upload_requests(package, index, options.queries[0]),
-    ]
-    for query in options.queries:
-        requests.append(rescore_request(package.example, index, query, options.n_documents))
-        requests.append(log_request(package, index, query, ["<the documents found>"]))
-    requests.append(read_request(options.record_index, package.corpus))
-    requests.append(create_request(options.record_index))
-    requests.append(write_request(options.record_index, record))
+    requests = [*target.fit_requests(package, index), *target.upload_requests(package, index, options.queries[0])]
+    for asked in searches(options, index):
+        requests.append(target.rerank_request(package.example, asked))
+        requests.append(target.log_request(package, asked.of(["<the documents found>"])))
+    records = target.records(options, package.corpus)
+    requests += [records.read_request(), *records.write_requests(record)]
     return [(cluster.url, requests) for cluster in options.clusters]
 
 
+def searches(options: DeployOptions, index: str) -> list[Asked]:
+    """Return the searches by which a ranker is tried."""
+    return [Asked(index, query, options.n_documents) for query in options.queries]
+
+
+def _require_engine(package: Package, options: DeployOptions) -> None:
+    if package.target.engine != options.engine:
+        raise ConfigError(
+            f"{package.folder} is for {package.target.engine}, but deploy.yml has clusters of {options.engine}.",
+            hint=f"Set engine: {package.target.engine} in the environment's deploy.yml, or --engine with --url.",
+        )
+
+
 def _store_and_try(client: Client, package: Package, index: str, options: DeployOptions) -> tuple[dict[str, Any], ...]:
-    upload(client, package, index, options.queries[0])
-    return tuple(try_ranker(client, package, index, query, options.n_documents) for query in options.queries)
+    package.target.upload(client, package, index, options.queries[0])
+    return tuple(try_ranker(client, package, asked) for asked in searches(options, index))
 
 
 def _activate(client: Client, package: Package, options: DeployOptions, tried: tuple[dict[str, Any], ...]) -> Deployed:
-    record = read_record(client, options.record_index, package.corpus)
+    records = package.target.records(options, package.corpus)
+    record = records.read(client)
     where = client.server.url
     if record.active == package.name:
         return Deployed(where, package.corpus, package.name, package.name, (), tried)
     entry = _entry(package, options.index_of(package.corpus), tried)
     after, dropped = record.with_active(entry, options.keep)
-    write_record(client, options.record_index, after)
+    records.write(client, after)
     # Only now: until here the record named them.
     for old in dropped:
-        remove(client, str(old["name"]), old["store"])
+        package.target.remove(client, old)
     removed = tuple(str(old["name"]) for old in dropped)
     return Deployed(where, package.corpus, package.name, record.active, removed, tried)
 
@@ -125,12 +131,10 @@ def _activate(client: Client, package: Package, options: DeployOptions, tried: t
 def _entry(package: Package, index: str, tried: Sequence[dict[str, Any]]) -> dict[str, Any]:
     manifest = package.manifest
     return {
-        "name": package.name,
-        "store": package.store,
+        **entry_of(package, index),
         "target": manifest["target"],
         "feature_set": manifest["feature_set"],
         "parity": manifest["parity"]["max_abs_difference"],
-        "index": index,
         "tried": list(tried),
         "deployed_at": datetime.now(UTC).isoformat(timespec="seconds"),
         # As a text: a document of fields of its own would be mapped, and searched, like one.

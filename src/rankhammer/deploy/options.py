@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -26,11 +26,12 @@ class DeployOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    engine: Literal["opensearch", "elasticsearch", "solr"] = Field("opensearch", description="what all clusters are")
     clusters: tuple[Cluster, ...] = Field(min_length=1, description="every one of them gets the ranker, or none")
     index: str = Field(
         "{corpus}",
         pattern=r"^([^{}/]|\{corpus\})+$",
-        description="index on which a ranker is tried; {corpus} stands for its corpus",
+        description="index on which a ranker is tried; the collection that gets it on Solr; {corpus}: its corpus",
     )
     queries: tuple[str, ...] = Field(
         ("an example query",), min_length=1, description="searches by which a ranker is tried before it becomes active"
@@ -46,7 +47,7 @@ class DeployOptions(BaseModel):
     record_index: str = Field(
         "rankhammer_deployments",
         pattern=r"^[a-z0-9][a-z0-9_.-]*$",
-        description="index that says which ranker of each corpus is active, and which were before",
+        description="index that says which ranker of each corpus is active; Solr keeps that in the collection",
     )
 
     @field_validator("clusters")

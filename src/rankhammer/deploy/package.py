@@ -4,68 +4,58 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from rankhammer.deploy.targets import TARGETS, target_for
 from rankhammer.errors import DataError, ExportError
-from rankhammer.exporters.opensearch_ltr import OpenSearchLtr, OpenSearchLtrOptions
 from rankhammer.exporters.publish import MANIFEST
+from rankhammer.publishing import follow
 from rankhammer.storage import storage_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MODEL, FEATURES, EXAMPLE = "model.json", "feature_set.json", "rescore_query.json"
-_TARGET = "opensearch_ltr-"
-_NEEDED = (
-    "corpus",
-    "engine",
-    "query_params",
-    "constant",
-    "score_resolution",
-    "feature_set",
-    "parity",
-    "files",
-)
+    from rankhammer.deploy.base import Target
+    from rankhammer.exporters.tree_files import TreeFiles
+
+_NEEDED = ("corpus", "engine", "query_params", "features", "feature_set", "parity", "files")
 
 
 @dataclass(frozen=True)
 class Package:
-    """One corpus' ranker for OpenSearch's Learning to Rank plugin.
+    """One corpus' ranker for an engine.
 
     Args:
         folder: Where it was read.
         files: File name to content.
+        target: The kind of engine that it is for.
     """
 
     folder: str
     files: Mapping[str, bytes]
+    target: Target
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """What the export says of it."""
-        return dict(json.loads(self.files[MANIFEST]))
+        return dict(self.json(MANIFEST))
 
     @cached_property
-    def model(self) -> dict[str, Any]:
-        """Body of the request that stores the model."""
-        return dict(json.loads(self.files[MODEL]))
-
-    @cached_property
-    def featureset(self) -> dict[str, Any]:
-        """The plugin's features."""
-        return dict(json.loads(self.files[FEATURES])["featureset"])
+    def name(self) -> str:
+        """Name of model and features on an engine: it follows the content."""
+        return self.target.name_of(self)
 
     @cached_property
     def example(self) -> dict[str, Any]:
         """The search that shows how to rerank with it."""
-        return dict(json.loads(self.files[EXAMPLE]))
+        return self.target.example_of(self)
 
-    @property
-    def name(self) -> str:
-        """Name of model and feature set on a cluster: it follows the content."""
-        return str(self.model["model"]["name"])
+    @cached_property
+    def scorer(self) -> TreeFiles:
+        """Scores vectors from the files as the engine has to."""
+        return self.target.scorer_of(self)
 
     @property
     def corpus(self) -> str:
@@ -73,41 +63,46 @@ class Package:
         return str(self.manifest["corpus"])
 
     @property
-    def store(self) -> str | None:
-        """Feature store that it was exported for; None is the plugin's default store."""
-        found = self.example["rescore"]["query"]["rescore_query"]["sltr"].get("store")
-        return None if found is None else str(found)
+    def constant(self) -> float:
+        """What the last tree adds to every score."""
+        return float(self.manifest.get("constant", 0.0))
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """Names of the features, in the set's order."""
-        return tuple(feature["name"] for feature in self.featureset["features"])
+        """Names of the features, in the engine's order."""
+        return tuple(self.manifest["features"])
 
-    @cached_property
-    def scorer(self) -> OpenSearchLtr:
-        """Scores vectors from the files as the engine has to."""
-        return OpenSearchLtr(OpenSearchLtrOptions(version=self.manifest["engine"]["version"]))
+    def renamed(self, name: str) -> Package:
+        """Return the same ranker under another name on the engine."""
+        old, new = self.name.encode(), name.encode()
+        return replace(self, files={file: content.replace(old, new) for file, content in self.files.items()})
+
+    def json(self, name: str) -> Any:
+        """Return a file's content."""
+        return json.loads(self.files[name])
 
 
 def read_package(folder: str) -> Package:
     """Read an export's folder of one corpus and one target.
 
     Args:
-        folder: With manifest.json, as the export stage writes it.
+        folder: With manifest.json, as the export stage writes it; `current` in it stands for the version that counts.
 
     Raises:
         DataError: It is no such folder, is for another engine, or its files are not those that were proved.
         ExportError: Its scores were not proved to be the booster's.
     """
-    root = folder.rstrip("/")
+    root = follow(folder.rstrip("/"))
     files = _files(root)
-    package = Package(root, files)
-    target = str(package.manifest.get("target"))
-    if not target.startswith(_TARGET):
+    export = str(json.loads(files[MANIFEST])["target"])
+    target = target_for(export)
+    if target is None:
+        known = ", ".join(kind.exporter for kind in TARGETS.values())
         raise DataError(
-            f"{root} is an export for {target!r}; only those of the exporter opensearch_ltr can be deployed.",
-            hint="Name the folder <corpus>/opensearch_ltr-<version> of the exported model.",
+            f"{root} is an export for {export!r}; those that can be deployed are {known}.",
+            hint="Name the folder <corpus>/<target> of such an exporter.",
         )
+    package = Package(root, files, target)
     _require_complete(package)
     _require_proved(package)
     _require_unchanged(package)
@@ -135,7 +130,7 @@ def _require_readable(path: str, content: bytes) -> None:
 
 
 def _require_complete(package: Package) -> None:
-    missing = [key for key in _NEEDED if key not in package.manifest]
+    missing = [key for key in (*_NEEDED, *package.target.facts) if key not in package.manifest]
     if missing:
         raise DataError(
             f"{package.folder}/{MANIFEST} lacks {', '.join(missing)}: it was written by another version of Rankhammer.",
@@ -155,7 +150,7 @@ def _require_proved(package: Package) -> None:
 def _require_unchanged(package: Package) -> None:
     """A folder that was copied in part, or edited, is not what was proved."""
     proved = package.manifest["files"]
-    missing = sorted({MODEL, FEATURES, EXAMPLE} - package.files.keys() & proved.keys())
+    missing = sorted(set(package.target.files) - package.files.keys() & proved.keys())
     changed = [name for name, facts in proved.items() if name in package.files and _differs(package, name, facts)]
     if missing or changed:
         what = f"lacks {missing[0]}" if missing else f"has another {changed[0]} than its manifest says"

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rankhammer.deploy.deploying import Deployed, halfway
-from rankhammer.deploy.record import read_record, read_request, write_record, write_request
-from rankhammer.deploy.trying import reranked, rescore_request
+from rankhammer.deploy.deploying import Deployed, halfway, searches
+from rankhammer.deploy.targets import target_named
+from rankhammer.deploy.trying import reranked
 from rankhammer.engines.remote.client import connect
 from rankhammer.errors import DataError, EngineError, did_you_mean
 
 if TYPE_CHECKING:
+    from rankhammer.deploy.base import Asked, Target
     from rankhammer.deploy.options import DeployOptions
     from rankhammer.deploy.record import Record
     from rankhammer.deploy.requests import Request
@@ -35,18 +36,20 @@ def rollback(corpus: str, options: DeployOptions, *, to: str | None = None) -> l
         EngineError: A cluster refuses, or the ranker does not work there; nothing is changed anywhere unless it is
             the last step that fails, which the message says.
     """
+    engine = target_named(options.engine)
+    place = engine.records(options, corpus)
     clients = [connect(cluster) for cluster in options.clusters]
-    records = [read_record(client, options.record_index, corpus) for client in clients]
-    targets = [_target(client, record, to) for client, record in zip(clients, records, strict=True)]
-    for client, record, target in zip(clients, records, targets, strict=True):
-        _try(client, _trials(record, target, options), target)
+    records = [place.read(client) for client in clients]
+    chosen = [_chosen(client, record, to) for client, record in zip(clients, records, strict=True)]
+    for client, record, name in zip(clients, records, chosen, strict=True):
+        _try(client, engine, record.entry(name), options)
     done: list[Deployed] = []
-    for client, record, target in zip(clients, records, targets, strict=True):
+    for client, record, name in zip(clients, records, chosen, strict=True):
         try:
-            write_record(client, options.record_index, replace(record, active=target))
+            place.write(client, replace(record, active=name))
         except EngineError as exc:
             raise halfway(exc, done) from exc
-        done.append(Deployed(client.server.url, corpus, target, record.active, (), ()))
+        done.append(Deployed(client.server.url, corpus, name, record.active, (), ()))
     return done
 
 
@@ -65,12 +68,15 @@ def planned_rollback(corpus: str, options: DeployOptions, *, to: str | None = No
         DataError: There is no earlier ranker, or none of that name.
         EngineError: A cluster refuses, or is not there.
     """
-    read, plans = read_request(options.record_index, corpus), []
+    engine = target_named(options.engine)
+    place, plans = engine.records(options, corpus), []
     for client in map(connect, options.clusters):
-        record = read_record(client, options.record_index, corpus)
-        target = _target(client, record, to)
-        write = write_request(options.record_index, replace(record, active=target))
-        plans.append((client.server.url, [read, *_trials(record, target, options), write]))
+        record = place.read(client)
+        name = _chosen(client, record, to)
+        example, trials = _trials(record.entry(name), options)
+        tried = [engine.rerank_request(example, asked) for asked in trials]
+        writes = place.write_requests(replace(record, active=name))
+        plans.append((client.server.url, [place.read_request(), *tried, *writes]))
     return plans
 
 
@@ -87,7 +93,7 @@ def _earlier(client: Client, record: Record) -> str:
     return names[later]
 
 
-def _target(client: Client, record: Record, to: str | None) -> str:
+def _chosen(client: Client, record: Record, to: str | None) -> str:
     if to is None:
         return _earlier(client, record)
     if to not in record.names():
@@ -98,15 +104,14 @@ def _target(client: Client, record: Record, to: str | None) -> str:
     return to
 
 
-def _trials(record: Record, target: str, options: DeployOptions) -> list[Request]:
-    entry = record.entry(target)
-    example, index = json.loads(entry["example"]), str(entry["index"])
-    return [rescore_request(example, index, query, options.n_documents) for query in options.queries]
+def _trials(entry: dict[str, Any], options: DeployOptions) -> tuple[dict[str, Any], list[Asked]]:
+    return json.loads(entry["example"]), searches(options, str(entry["index"]))
 
 
-def _try(client: Client, trials: list[Request], target: str) -> None:
-    for search in trials:
+def _try(client: Client, engine: Target, entry: dict[str, Any], options: DeployOptions) -> None:
+    example, trials = _trials(entry, options)
+    for asked in trials:
         try:
-            reranked(client, search)
+            reranked(client, engine, example, asked)
         except EngineError as exc:
-            raise EngineError(f"{exc.message} {target!r} was not made active.", hint=exc.hint) from exc
+            raise EngineError(f"{exc.message} {entry['name']!r} was not made active.", hint=exc.hint) from exc

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -35,5 +35,21 @@ class FeatureSource(Protocol):
         Raises:
             SchemaError: A field that a feature names is not in `documents`.
             EngineError: The engine cannot answer.
+        """
+        ...
+
+
+@runtime_checkable
+class ChecksFeatures(Protocol):
+    """A source that can say without its engine which feature sets it cannot compute."""
+
+    def check(self, feature_set: FeatureSet) -> None:
+        """Refuse a feature set, before anything runs.
+
+        Args:
+            feature_set: What would be collected.
+
+        Raises:
+            ConfigError: A feature cannot be computed; it is named.
         """
         ...

@@ -14,7 +14,7 @@ from rankhammer.engines.index import open_index
 from rankhammer.engines.index_build import build_indexes, ship
 from rankhammer.engines.scoring import channels_of, score_pairs
 from rankhammer.errors import DataError, SchemaError, did_you_mean
-from rankhammer.feature_sets import FieldValue
+from rankhammer.feature_sets import FieldValue, require_raw
 from rankhammer.schemas import DOCUMENTS, NUMBER_TYPES
 
 if TYPE_CHECKING:
@@ -42,6 +42,10 @@ class Embedded:
     def __init__(self, options: BaseModel) -> None:
         self._bm25 = Bm25.model_validate(options.model_dump())
 
+    def check(self, feature_set: FeatureSet) -> None:
+        """See `base.ChecksFeatures`."""
+        require_raw(feature_set, "embedded")
+
     def collect(self, rows: DataFrame, *, documents: DataFrame | None, feature_set: FeatureSet) -> DataFrame:
         """Add the column `features` to rows of (query, document) pairs.
 
@@ -57,12 +61,14 @@ class Embedded:
             The same rows plus `features`: struct<name: float>, null where the corpus does not have the document.
 
         Raises:
+            ConfigError: A feature is another engine's own query.
             SchemaError: A field is not in `documents`, or is not a text or a number.
             DataError: No documents are given, a doc_id stands twice in a corpus, or a modifier meets a number that
                 it cannot take.
         """
         from pyspark.sql import functions as F
 
+        self.check(feature_set)
         if documents is None:
             raise DataError("The embedded engine has no documents.", hint="Set documents.path in globals.yml.")
         _require_fields(documents, feature_set)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rankhammer.engines.segments import Channel
-from rankhammer.feature_sets import Expression, FieldValue, Match, Phrase, QueryLength
+from rankhammer.feature_sets import Expression, FieldValue, Match, MatchedTerms, Phrase, QueryLength, TextFeature
 from rankhammer.feature_sets.analyzers import analyze_words, split_words
 from rankhammer.feature_sets.values import expression, field_value, finish
 
@@ -54,7 +54,7 @@ def score_pairs(
 
 def channels_of(feature_set: FeatureSet) -> tuple[Channel, ...]:
     """Return every (field, analyzer) that a feature set searches, each once."""
-    searched = [feature for feature in feature_set.features if isinstance(feature, Match | Phrase)]
+    searched = [feature for feature in feature_set.features if isinstance(feature, TextFeature)]
     phrases = {(feature.field, feature.analyzer) for feature in searched if isinstance(feature, Phrase)}
     keys = dict.fromkeys((feature.field, feature.analyzer) for feature in searched)
     return tuple(Channel(field, analyzer, (field, analyzer) in phrases) for field, analyzer in keys)
@@ -131,12 +131,15 @@ def _compute(feature: Feature, pairs: _Pairs, values: dict[str, NDArray[np.float
             return _match(pairs, Channel(feature.field, feature.analyzer, with_positions=False))
         case Phrase():
             return _phrase(pairs, Channel(feature.field, feature.analyzer, with_positions=True))
+        case MatchedTerms():
+            return _matched_terms(pairs, Channel(feature.field, feature.analyzer, with_positions=False))
         case FieldValue():
             return field_value(feature, pairs.index.number(feature.field)[pairs.docs])
         case QueryLength():
             return pairs.slots(feature.analyzer).n_terms.astype(np.float64)
         case Expression():
             return expression(feature, values, pairs.n_pairs)
+    raise ValueError(f"the embedded engine has no {feature.type!r} features")
 
 
 def _match(pairs: _Pairs, channel: Channel) -> NDArray[np.float64]:
@@ -146,6 +149,11 @@ def _match(pairs: _Pairs, channel: Channel) -> NDArray[np.float64]:
     tf = pairs.index.array(channel, "tf")[postings[hit]]
     scores = pairs.index.array(channel, "idf")[slots.term[hit]] * pairs.index.weight(channel, pairs.docs[pair], tf)
     return _absent_where_zero(np.bincount(pair, weights=scores, minlength=pairs.n_pairs).astype(np.float64))
+
+
+def _matched_terms(pairs: _Pairs, channel: Channel) -> NDArray[np.float64]:
+    found = pairs.slots(channel.analyzer).pair[pairs.postings(channel) >= 0]
+    return _absent_where_zero(np.bincount(found, minlength=pairs.n_pairs).astype(np.float64))
 
 
 def _phrase(pairs: _Pairs, channel: Channel) -> NDArray[np.float64]:

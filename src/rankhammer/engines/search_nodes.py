@@ -13,6 +13,7 @@ from rankhammer.engines.remote.named_queries import NamedQueries
 from rankhammer.engines.remote.options import SearchOptions, SolrOptions
 from rankhammer.engines.remote.plugin_logging import PluginLogging
 from rankhammer.engines.remote.solr_logging import SolrLogging
+from rankhammer.feature_sets import for_engine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,6 +53,10 @@ class RealEngine(ABC):
             feature_set: What to compute, with the engine's names of fields.
             corpora: Whose documents will be asked for.
         """
+
+    def check(self, feature_set: FeatureSet) -> None:
+        """See `base.ChecksFeatures`; asks nobody."""
+        self.logging(self._options.locate(feature_set), ())
 
     def collect(self, rows: DataFrame, *, documents: DataFrame | None, feature_set: FeatureSet) -> DataFrame:  # noqa: ARG002
         """Add the column `features` to rows of (query, document) pairs; see `base.FeatureSource`.
@@ -117,6 +122,7 @@ class OpenSearch(RealEngine):
 
     def logging(self, feature_set: FeatureSet, corpora: Sequence[str]) -> FeatureLogging:
         """See `RealEngine`."""
+        feature_set = for_engine(feature_set, self.name)
         if self._options.logging == "sltr":
             return PluginLogging.of(self._options, feature_set, corpora)
         return NamedQueries(self._options, feature_set)
@@ -140,4 +146,4 @@ class Solr(RealEngine):
 
     def logging(self, feature_set: FeatureSet, corpora: Sequence[str]) -> FeatureLogging:
         """See `RealEngine`."""
-        return SolrLogging.of(self._options, feature_set, corpora)
+        return SolrLogging.of(self._options, for_engine(feature_set, self.name), corpora)

@@ -9,7 +9,7 @@ from rankhammer.errors import ExportError
 from rankhammer.exporters.expression_text import INFIX, Spelling
 from rankhammer.exporters.ltr_features import length_param, query_template
 from rankhammer.exporters.needed_features import operands, refuse_absent_operands
-from rankhammer.feature_sets import Expression, FieldValue, Match, Phrase, QueryLength
+from rankhammer.feature_sets import Expression, FieldValue, QueryLength, Raw, TextFeature
 from rankhammer.feature_sets.expressions import parse_expression
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _query(feature: Feature, features: dict[str, Feature]) -> dict[str, Any]:
     if not isinstance(feature, Expression):
         return query_template(feature)
     needed = [other for name, other in features.items() if name in _all_operands(feature, features)]
-    texts = [other for other in needed if isinstance(other, Match | Phrase)]
+    texts = [other for other in needed if isinstance(other, TextFeature | Raw)]
     if len(texts) <= 1:
         return _script(feature, needed, query_template(texts[0]) if texts else {"match_all": {}})
     query = _compound(parse_expression(feature.expression), features)

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+import orjson
 from pydantic import BaseModel, Field
 
 from rankhammer.exporters.content_name import content_name
@@ -17,6 +18,7 @@ from rankhammer.exporters.ltr_features import first_query, query_params, text_fi
 from rankhammer.exporters.missing_values import refuse_other_directions
 from rankhammer.exporters.needed_features import located_features
 from rankhammer.exporters.nested_trees import Node, TreeFormat
+from rankhammer.exporters.proof import proved
 from rankhammer.exporters.tree_files import TreeFiles
 from rankhammer.exporters.trees import UNREACHABLE
 from rankhammer.feature_sets import Expression, TextFields
@@ -84,7 +86,7 @@ class ElasticNative(TreeFiles):
         """
         forest = ranker.forest
         refuse_other_directions(forest, ranker.keep_absent, self.rule, self.target)
-        needed = located_features(ranker, self._options)
+        needed = located_features(ranker, self._options, "elasticsearch")
         expressions = {feature.name for feature in needed.features if isinstance(feature, Expression)}
         refuse_negative_splits(forest, expressions, self.target)
         body = _trained_model(forest, needed)
@@ -93,17 +95,17 @@ class ElasticNative(TreeFiles):
 
     def trees(self, files: Mapping[str, bytes]) -> list[Any]:
         """Read the roots of the trees from trained_model.json."""
-        ensemble = json.loads(files["trained_model.json"])["definition"]["trained_model"]["ensemble"]
+        ensemble = orjson.loads(files["trained_model.json"])["definition"]["trained_model"]["ensemble"]
         return [(model["tree"], 0) for model in ensemble["trained_models"]]
 
     def facts(self, ranker: RankerFiles, files: Mapping[str, bytes]) -> dict[str, Any]:
         """Return the requests that load the files, how they were proved, and the missing rule."""
         forest = ranker.forest
-        needed = located_features(ranker, self._options)
+        needed = located_features(ranker, self._options, "elasticsearch")
         model_id = json.loads(files["rescore_query.json"])["rescore"]["learning_to_rank"]["model_id"]
         return {
             "engine": {"name": "elasticsearch", "version": "8.12"},
-            "proved_by": "independent scorer, by file only: Elasticsearch itself has not run it",
+            **proved("file only", "Elasticsearch's documented rules; Elasticsearch itself has not run it"),
             "requests": [
                 {"method": "PUT", "path": f"/_ml/trained_models/{model_id}", "body": "trained_model.json"},
                 {

@@ -9,6 +9,7 @@ from pydantic import Field
 from rankhammer.exporters.ltr_plugin import LtrEngine, LtrPluginOptions
 from rankhammer.exporters.missing_values import elasticsearch_rule
 from rankhammer.exporters.opensearch_ltr import XGBoostJsonModel
+from rankhammer.exporters.proof import proved
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -54,5 +55,5 @@ def elasticsearch(version: str) -> LtrEngine:
         version=version,
         rule=elasticsearch_rule(version),
         bm25_warning=BM25_WARNING,
-        proved_by="independent scorer, by file only: the plugin itself has not run it",
+        proof=proved("contract", "a stand-in, written from OpenSearch's plugin; Elasticsearch's has not run it"),
     )

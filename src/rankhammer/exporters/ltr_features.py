@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rankhammer.errors import ExportError
 from rankhammer.exporters.needed_features import refuse_absent_operands
-from rankhammer.feature_sets import Expression, FieldValue, Match, Phrase, QueryLength
+from rankhammer.feature_sets import Expression, FieldValue, QueryLength, Raw, TextFeature, own_query
 from rankhammer.feature_sets.analyzers import analyze_words, split_words
 from rankhammer.feature_sets.expressions import parse_expression
+from rankhammer.feature_sets.raw_queries import has_keywords
+from rankhammer.feature_sets.text_queries import text_query
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,7 +39,7 @@ def plugin_features(feature_set: FeatureSet) -> list[dict[str, Any]]:
     return [_plugin_feature(feature) for feature in feature_set.features]
 
 
-def query_template(feature: Match | Phrase | FieldValue | QueryLength) -> dict[str, Any]:
+def query_template(feature: TextFeature | FieldValue | QueryLength | Raw) -> dict[str, Any]:
     """Write the query whose score is the feature, as a mustache template.
 
     Raises:
@@ -48,14 +50,15 @@ def query_template(feature: Match | Phrase | FieldValue | QueryLength) -> dict[s
     if isinstance(feature, QueryLength):
         # Every document matches and scores its boost: a number that is the same for all documents of a query.
         return {"match_all": {"boost": f"{{{{{length_param(feature)}}}}}"}}
-    return _text_query(feature)
+    query = own_query(feature) if isinstance(feature, Raw) else text_query(feature, f"{{{{{KEYWORDS}}}}}")
+    return query if feature.absent == "keep" else {"bool": {"must": [{"match_all": {"boost": 0}}], "should": [query]}}
 
 
 def query_params(feature_set: FeatureSet) -> dict[str, Any]:
     """Return an example value for each parameter that a search must send."""
     params: dict[str, Any] = {}
     for feature in feature_set.features:
-        if isinstance(feature, Match | Phrase):
+        if _reads_keywords(feature):
             params[KEYWORDS] = "an example query"
         if isinstance(feature, QueryLength):
             params[length_param(feature)] = 3
@@ -79,7 +82,7 @@ def length_param(feature: QueryLength) -> str:
 
 def text_fields(feature_set: FeatureSet) -> list[str]:
     """Return the text fields that the features search, each once, in order."""
-    texts = (feature for feature in feature_set.features if isinstance(feature, Match | Phrase))
+    texts = (feature for feature in feature_set.features if isinstance(feature, TextFeature))
     return list(dict.fromkeys(feature.field for feature in texts))
 
 
@@ -103,22 +106,18 @@ def _plugin_feature(feature: Feature) -> dict[str, Any]:
     return _stored(feature.name, _params(feature), query_template(feature))
 
 
-def _params(feature: Match | Phrase | FieldValue | QueryLength) -> list[str]:
+def _params(feature: TextFeature | FieldValue | QueryLength | Raw) -> list[str]:
     if isinstance(feature, QueryLength):
         return [length_param(feature)]
-    return [KEYWORDS] if isinstance(feature, Match | Phrase) else []
+    return [KEYWORDS] if _reads_keywords(feature) else []
+
+
+def _reads_keywords(feature: Feature) -> bool:
+    return isinstance(feature, TextFeature) or (isinstance(feature, Raw) and has_keywords(own_query(feature)))
 
 
 def _stored(name: str, params: list[str], template: Any, *, language: str = "mustache") -> dict[str, Any]:
     return {"name": name, "params": params, "template_language": language, "template": template}
-
-
-def _text_query(feature: Match | Phrase) -> dict[str, Any]:
-    kind = "match" if isinstance(feature, Match) else "match_phrase"
-    query = {kind: {feature.field: {"query": f"{{{{{KEYWORDS}}}}}", "analyzer": feature.analyzer}}}
-    if feature.absent == "keep":
-        return query
-    return {"bool": {"must": [{"match_all": {"boost": 0}}], "should": [query]}}
 
 
 def _field_value(feature: FieldValue) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import orjson
 from pydantic import Field
 
 from rankhammer.errors import ExportError
@@ -59,7 +59,7 @@ class LtrEngine:
         version: The version that sets the missing rule.
         rule: What an absent feature means there.
         bm25_warning: What to say of the engine's BM25; empty where it has no factor k1 + 1.
-        proved_by: How exports for it are proved.
+        proof: How exports for it are proved, as `proved` says it.
     """
 
     name: str
@@ -67,7 +67,7 @@ class LtrEngine:
     version: str
     rule: Absent
     bm25_warning: str
-    proved_by: str
+    proof: Mapping[str, str]
 
 
 class LtrPlugin(TreeFiles):
@@ -117,7 +117,7 @@ class LtrPlugin(TreeFiles):
         """
         forest = ranker.forest
         refuse_other_directions(forest, ranker.keep_absent, self.rule, self.target)
-        needed = located_features(ranker, self._options)
+        needed = located_features(ranker, self._options, self._engine.name)
         definition = self.definition(forest, needed, lifting_constant(forest))
         features = plugin_features(needed)
         name = content_name(ranker.corpus, features, definition)
@@ -154,8 +154,9 @@ class LtrPlugin(TreeFiles):
         Raises:
             ExportError: A score with its constant is below zero.
         """
-        scores = super().score(files, features, feature_names)
-        constant = np.float32(self.format.read(self.all_trees(files)[-1]).value)
+        *trees, last = self.all_trees(files)
+        scores = self.sums(trees, features, feature_names)
+        constant = np.float32(self.format.read(last).value)
         lowest = float((scores.astype(np.float32) + constant).min(initial=0.0))
         if lowest < 0:
             raise ExportError(
@@ -167,12 +168,12 @@ class LtrPlugin(TreeFiles):
     def facts(self, ranker: RankerFiles, files: Mapping[str, bytes]) -> dict[str, Any]:
         """Return names in the engine, the requests that load the files, the constant and the missing rule."""
         forest, engine = ranker.forest, self._engine
-        needed = located_features(ranker, self._options)
+        needed = located_features(ranker, self._options, self._engine.name)
         constant, (_, highest) = lifting_constant(forest), score_bounds(forest)
         memory_bytes = BYTES_PER_NODE * (len(forest.splits) + len(forest.leaves))
         return {
             "engine": {"name": engine.name, "plugin": engine.plugin, "version": engine.version},
-            "proved_by": engine.proved_by,
+            **engine.proof,
             "requests": self._requests(files),
             "query_params": sorted(query_params(needed)),
             "features": list(needed.names),
@@ -203,7 +204,7 @@ class LtrPlugin(TreeFiles):
     def _requests(self, files: Mapping[str, bytes]) -> list[dict[str, str]]:
         """List what to send, in order; the first answers 400 when the store is there already."""
         root = f"/_ltr/{self._options.store}" if self._options.store else "/_ltr"
-        name = json.loads(files["model.json"])["model"]["name"]
+        name = orjson.loads(files["model.json"])["model"]["name"]
         feature_set = f"{root}/_featureset/{name}"
         return [
             {"method": "PUT", "path": root},
@@ -227,7 +228,7 @@ class LtrPlugin(TreeFiles):
 
 def definition_of(files: Mapping[str, bytes]) -> str:
     """Return the trees' text out of model.json."""
-    return str(json.loads(files["model.json"])["model"]["model"]["definition"])
+    return str(orjson.loads(files["model.json"])["model"]["model"]["definition"])
 
 
 def _refuse_too_big(definition_chars: int, body_bytes: int) -> None:

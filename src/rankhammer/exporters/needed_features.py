@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rankhammer.errors import ExportError
-from rankhammer.feature_sets import Expression, FeatureSet
+from rankhammer.feature_sets import Expression, FeatureSet, for_engine
 from rankhammer.feature_sets.expressions import expression_names
 
 if TYPE_CHECKING:
@@ -32,17 +32,20 @@ def needed_features(feature_set: FeatureSet, used: set[str]) -> FeatureSet:
     return FeatureSet(name=feature_set.name, features=kept or feature_set.features[:1])
 
 
-def located_features(ranker: RankerFiles, text_fields: TextFields) -> FeatureSet:
-    """Return the features that a ranker needs, with the engine's names of the text fields.
+def located_features(ranker: RankerFiles, text_fields: TextFields, engine: str) -> FeatureSet:
+    """Return the features that a ranker needs, with the engine's names of the text fields and its own queries.
 
     Args:
         ranker: The trained ranker.
         text_fields: Options that say how the engine names them.
+        engine: Whose own queries count: "opensearch", "elasticsearch" or "solr".
 
     Raises:
-        ConfigError: Two features search one of the engine's fields by two analyzers.
+        ConfigError: Two features search one of the engine's fields by two analyzers, or a feature is a query of other
+            engines alone.
     """
-    return text_fields.locate(needed_features(ranker.feature_set, ranker.forest.used_features()))
+    needed = needed_features(ranker.feature_set, ranker.forest.used_features())
+    return text_fields.locate(for_engine(needed, engine))
 
 
 def operands(feature: Feature) -> set[str]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -43,16 +43,14 @@ def fold_trees(forest: Forest, leaf: Callable[[int], T], split: Callable[[int, T
     """
     built: dict[int, T] = {}
     feature, left, right = forest.feature.tolist(), forest.left.tolist(), forest.right.tolist()
-    for place in np.argsort(-forest.depth, kind="stable").tolist():
-        if forest.depth[place] == UNREACHABLE:
-            continue
+    reached = np.flatnonzero(forest.depth != UNREACHABLE)
+    for place in reached[np.argsort(-forest.depth[reached], kind="stable")].tolist():
         is_leaf = feature[place] < 0
         built[place] = leaf(place) if is_leaf else split(place, built.pop(left[place]), built.pop(right[place]))
     return [built[root] for root in forest.roots.tolist()]
 
 
-@dataclass(frozen=True)
-class Node:
+class Node(NamedTuple):
     """One node as it stands in a file: a split with two children, or a leaf.
 
     Args:
@@ -134,14 +132,16 @@ class TreeFormat:
     def _level_order(self, trees: Sequence[Any]) -> tuple[list[Node], list[int], list[int]]:
         """Return all nodes, each tree's level by level; the roots' places; and each node's left child's place."""
         nodes: list[Node] = []
-        roots, left = [], []
+        roots: list[int] = []
+        left: list[int] = []
         for tree in trees:
             roots.append(len(nodes))
-            waiting = deque([tree])
-            while waiting:
-                node = self.read(waiting.popleft())
-                nodes.append(node)
-                # Those that wait come first, then this node's children, side by side.
-                left.append(len(nodes) + len(waiting))
-                waiting.extend(node.children)
+            level = [tree]
+            while level:
+                found = [self.read(entry) for entry in level]
+                nodes += found
+                # The next level follows this one, children side by side.
+                n_before = itertools.accumulate((len(node.children) for node in found), initial=len(nodes))
+                left += itertools.islice(n_before, len(found))
+                level = [child for node in found for child in node.children]
         return nodes, roots, left

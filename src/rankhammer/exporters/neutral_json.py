@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from importlib import resources
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+import orjson
 from pydantic import BaseModel, ConfigDict
 
 from rankhammer.errors import ExportError
@@ -14,6 +14,7 @@ from rankhammer.exporters import scorer
 from rankhammer.exporters.base import Step, TreePath
 from rankhammer.exporters.json_bytes import to_json
 from rankhammer.exporters.needed_features import needed_features
+from rankhammer.exporters.proof import proved
 from rankhammer.exporters.trees import Forest, with_depths
 from rankhammer.exporters.walk import leaf_places, sum_leaves
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rankhammer.exporters.base import RankerFiles
+
+_PROOF = proved("real engine", "scorer.py, which is the engine, has run it")
 
 
 class NeutralJsonOptions(BaseModel):
@@ -108,11 +111,11 @@ class NeutralJson:
         """Return the missing rule and the features."""
         names = list(needed_features(ranker.feature_set, ranker.forest.used_features()).names)
         rule = {"rule": "default", "meaning": "an absent feature follows each node's default direction"}
-        return {"features": names, "constant": 0.0, "missing_values": rule, "warnings": []}
+        return {"features": names, "constant": 0.0, "missing_values": rule, "warnings": [], **_PROOF}
 
 
 def _model(files: Mapping[str, bytes]) -> dict[str, Any]:
-    model: dict[str, Any] = json.loads(files["model.json"])
+    model: dict[str, Any] = orjson.loads(files["model.json"])
     if (model.get("format"), model.get("format_version")) != (scorer.FORMAT, scorer.FORMAT_VERSION):
         raise ExportError(
             f"model.json is {model.get('format')!r} version {model.get('format_version')!r}, "

@@ -10,6 +10,7 @@ from rankhammer.exporters import ltr_json
 from rankhammer.exporters.ltr_plugin import LtrEngine, LtrPlugin, LtrPluginOptions, definition_of
 from rankhammer.exporters.missing_values import opensearch_rule
 from rankhammer.exporters.nested_trees import TreeFormat
+from rankhammer.exporters.proof import proved
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,5 +80,5 @@ def opensearch(version: str) -> LtrEngine:
         "without the factor ranks otherwise there."
         if has_bm25_factor(version)
         else "",
-        proved_by="independent scorer",
+        proof=proved("contract", "a stand-in that answers and scores as nodes with the plugin were seen to"),
     )

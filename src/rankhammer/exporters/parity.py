@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from rankhammer.exporters.trees import Forest
     from rankhammer.exporters.vectors import Vectors
 
+NOT_ASKED = "not asked"
+"""What parity.json says under `engine` where no engine was to be asked."""
 N_TRACED = 10
 """Vectors that are also walked one step at a time: 10,000 steps for 500 trees of depth 2, 40,000 of depth 8."""
 
@@ -158,7 +160,7 @@ def _difference_error(
     where = "Where they part cannot be told, because the exporter has no trace."
     if isinstance(exporter, Explains):
         paths = exporter.trace(files, row[None, :], ranker.feature_set.names)[0]
-        where = first_difference(ranker.forest, _booster_leaves(ranker, row[None, :])[0], paths)
+        where = first_difference(ranker.forest, booster_leaves(ranker, row[None, :])[0], paths)
     return ExportError(
         f"Corpus {ranker.corpus!r}, target {exporter.target}: the export scores {scores[1]:.9g} where the booster"
         f" scores {scores[0]:.9g} (tolerance {tolerance:g}). {where}".rstrip(),
@@ -181,7 +183,7 @@ def _check_traced(
         return 0
     chosen = np.unique(np.linspace(0, len(features) - 1, N_TRACED).astype(np.int64))
     rows = exporter.trace(files, features[chosen], ranker.feature_set.names)
-    leaves = _booster_leaves(ranker, features[chosen])
+    leaves = booster_leaves(ranker, features[chosen])
     for place, paths, reached in zip(chosen.tolist(), rows, leaves, strict=True):
         total = float32(ranker.forest.base)
         for path in paths:
@@ -196,7 +198,8 @@ def _check_traced(
     return len(chosen)
 
 
-def _booster_leaves(ranker: RankerFiles, features: NDArray[np.float32]) -> NDArray[np.int64]:
+def booster_leaves(ranker: RankerFiles, features: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Return the node id of the leaf that the booster reaches, shape (n_rows, n_trees)."""
     import xgboost as xgb
 
     rows = xgb.DMatrix(features, missing=np.nan)

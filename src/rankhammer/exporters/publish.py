@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rankhammer.errors import DataError
 from rankhammer.exporters.base import Explains, RankerFiles
 from rankhammer.exporters.json_bytes import to_json
-from rankhammer.exporters.parity import check_logged_scores, check_parity
-from rankhammer.exporters.vectors import parity_vectors, read_sample
+from rankhammer.exporters.parity import NOT_ASKED, check_logged_scores, check_parity
+from rankhammer.exporters.proof import proved
+from rankhammer.exporters.vectors import logged_pairs, parity_vectors, read_sample
 from rankhammer.feature_sets import FeatureSet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from rankhammer.exporters.base import Exporter
-    from rankhammer.exporters.vectors import Vectors
+    from rankhammer.exporters.vectors import Logged, Vectors
+
+    EngineGate = Callable[[RankerFiles, Mapping[str, bytes], Logged], Any]
+    """Has an engine score logged pairs by an export's files, its manifest included; see `deploy.proving`."""
+    Ask = Callable[[Mapping[str, bytes]], Any]
 
 MODEL, MANIFEST, FEATURE_SET, SAMPLE = "model.ubj", "manifest.json", "feature_set.json", "sample_vectors.json"
 PARITY = "parity.json"
@@ -66,6 +73,7 @@ def export_corpus(
     tolerance: float,
     n_vectors: int,
     n_ties: int,
+    gate: EngineGate | None = None,
 ) -> dict[str, bytes]:
     """Write and prove one corpus's ranker for every target.
 
@@ -78,6 +86,7 @@ def export_corpus(
         tolerance: Largest absolute difference between booster and export.
         n_vectors: Logged vectors to compare at most.
         n_ties: Splits to try on their thresholds at most.
+        gate: Has an engine score logged pairs; None: no engine is asked.
 
     Returns:
         "<corpus>/<target>/<file>" to content; the same input gives the same bytes.
@@ -85,17 +94,32 @@ def export_corpus(
     Raises:
         DataError: A file of the ranker is missing.
         ExportError: A target cannot express the ranker, or does not score as the booster does.
+        EngineError: The engine cannot be asked.
     """
     ranker = read_ranker(corpus, files)
     sample, logged = read_sample(files[SAMPLE], ranker)
     if logged is not None:
         check_logged_scores(ranker, sample, logged, tolerance)
     vectors = parity_vectors(sample, ranker, n_vectors=n_vectors, n_ties=n_ties)
+    ask = _asking(gate, ranker, logged_pairs(files[SAMPLE], sample, n_vectors)) if gate else None
     published: dict[str, bytes] = {}
-    for exporter in exporters:
-        target = _export_target(exporter, ranker, vectors, lineage, tolerance)
-        published |= {f"{corpus}/{exporter.target}/{name}": content for name, content in target.items()}
+    with no_cycle_collection():
+        for exporter in exporters:
+            target = _export_target(exporter, ranker, vectors, lineage, tolerance, ask)
+            published |= {f"{corpus}/{exporter.target}/{name}": content for name, content in target.items()}
     return published
+
+
+@contextmanager
+def no_cycle_collection() -> Iterator[None]:
+    """Pause the search for reference cycles: nested trees are many small objects without any, walked each time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def report(published: Mapping[str, bytes]) -> dict[str, Any]:
@@ -122,12 +146,20 @@ def report(published: Mapping[str, bytes]) -> dict[str, Any]:
     return corpora
 
 
+def _asking(gate: EngineGate, ranker: RankerFiles, logged: Logged) -> Ask:
+    return lambda files: gate(ranker, files, logged)
+
+
 def _export_target(
-    exporter: Exporter, ranker: RankerFiles, vectors: Vectors, lineage: Mapping[str, Any], tolerance: float
+    exporter: Exporter,
+    ranker: RankerFiles,
+    vectors: Vectors,
+    lineage: Mapping[str, Any],
+    tolerance: float,
+    ask: Ask | None,
 ) -> dict[str, bytes]:
     files = exporter.write(ranker)
     parity = check_parity(exporter, files, ranker, vectors, tolerance=tolerance)
-    files = {**files, PARITY: to_json(parity)}
     facts = exporter.facts(ranker, files) if isinstance(exporter, Explains) else {}
     manifest = {
         "corpus": ranker.corpus,
@@ -136,15 +168,19 @@ def _export_target(
         "objective": ranker.forest.objective,
         "base_score": ranker.forest.base,
         "feature_set": {"name": ranker.feature_set.name, "version": ranker.feature_set.version},
-        "proved_by": "independent scorer",
-        "parity": parity,
-        "files": {name: _fingerprint(content) for name, content in files.items()},
+        **proved("file only", "the exporter's own rules"),
         "ranker": ranker.manifest,
         "lineage": lineage,
         "warnings": [],
         **facts,
     }
-    return {**files, MANIFEST: to_json(manifest)}
+    engine: Any = ask({**files, MANIFEST: to_json({**manifest, "parity": parity})}) if ask else NOT_ASKED
+    if engine != NOT_ASKED:
+        manifest |= proved("real engine", f"{engine['name']} {engine['version']} scored this very ranker in the export")
+    parity = {**parity, "engine": engine}
+    files = {**files, PARITY: to_json(parity)}
+    fingerprints = {name: _fingerprint(content) for name, content in files.items()}
+    return {**files, MANIFEST: to_json({**manifest, "parity": parity, "files": fingerprints})}
 
 
 def _fingerprint(content: bytes) -> dict[str, Any]:

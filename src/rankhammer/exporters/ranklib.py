@@ -12,6 +12,7 @@ from rankhammer.exporters.elasticsearch_ltr import elasticsearch
 from rankhammer.exporters.ltr_plugin import LtrPlugin, LtrPluginOptions, definition_of
 from rankhammer.exporters.nested_trees import TreeFormat
 from rankhammer.exporters.opensearch_ltr import VERSION, opensearch
+from rankhammer.exporters.proof import proved
 from rankhammer.exporters.ranklib_xml import ranklib_text, read_node, read_trees
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ class RankLib(LtrPlugin):
 
     def __init__(self, options: RankLibOptions) -> None:
         engine = _ENGINES[options.engine](options.version)
-        proved_by = "independent scorer, by file only: RankLib itself has not run it"
-        super().__init__(options, replace(engine, rule="zero", proved_by=proved_by))
+        proof = proved("file only", "RankLib's documented rules; RankLib itself has not run it")
+        super().__init__(options, replace(engine, rule="zero", proof=proof))
 
     @property
     def target(self) -> str:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from rankhammer.errors import ExportError
 from rankhammer.exporters.expression_text import Spelling
-from rankhammer.exporters.ltr_features import KEYWORDS, length_param
+from rankhammer.exporters.ltr_features import KEYWORDS, length_param, search_params
 from rankhammer.exporters.needed_features import operands
-from rankhammer.feature_sets import Expression, FieldValue, Match, Phrase, QueryLength
+from rankhammer.feature_sets import Expression, FieldValue, Match, MatchedTerms, Phrase, QueryLength, Raw, own_query
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from rankhammer.feature_sets import Feature, FeatureSet
 
 QUOTED_KEYWORDS = "keywords_quoted"
@@ -53,7 +55,7 @@ def solr_features(feature_set: FeatureSet, *, quoted: bool) -> list[dict[str, An
     for feature in feature_set.features:
         if isinstance(feature, Match | Phrase):
             functions |= {feature.name: _text_function(feature)} if quoted and feature.absent == "zero" else {}
-        else:
+        elif not isinstance(feature, MatchedTerms | Raw):
             functions[feature.name] = _function(feature, functions)
         kind, params = _class_and_params(feature, functions)
         stored.append({"name": feature.name, "class": _FEATURE + kind, "params": params})
@@ -68,6 +70,17 @@ def read_params(features: list[dict[str, Any]]) -> list[str]:
 def quoted(text: str) -> str:
     """Return a user's text as `keywords_quoted` takes it: a backslash before each backslash and apostrophe."""
     return text.replace("\\", "\\\\").replace("'", "\\'")
+
+
+def solr_params(names: Collection[str], query: str) -> dict[str, Any]:
+    """Return what a search must send under the names that `read_params` gives.
+
+    Args:
+        names: Of the parameters.
+        query: As typed.
+    """
+    plain = search_params([name for name in names if name != QUOTED_KEYWORDS], query)
+    return {**plain, QUOTED_KEYWORDS: quoted(query)} if QUOTED_KEYWORDS in names else plain
 
 
 def function_features(feature_set: FeatureSet) -> set[str]:
@@ -100,6 +113,14 @@ def _class_and_params(feature: Feature, functions: dict[str, str]) -> tuple[str,
         return "SolrFeature", {"q": f"{{!simple qf={plain_field(feature)} q.operators='' q.op=OR}}${{{KEYWORDS}}}"}
     if isinstance(feature, Phrase):
         return "SolrFeature", {"q": f"{{!field f={plain_field(feature)}}}${{{KEYWORDS}}}"}
+    if isinstance(feature, Raw):
+        return "SolrFeature", {"q": own_query(feature)}
+    if isinstance(feature, MatchedTerms):
+        raise ExportError(
+            f"Feature {feature.name!r}: Solr has no query that counts the terms of a user's text that a field has.",
+            hint="Train without it, or add it to the feature set as `raw` with a query of Solr that comes near.",
+            feature=feature.name,
+        )
     if isinstance(feature, QueryLength):
         return "ValueFeature", {"value": functions[feature.name], "required": True}
     if isinstance(feature, FieldValue) and feature.modifier == "none":

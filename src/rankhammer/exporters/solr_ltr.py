@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+import orjson
 from pydantic import BaseModel, Field
 
 from rankhammer.exporters.content_name import content_name
@@ -15,6 +16,7 @@ from rankhammer.exporters.ltr_features import KEYWORDS, query_params, text_field
 from rankhammer.exporters.missing_values import RULES, refuse_other_directions
 from rankhammer.exporters.needed_features import located_features, refuse_absent_operands
 from rankhammer.exporters.nested_trees import Node, TreeFormat, fold_trees, shortest
+from rankhammer.exporters.proof import proved
 from rankhammer.exporters.solr_features import function_features, read_params, solr_features
 from rankhammer.exporters.tree_files import TreeFiles
 from rankhammer.feature_sets import TextFields
@@ -41,6 +43,7 @@ class SolrLtrOptions(TextFields):
 
     collection: str | None = Field(None, pattern=r"^[\w.-]+$", description="collection or core named in the requests")
     quoted_keywords: bool = Field(False, description="the client sends its text quoted, too: for expressions")
+    id_field: str = Field("id", pattern=r"^[\w.-]+$", description="the schema's unique key, which holds doc_id")
     rerank_docs: int = Field(100, ge=1, le=10_000, description="documents that the example query reranks")
 
 
@@ -110,7 +113,7 @@ class SolrLtr(TreeFiles):
         """
         forest = ranker.forest
         refuse_other_directions(forest, ranker.keep_absent, self.rule, self.target)
-        needed = located_features(ranker, self._options)
+        needed = located_features(ranker, self._options, "solr")
         refuse_absent_operands(needed, "a function query would compute with 0")
         features = solr_features(needed, quoted=self._options.quoted_keywords)
         refuse_negative_splits(forest, function_features(needed), self.target)
@@ -131,7 +134,7 @@ class SolrLtr(TreeFiles):
 
     def trees(self, files: Mapping[str, bytes]) -> list[Any]:
         """Read the roots of the trees from model.json."""
-        return [tree["root"] for tree in json.loads(files["model.json"])["params"]["trees"]]
+        return [tree["root"] for tree in orjson.loads(files["model.json"])["params"]["trees"]]
 
     def undecided(self, ranker: RankerFiles, features: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Find values just below a threshold that Solr takes for the threshold itself.
@@ -152,10 +155,10 @@ class SolrLtr(TreeFiles):
     def facts(self, ranker: RankerFiles, files: Mapping[str, bytes]) -> dict[str, Any]:
         """Return names in Solr, the requests that load the files, and the missing rule."""
         forest = ranker.forest
-        needed = located_features(ranker, self._options)
+        needed = located_features(ranker, self._options, "solr")
         return {
             "engine": {"name": "solr", "plugin": "solr-ltr"},
-            "proved_by": "independent scorer, and on Solr 8.11.4: a loaded ranker's scores are the booster's",
+            **proved("real engine", "Solr 8.11.4: a deployed ranker's scores are the booster's"),
             "requests": self._requests(),
             "query_params": sorted({*read_params(json.loads(files["feature_store.json"])), *query_params(needed)}),
             "features": list(needed.names),
@@ -182,8 +185,9 @@ class SolrLtr(TreeFiles):
         n_documents = self._options.rerank_docs
         return {
             "q": first,
-            "rq": f"{{!ltr model={model} reRankDocs={n_documents}{passed}}}",
-            "fl": "id,score",
+            "rq": f"{{!ltr model={model} reRankDocs=$rerank_docs{passed}}}",
+            "rerank_docs": n_documents,
+            "fl": f"{self._options.id_field},score",
             "rows": min(10, n_documents),
             **params,
         }

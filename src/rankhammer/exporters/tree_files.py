@@ -10,7 +10,7 @@ import numpy as np
 from rankhammer.exporters.walk import leaf_places, sum_leaves
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -51,7 +51,13 @@ class TreeFiles(ABC):
         Returns:
             One score a row, shape (n_rows,).
         """
-        forest = self.format.forest(self.trees(files), feature_names)
+        return self.sums(self.trees(files), features, feature_names)
+
+    def sums(
+        self, trees: Sequence[Any], features: NDArray[np.float32], feature_names: tuple[str, ...]
+    ) -> NDArray[np.float64]:
+        """Score vectors on trees that were read already; arguments as in `score`."""
+        forest = self.format.forest(trees, feature_names)
         leaves = leaf_places(forest, features, self.rule)
         return sum_leaves(forest, leaves, kind=self.format.kind).astype(np.float64)
 

@@ -32,6 +32,45 @@ class Vectors:
     counts: dict[str, int]
 
 
+@dataclass(frozen=True, eq=False)
+class Logged:
+    """Logged vectors with the query and the document that each is of.
+
+    Args:
+        features: float32, shape (n_rows, n_features), columns in the feature set's order.
+        group: Query of each row, int64, shape (n_rows,).
+        query: As typed, one a row.
+        doc_id: One a row.
+    """
+
+    features: NDArray[np.float32]
+    group: NDArray[np.int64]
+    query: tuple[str, ...]
+    doc_id: tuple[str, ...]
+
+
+def logged_pairs(content: bytes, sample: Vectors, n_wanted: int) -> Logged:
+    """Read which query and document logged vectors are of.
+
+    Args:
+        content: sample_vectors.json, with `query` and `doc_id` beside the vectors.
+        sample: What `read_sample` read of it.
+        n_wanted: Vectors at most, evenly spread.
+
+    Raises:
+        ExportError: It does not say.
+    """
+    told: dict[str, Any] = json.loads(content)
+    if not all(len(told.get(key, ())) == len(sample.features) for key in ("query", "doc_id")):
+        raise ExportError(
+            "The sample vectors do not say which query and document they are of, so no engine can be asked.",
+            hint="Run the training stage again.",
+        )
+    chosen = _spread(len(sample.features), n_wanted)
+    query, doc_id = (tuple(told[key][row] for row in chosen) for key in ("query", "doc_id"))
+    return Logged(sample.features[chosen], sample.group[chosen], query, doc_id)
+
+
 def read_sample(content: bytes, ranker: RankerFiles) -> tuple[Vectors, NDArray[np.float32] | None]:
     """Read sample_vectors.json, which training logs beside a ranker.
 

@@ -12,6 +12,7 @@ from rankhammer.exporters.content_name import content_name
 from rankhammer.exporters.missing_values import refuse_other_directions
 from rankhammer.exporters.needed_features import needed_features
 from rankhammer.exporters.nested_trees import TreeFormat, exact
+from rankhammer.exporters.proof import proved
 from rankhammer.exporters.tree_files import TreeFiles
 from rankhammer.exporters.vespa_features import VespaFeatures, refuse_unknown_names, vespa_features
 
@@ -83,7 +84,7 @@ class Vespa(TreeFiles):
 
     def trees(self, files: Mapping[str, bytes]) -> list[Any]:
         """Read the roots of the trees from model.json."""
-        return ltr_json.parse(files["model.json"].decode())
+        return ltr_json.parse(files["model.json"])
 
     def score(
         self, files: Mapping[str, bytes], features: NDArray[np.float32], feature_names: tuple[str, ...]
@@ -111,7 +112,7 @@ class Vespa(TreeFiles):
         features = self._features(ranker.feature_set, ranker.forest.used_features())
         return {
             "engine": {"name": "vespa"},
-            "proved_by": "independent scorer, by file only: Vespa itself has not run it",
+            **proved("file only", "Vespa's documented rules; Vespa itself has not run it"),
             "query_params": list(features.inputs),
             "rank_features": dict(features.names),
             "missing_values": {

@@ -101,7 +101,7 @@ def _rank_feature(feature: Feature) -> str:
     if isinstance(feature, QueryLength):
         return f"query({length_param(feature)})"
     raise ExportError(
-        f"Feature {feature.name!r} is the BM25 of a phrase, for which Vespa has no rank feature.",
+        f"Feature {feature.name!r} is of type {feature.type!r}, for which Vespa has no rank feature.",
         hint=f"Name one for {feature.name!r} in the option rank_features, trained on its values, or train without.",
         feature=feature.name,
     )

@@ -6,9 +6,28 @@ from rankhammer.feature_sets.model import (
     FeatureSet,
     FieldValue,
     Match,
+    MatchedTerms,
     Phrase,
     QueryLength,
+    Raw,
+    TextFeature,
 )
+from rankhammer.feature_sets.raw import for_engine, own_query, require_raw
 from rankhammer.feature_sets.text_fields import TextFields
 
-__all__ = ["Expression", "Feature", "FeatureSet", "FieldValue", "Match", "Phrase", "QueryLength", "TextFields"]
+__all__ = [
+    "Expression",
+    "Feature",
+    "FeatureSet",
+    "FieldValue",
+    "Match",
+    "MatchedTerms",
+    "Phrase",
+    "QueryLength",
+    "Raw",
+    "TextFeature",
+    "TextFields",
+    "for_engine",
+    "own_query",
+    "require_raw",
+]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from rankhammer.feature_sets.expressions import FUNCTIONS, expression_names
+from rankhammer.feature_sets.raw_queries import RAW_ENGINES, query_body, solr_query
 
 
 def _not_reserved(name: str) -> str:
@@ -52,6 +53,14 @@ class Phrase(_Feature):
     analyzer: Literal["standard", "english"] = Field("english", description="how text becomes terms")
 
 
+class MatchedTerms(_Feature):
+    """Number of the query's terms that one text field has; a term that stands twice in the query counts twice."""
+
+    type: Literal["matched_terms"] = "matched_terms"
+    field: FieldName = Field(description="text field of the documents")
+    analyzer: Literal["standard", "english"] = Field("english", description="how text becomes terms")
+
+
 class FieldValue(_Feature):
     """A number that the document carries."""
 
@@ -77,7 +86,40 @@ class Expression(_Feature):
     )
 
 
-Feature = Annotated[Match | Phrase | FieldValue | QueryLength | Expression, Field(discriminator="type")]
+class Raw(_Feature):
+    """An engine's own query, whose score is the feature; one for each engine that is to compute it."""
+
+    type: Literal["raw"] = "raw"
+    opensearch: Annotated[dict[str, Any], AfterValidator(query_body)] | None = Field(
+        None, description="query of OpenSearch; {{keywords}} in a text stands for the user's query"
+    )
+    elasticsearch: Annotated[dict[str, Any], AfterValidator(query_body)] | None = Field(
+        None, description="query of Elasticsearch; {{keywords}} in a text stands for the user's query"
+    )
+    solr: Annotated[str, AfterValidator(solr_query)] | None = Field(
+        None, description="query of Solr with its parser in front; ${keywords} at its end stands for the user's query"
+    )
+
+    @model_validator(mode="after")
+    def _has_a_query(self) -> Self:
+        if not self.engines:
+            raise ValueError(
+                f"feature {self.name!r} is raw and has no query: give it opensearch, elasticsearch or solr"
+            )
+        return self
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """Engines that it has a query for."""
+        return tuple(name for name in RAW_ENGINES if getattr(self, name) is not None)
+
+
+TextFeature = Match | Phrase | MatchedTerms
+"""What searches one text field by one analyzer."""
+
+Feature = Annotated[
+    Match | Phrase | MatchedTerms | FieldValue | QueryLength | Expression | Raw, Field(discriminator="type")
+]
 
 
 class FeatureSet(BaseModel):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from rankhammer.errors import ConfigError
-from rankhammer.feature_sets.model import Match, Phrase
+from rankhammer.feature_sets.model import TextFeature
 
 if TYPE_CHECKING:
     from rankhammer.feature_sets.model import Feature, FeatureSet
@@ -45,7 +45,7 @@ class TextFields(BaseModel):
         return feature_set.model_copy(update={"features": located})
 
     def _locate(self, feature: Feature) -> Feature:
-        if not isinstance(feature, Match | Phrase):
+        if not isinstance(feature, TextFeature):
             return feature
         name = self.text_field.format(field=feature.field, analyzer=feature.analyzer)
         return feature.model_copy(update={"field": name})
@@ -70,9 +70,9 @@ def check_pattern(pattern: str, *places: str) -> str:
 
 
 def _require_one_analyzer(features: tuple[Feature, ...]) -> None:
-    seen: dict[str, Match | Phrase] = {}
+    seen: dict[str, TextFeature] = {}
     for feature in features:
-        if not isinstance(feature, Match | Phrase):
+        if not isinstance(feature, TextFeature):
             continue
         first = seen.setdefault(feature.field, feature)
         if first.analyzer != feature.analyzer:

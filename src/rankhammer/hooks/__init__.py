@@ -1,9 +1,10 @@
-"""What happens around a run: the Spark session, secrets, fingerprints, progress, and the closing summary."""
+"""What happens around a run: the lock, the Spark session, secrets, fingerprints, progress, and the summary."""
 
 from rankhammer.hooks.credentials_hook import CredentialsHook
 from rankhammer.hooks.fingerprint_hook import FingerprintHook
+from rankhammer.hooks.lock_hook import LockHook
 from rankhammer.hooks.progress_hook import ProgressHook
 from rankhammer.hooks.spark_hook import SparkHook
 from rankhammer.hooks.summary_hook import SummaryHook
 
-__all__ = ["CredentialsHook", "FingerprintHook", "ProgressHook", "SparkHook", "SummaryHook"]
+__all__ = ["CredentialsHook", "FingerprintHook", "LockHook", "ProgressHook", "SparkHook", "SummaryHook"]

@@ -10,11 +10,13 @@ from kedro.pipeline import Pipeline
 
 import rankhammer
 from rankhammer import fingerprints
+from rankhammer.config import without_variables
 from rankhammer.datasets import InputDataset
 from rankhammer.errors import ConfigError
 from rankhammer.parameters import check_parameters
 
 if TYPE_CHECKING:
+    from kedro.framework.context import KedroContext
     from kedro.io import DataCatalog
     from kedro.pipeline.node import Node
 
@@ -30,6 +32,12 @@ class FingerprintHook:
     def __init__(self) -> None:
         self._expected: dict[str, Fingerprint] = {}
         self._catalog: DataCatalog | None = None
+        self._loader: Any = None
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Keep what knows which values of the command line are no parameters of a stage."""
+        self._loader = context.config_loader
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
@@ -40,7 +48,9 @@ class FingerprintHook:
         """
         every_node = _every_node(pipeline)
         whole = _without_given(every_node, catalog)
-        given = fingerprints.plain(catalog["parameters"].load())
+        given = without_variables(
+            fingerprints.plain(catalog["parameters"].load()), getattr(self._loader, "variables", set())
+        )
         parameters = check_parameters(given, whole, known=every_node.inputs())
         code = fingerprints.code_digest()
         sources = _sources(whole, pipeline, catalog)

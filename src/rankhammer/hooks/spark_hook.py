@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
 from kedro.io import DatasetError
 
 from rankhammer import spark
+from rankhammer.cluster.nodes import check_nodes
 from rankhammer.cluster.resources import Matrix
-from rankhammer.cluster.session import session_settings
+from rankhammer.cluster.session import require_nodes, session_settings
 from rankhammer.cluster.settings import ClusterSettings, read_settings
 from rankhammer.errors import ConfigError
 from rankhammer.hooks.outputs_left import OutputsLeft
@@ -35,6 +38,7 @@ class SparkHook:
         self._stages: frozenset[str] = frozenset()
         self._matrix: Matrix | None = None
         self._cluster: ClusterSettings | None = None
+        self._project = Path()
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -43,7 +47,8 @@ class SparkHook:
         if _is_on_yarn(loader["spark"]):
             # Read here, because the session may be opened by a thread, and loaders are not made for them.
             self._cluster = read_settings(loader["cluster"])
-            spark.configure(lambda: loader["spark"], self._worked_out)
+            self._project = context.project_path
+            spark.configure(lambda: loader["spark"], self._worked_out, require_nodes)
         else:
             spark.configure(lambda: loader["spark"])
             spark.open_early()
@@ -71,6 +76,8 @@ class SparkHook:
         if self._cluster is not None:
             self._matrix = _largest_matrix(catalog)
             spark.open_early()
+            if spark.is_submitted():
+                check_nodes(spark.session(), os.environ["PYSPARK_PYTHON"])
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
@@ -80,7 +87,7 @@ class SparkHook:
 
     def _worked_out(self) -> Mapping[str, str]:
         settings = self._cluster or ClusterSettings()
-        return session_settings(settings, stages=self._stages, matrix=self._matrix)
+        return session_settings(settings, project=self._project, stages=self._stages, matrix=self._matrix)
 
 
 def _is_on_yarn(settings: Mapping[str, Any]) -> bool:

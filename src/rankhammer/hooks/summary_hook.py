@@ -12,6 +12,7 @@ from kedro.io import DatasetError
 from rankhammer import summary
 from rankhammer.hooks.outputs_left import OutputsLeft
 from rankhammer.pipeline_registry import BRANCHES, STAGES
+from rankhammer.spark_health import read_health
 
 if TYPE_CHECKING:
     from kedro.io import DataCatalog
@@ -68,6 +69,7 @@ class SummaryHook:
             total_s=time.monotonic() - self._run_started_at,
             published=_path_of(catalog, "exported_model"),
             environment=run_params["env"] or "local",
+            health=read_health(),
         )
         catalog[RUN_SUMMARY].save(facts)
         summary.show(facts, where=_path_of(catalog, RUN_SUMMARY))
@@ -82,5 +84,5 @@ class SummaryHook:
 
 
 def _path_of(catalog: DataCatalog, name: str) -> str:
-    described = catalog[name]._describe()
-    return str(described.get("filepath", ""))
+    dataset = catalog[name]
+    return str(getattr(dataset, "current_path", dataset._describe().get("filepath", "")))

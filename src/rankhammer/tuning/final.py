@@ -209,6 +209,8 @@ def _sample(result: FinalResult, names: tuple[str, ...]) -> dict[str, Any]:
         "feature_names": list(names),
         "features": _numbers(result.sample.features),
         "qid": result.sample.qid.tolist(),
+        "query": list(result.sample.query),
+        "doc_id": list(result.sample.doc_id),
         "scores": _numbers(result.scores),
     }
 

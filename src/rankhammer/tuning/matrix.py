@@ -137,10 +137,14 @@ class SampleVectors:
     Args:
         features: float32, shape (n, n_features).
         qid: Query of each vector, shape (n,).
+        query: As typed, one a vector.
+        doc_id: One a vector.
     """
 
     features: NDArray[np.float32]
     qid: NDArray[np.int32]
+    query: tuple[str, ...]
+    doc_id: tuple[str, ...]
 
 
 def sample_vectors(paths: Sequence[str], n: int) -> SampleVectors:
@@ -155,8 +159,14 @@ def sample_vectors(paths: Sequence[str], n: int) -> SampleVectors:
     keys = _read(paths, ["query_cluster_id", "qid", "doc_id"]).to_pandas()
     keys.insert(0, "place", pd.util.hash_pandas_object(keys["query_cluster_id"], index=False))
     chosen = keys.sort_values(["place", "query_cluster_id", "qid", "doc_id"]).index.to_numpy()[:n]
-    vectors = _read(paths, ["features"]).take(chosen)["features"].combine_chunks()
-    return SampleVectors(struct_to_matrix(vectors), keys["qid"].to_numpy()[chosen])
+    taken = _read(paths, ["query", "features"]).take(chosen)
+    doc_ids = tuple(keys["doc_id"].to_numpy()[chosen].tolist())
+    return SampleVectors(
+        struct_to_matrix(taken["features"].combine_chunks()),
+        keys["qid"].to_numpy()[chosen],
+        tuple(taken["query"].to_pylist()),
+        doc_ids,
+    )
 
 
 def _read(paths: Sequence[str], columns: list[str]) -> pa.Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from urllib.parse import unquote
 
 import pytest
@@ -115,8 +116,9 @@ def test_trec_escape_changes_only_white_space_and_percent() -> None:
 def test_srw_body_is_the_one_of_the_import_request() -> None:
     query = JudgedQuery('red "dress"', "t", {"a b": 0, "B077": 3})
     body = json.loads(files(Srw(SrwOptions()), [query], "shop")["judgments-0001.json"])
+    assert re.fullmatch("rankhammer-shop [0-9a-f]{12} 0001", body["name"])
     assert body == {
-        "name": "rankhammer-shop 0001",
+        "name": body["name"],
         "type": "IMPORT_JUDGMENT",
         "judgmentRatings": [
             {"query": 'red "dress"', "ratings": [{"docId": "a b", "rating": "0.0"}, {"docId": "B077", "rating": "3.0"}]}
@@ -141,7 +143,16 @@ def test_srw_lists_stay_within_the_nested_objects_of_one_document() -> None:
     bodies = [json.loads(content) for content in files(Srw(SrwOptions(max_nested_objects=6)), queries).values()]
     lists = [[(rated["query"], len(rated["ratings"])) for rated in body["judgmentRatings"]] for body in bodies]
     assert lists == [[("a", 3), ("b", 1)], [("c", 5)], [("c", 2)]]
-    assert [body["name"] for body in bodies] == [f"rankhammer-main {number:04}" for number in (1, 2, 3)]
+    assert [body["name"][-4:] for body in bodies] == ["0001", "0002", "0003"]
+
+
+def test_srw_name_follows_the_content() -> None:
+    def names(*queries):
+        return [json.loads(content)["name"] for content in files(Srw(SrwOptions()), queries).values()]
+
+    query = JudgedQuery("a", "t", {"d": 1})
+    assert names(query) == names(JudgedQuery("a", "another", {"d": 1}))
+    assert names(query) != names(JudgedQuery("a", "t", {"d": 2}))
 
 
 def test_srw_name_fits_the_workbench() -> None:

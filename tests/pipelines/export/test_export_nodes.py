@@ -13,7 +13,7 @@ import yaml
 from kedro.config import OmegaConfigLoader
 from pydantic import ValidationError
 
-from rankhammer.errors import ConfigError, DataError, PluginError
+from rankhammer.errors import ConfigError, DataError, EngineError, PluginError
 from rankhammer.feature_sets import FeatureSet
 from rankhammer.pipelines.export import nodes
 from rankhammer.pipelines.export.params import ExportParams
@@ -107,6 +107,35 @@ def test_an_unknown_exporter_or_option_is_refused_before_any_node(
 def test_a_target_named_twice_is_refused(values: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="'json' twice"):
         ExportParams.model_validate(values | {"targets": [{"name": "json"}] * 2})
+
+
+@pytest.mark.parametrize(
+    ("engine", "told"),
+    [
+        ({"name": "opensaerch", "options": {"url": "http://x:1"}}, "opensaerch"),
+        ({"name": "opensearch"}, "url"),
+        ({"name": "opensearch", "options": {"url": "http://x:1", "index": "{corups}"}}, "index"),
+        ({"name": "solr", "options": {"url": "http://x:1/solr"}}, "no target is solr_ltr"),
+    ],
+)
+def test_an_engine_that_proves_nothing_is_refused_before_any_node(
+    values: dict[str, Any], engine: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ConfigError, match=told) as caught:
+        ExportParams.model_validate(values | {"engine": engine})
+    assert caught.value.hint
+
+
+def test_an_engine_that_was_asked_for_is_never_left_out(folder: dict[str, bytes], values: dict[str, Any]) -> None:
+    sample = json.loads(folder["sample_vectors.json"])
+    told = {"query": ["a query"] * len(sample["features"]), "doc_id": list(map(str, range(len(sample["features"]))))}
+    files = folder | {"sample_vectors.json": json.dumps(sample | told).encode()}
+    nobody = {"name": "opensearch", "options": {"url": "http://127.0.0.1:9", "patience_s": 0}}
+
+    published, _ = nodes.export(rankers(de=files), LINEAGE, ExportParams.model_validate(values))
+    assert json.loads(published["de/opensearch_ltr-3.6/parity.json"])["engine"] == "not asked"
+    with pytest.raises(EngineError, match="did not answer"):
+        nodes.export(rankers(de=files), LINEAGE, ExportParams.model_validate(values | {"engine": nobody}))
 
 
 def test_two_versions_of_one_engine_are_two_targets(folder: dict[str, bytes], values: dict[str, Any]) -> None:

@@ -51,7 +51,7 @@ class FeatureLogging(Protocol):
 
     @property
     def max_searches(self) -> int:
-        """Searches of one request at most."""
+        """Searches of one call of `ask` at most."""
         ...
 
     @property

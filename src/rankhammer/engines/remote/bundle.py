@@ -116,8 +116,7 @@ def _ask(collector: Collector, rows: list[dict[str, Any]]) -> list[pa.RecordBatc
     n_threads = collector.options.max_in_flight
     pace = Pace(n_threads, greedy=collector.options.pace == "greedy")
     with ThreadPoolExecutor(n_threads) as pool:
-        found = pool.map(lambda searches: collector.answer(searches, pace), collector.requests(rows))
-        return [batch for batches in found for batch in batches]
+        return list(pool.map(lambda searches: collector.answer(searches, pace), collector.requests(rows)))
 
 
 def _parts(folder: Path, size: int) -> Iterator[list[dict[str, Any]]]:

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import urllib3
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -95,6 +96,11 @@ class Client:
     def __repr__(self) -> str:
         """Name the engine, and no secret."""
         return f"Client({self.server.url!r})"
+
+    def impatient(self) -> Client:
+        """Return a client of the same engine that asks once and does not wait."""
+        server = self.server.model_copy(update={"patience_s": 0.0})
+        return Client(server, self._login, n_connections=self._n_connections)
 
     def ask(
         self,
@@ -199,7 +205,7 @@ _HINTS: Mapping[int, str] = {
 
 def _parsed(data: bytes) -> Any:
     try:
-        return json.loads(data)
+        return orjson.loads(data)
     except ValueError:
         return data.decode(errors="replace")
 

@@ -49,23 +49,31 @@ class Collector:
         Args:
             rows: Has PAIR.
         """
-        from pyspark.sql import functions as F
-
         asked = grouped(rows)
         n_tasks = min(self.options.max_in_flight, rows.sparkSession.sparkContext.defaultParallelism)
         self.logging.prepare(self.client)
         if self.options.progress is None:
             return self._ask(asked, n_tasks)
+        # Every batch reads it: without this, each would group all rows anew.
+        asked.persist()
+        try:
+            return rows.sparkSession.read.parquet(*self._ask_in_batches(asked, n_tasks))
+        finally:
+            asked.unpersist()
+
+    def _ask_in_batches(self, asked: DataFrame, n_tasks: int) -> list[str]:
+        from pyspark.sql import functions as F
+
         n_queries, content = content_of(asked)
         n_batches = min(_MAX_BATCHES, max(1, math.ceil(n_queries / (n_tasks * self.options.searches_per_batch))))
         folder = self._own_folder(f"{content}/{n_queries}/{n_batches}")
         batch = F.pmod(F.xxhash64("corpus", "query"), F.lit(n_batches))
-        for number in range(n_batches):
-            path = f"{folder}/batch={number}"
+        paths = [f"{folder}/batch={number}" for number in range(n_batches)]
+        for number, path in enumerate(paths):
             if not storage_for(path).exists(f"{path}/_SUCCESS"):
                 # An action a batch: what it brought is kept, whatever happens to the next one.
                 self._ask(asked.where(batch == number), n_tasks).write.mode("overwrite").parquet(path)
-        return rows.sparkSession.read.parquet(*(f"{folder}/batch={number}" for number in range(n_batches)))
+        return paths
 
     def _own_folder(self, rows: str) -> str:
         """Return the folder of this very question, and clear away those of earlier ones."""
@@ -77,7 +85,7 @@ class Collector:
         return f"{root}/{key}"
 
     def requests(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Search, ...]]:
-        """Cut queries into searches, and searches into requests.
+        """Cut queries into searches, and searches into groups that are asked together.
 
         Args:
             rows: corpus, query, doc_ids.
@@ -104,21 +112,18 @@ class Collector:
             with ThreadPoolExecutor(n_threads) as pool:
                 for batch in batches:
                     requests = self.requests(batch.to_pylist())
-                    for found in pool.map(lambda searches: self.answer(searches, pace), requests):
-                        yield from found
+                    yield from pool.map(lambda searches: self.answer(searches, pace), requests)
 
         return dealt.mapInArrow(run, schema)
 
-    def answer(self, searches: Sequence[Search], pace: Pace) -> list[pa.RecordBatch]:
-        """Ask some searches at once: PAIR and `features`, one batch a search.
+    def answer(self, searches: Sequence[Search], pace: Pace) -> pa.RecordBatch:
+        """Ask some searches at once, and return PAIR and `features`.
 
         Args:
-            searches: As many as one request takes.
+            searches: At most the logging's `max_searches`.
             pace: Of this process.
         """
-        found = self.logging.ask(self.client, searches, pace)
-        names = self.logging.feature_set.names
-        return [_batch(search, values, names) for search, values in zip(searches, found, strict=True)]
+        return _batch(searches, self.logging.ask(self.client, searches, pace), self.logging.feature_set.names)
 
 
 def grouped(rows: DataFrame) -> DataFrame:
@@ -146,10 +151,12 @@ def content_of(asked: DataFrame) -> tuple[int, int]:
     return n_queries, int(found or 0)
 
 
-def _batch(search: Search, values: Values, names: Sequence[str]) -> pa.RecordBatch:
-    known, numbers = values
-    n = len(search.doc_ids)
-    columns: list[Any] = [pa.array(np.ascontiguousarray(column)) for column in numbers.T]
-    features = pa.StructArray.from_arrays(columns, names=list(names), mask=pa.array(~known))
-    texts = [pa.array([search.corpus] * n), pa.array([search.query] * n), pa.array(search.doc_ids)]
-    return pa.RecordBatch.from_arrays([*texts, features], names=[*PAIR, "features"])
+def _batch(searches: Sequence[Search], found: Sequence[Values], names: Sequence[str]) -> pa.RecordBatch:
+    known = np.concatenate([known for known, _ in found])
+    numbers = np.concatenate([values.T for _, values in found], axis=1)
+    features = pa.StructArray.from_arrays([pa.array(column) for column in numbers], list(names), mask=pa.array(~known))
+    search = pa.array(np.repeat(np.arange(len(searches)), [len(one.doc_ids) for one in searches]))
+    corpus = pa.array([one.corpus for one in searches]).take(search)
+    query = pa.array([one.query for one in searches]).take(search)
+    doc_id = pa.array([doc_id for one in searches for doc_id in one.doc_ids])
+    return pa.RecordBatch.from_arrays([corpus, query, doc_id, features], names=[*PAIR, "features"])

@@ -16,8 +16,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rankhammer.engines.remote.base import require_whole
-from rankhammer.feature_sets import Expression, FieldValue, Match, Phrase, QueryLength
+from rankhammer.feature_sets import (
+    Expression,
+    FieldValue,
+    Match,
+    MatchedTerms,
+    Phrase,
+    QueryLength,
+    Raw,
+    TextFeature,
+    own_query,
+)
 from rankhammer.feature_sets.analyzers import analyze_words, split_words
+from rankhammer.feature_sets.raw_queries import fill
+from rankhammer.feature_sets.text_queries import text_query
 from rankhammer.feature_sets.values import expression, field_value, finish
 
 if TYPE_CHECKING:
@@ -31,6 +43,7 @@ if TYPE_CHECKING:
     from rankhammer.engines.remote.pace import Pace
     from rankhammer.feature_sets import Feature, FeatureSet
 
+_NONE = (np.nan,)
 _PARAMETERS = (
     "search_type=dfs_query_then_fetch&include_named_queries_score=true&filter_path=timed_out,_shards.failed,"
     "_shards.failures.reason,hits.hits._id,hits.hits.matched_queries,hits.hits.fields"
@@ -40,6 +53,8 @@ _PARAMETERS = (
 @dataclass(frozen=True)
 class NamedQueries:
     """Logging by named queries: one search a request, since OpenSearch's `_msearch` does not take the parameter.
+
+    What is computed here takes numpy as long for ten searches as for one: hence `max_searches`.
 
     Args:
         options: Where the indices and fields are.
@@ -51,7 +66,7 @@ class NamedQueries:
     max_docs: int = 5000
     """Below every engine's max_result_window (10,000)."""
 
-    max_searches: int = 1
+    max_searches: int = 10
 
     @property
     def key(self) -> str:
@@ -64,14 +79,17 @@ class NamedQueries:
 
     def ask(self, client: Client, searches: Sequence[Search], pace: Pace) -> list[Values]:
         """See `base.FeatureLogging`."""
-        return [self._ask(client, search, pace) for search in searches]
+        answers = Answers(self.feature_set, searches)
+        for number, search in enumerate(searches):
+            answers.read(number, self._ask(client, search, pace))
+        return answers.values()
 
-    def _ask(self, client: Client, search: Search, pace: Pace) -> Values:
+    def _ask(self, client: Client, search: Search, pace: Pace) -> Any:
         body = search_body(self.feature_set, search.query, search.doc_ids)
         with pace:
             answer = client.ask("POST", search_path(self.options, search.corpus), body, on_busy=pace.refused)
             pace.answered(answer.duration_s, len(search.doc_ids))
-        return read_answer(answer.body, self.feature_set, search.query, search.doc_ids)
+        return answer.body
 
 
 def search_path(options: SearchOptions, corpus: str) -> str:
@@ -87,7 +105,7 @@ def search_body(feature_set: FeatureSet, query: str, doc_ids: Sequence[str]) -> 
         query: As typed.
         doc_ids: `_id` of each document, at most `NamedQueries.max_docs`.
     """
-    texts = [feature for feature in feature_set.features if isinstance(feature, Match | Phrase)]
+    texts = [feature for feature in feature_set.features if isinstance(feature, TextFeature | Raw)]
     fields = dict.fromkeys(feature.field for feature in feature_set.features if isinstance(feature, FieldValue))
     return {
         "size": len(doc_ids),
@@ -100,67 +118,79 @@ def search_body(feature_set: FeatureSet, query: str, doc_ids: Sequence[str]) -> 
     }
 
 
-def read_answer(body: Any, feature_set: FeatureSet, query: str, doc_ids: Sequence[str]) -> Values:
-    """Read the values of the documents that were asked for.
+class Answers:
+    """What the engine answered to some searches, taken in one by one and turned into values together.
 
     Args:
-        body: The engine's answer to `search_body`.
         feature_set: What was asked.
-        query: What was asked.
-        doc_ids: What was asked, each id once.
-
-    Returns:
-        Whether the engine has each document, shape (n_docs,); and float32 values, shape (n_docs, n_features).
-
-    Raises:
-        EngineError: The answer is not of all shards, or came late.
+        searches: What was asked, each id once a search.
     """
-    require_whole(body)
-    place = {doc_id: number for number, doc_id in enumerate(doc_ids)}
-    known = np.zeros(len(doc_ids), bool)
-    names = {f.name: n for n, f in enumerate(feature_set.features) if isinstance(f, Match | Phrase)}
-    fields = {f.field for f in feature_set.features if isinstance(f, FieldValue)}
-    scores = np.full((len(doc_ids), len(feature_set.features)), np.nan)
-    numbers = {field: np.full(len(doc_ids), np.nan) for field in fields}
-    for hit in body.get("hits", {}).get("hits", []):
-        row = place[hit["_id"]]
-        known[row] = True
-        for name, score in hit.get("matched_queries", {}).items():
-            scores[row, names[name]] = score
-        for field, found in hit.get("fields", {}).items():
-            numbers[field][row] = found[0]
-    return known, _values(feature_set, query, scores, numbers)
+
+    def __init__(self, feature_set: FeatureSet, searches: Sequence[Search]) -> None:
+        self._feature_set = feature_set
+        self._searches = searches
+        self._sizes = [len(search.doc_ids) for search in searches]
+        self._ends = np.cumsum(self._sizes)
+        n = sum(self._sizes)
+        self._known = np.zeros(n, bool)
+        texts = [feature.name for feature in feature_set.features if isinstance(feature, TextFeature | Raw)]
+        fields = {feature.field for feature in feature_set.features if isinstance(feature, FieldValue)}
+        self._scores = {name: np.full(n, np.nan) for name in texts}
+        self._numbers = {field: np.full(n, np.nan) for field in fields}
+
+    def read(self, number: int, body: Any) -> None:
+        """Take in the answer to one search.
+
+        Args:
+            number: Place of the search.
+            body: The engine's answer to its `search_body`.
+
+        Raises:
+            EngineError: The answer is not of all shards, or came late.
+        """
+        require_whole(body)
+        first = int(self._ends[number]) - self._sizes[number]
+        place = {doc_id: row for row, doc_id in enumerate(self._searches[number].doc_ids, first)}
+        hits = body.get("hits", {}).get("hits", [])
+        rows = [place[hit["_id"]] for hit in hits]
+        self._known[rows] = True
+        scored = [hit.get("matched_queries", {}) for hit in hits]
+        for name, scores in self._scores.items():
+            scores[rows] = [found.get(name, np.nan) for found in scored]
+        stored = [hit.get("fields", {}) for hit in hits]
+        for field, numbers in self._numbers.items():
+            numbers[rows] = [found.get(field, _NONE)[0] for found in stored]
+
+    def values(self) -> list[Values]:
+        """Return, for each search, whether the engine has each document, and finished float32 values."""
+        values: dict[str, NDArray[np.float32]] = {}
+        for feature in self._feature_set.features:
+            values[feature.name] = finish(feature, self._raw(feature, values))
+        # Each feature's values stand side by side, as columns are written.
+        together = np.stack(list(values.values())).T
+        cuts = self._ends[:-1]
+        return list(zip(np.split(self._known, cuts), np.split(together, cuts), strict=True))
+
+    def _raw(self, feature: Feature, values: dict[str, NDArray[np.float32]]) -> NDArray[np.float64]:
+        """Return one feature of all documents, NaN where it does not match."""
+        match feature:
+            case Match() | Phrase() | MatchedTerms() | Raw():
+                return self._scores[feature.name]
+            case FieldValue():
+                return field_value(feature, self._numbers[feature.field])
+            case QueryLength():
+                words = split_words([search.query for search in self._searches])
+                terms = analyze_words(words, feature.analyzer)
+                return np.repeat(np.bincount(terms.text, minlength=len(self._sizes)).astype(float), self._sizes)
+            case Expression():
+                return expression(feature, values, len(self._known))
 
 
-def _clause(feature: Match | Phrase, query: str) -> dict[str, Any]:
-    kind = "match" if isinstance(feature, Match) else "match_phrase"
-    return {kind: {feature.field: {"query": query, "analyzer": feature.analyzer, "_name": feature.name}}}
-
-
-def _values(
-    feature_set: FeatureSet, query: str, scores: NDArray[np.float64], numbers: dict[str, NDArray[np.float64]]
-) -> NDArray[np.float32]:
-    values: dict[str, NDArray[np.float32]] = {}
-    for place, feature in enumerate(feature_set.features):
-        values[feature.name] = finish(feature, _raw(feature, query, scores[:, place], numbers, values))
-    return np.stack(list(values.values()), axis=1)
-
-
-def _raw(
-    feature: Feature,
-    query: str,
-    scores: NDArray[np.float64],
-    numbers: dict[str, NDArray[np.float64]],
-    values: dict[str, NDArray[np.float32]],
-) -> NDArray[np.float64]:
-    """Return one feature, NaN where it does not match."""
-    match feature:
-        case Match() | Phrase():
-            return scores
-        case FieldValue():
-            return field_value(feature, numbers[feature.field])
-        case QueryLength():
-            n_terms = len(analyze_words(split_words([query]), feature.analyzer).term)
-            return np.full(len(scores), float(n_terms))
-        case Expression():
-            return expression(feature, values, len(scores))
+def _clause(feature: TextFeature | Raw, query: str) -> dict[str, Any]:
+    if isinstance(feature, Raw):
+        # Not every query takes a name: one that holds it alone has its score.
+        return {"bool": {"should": [fill(own_query(feature), query)], "_name": feature.name}}
+    clause = text_query(feature, query)
+    for inner in clause.values():
+        inner[feature.field]["_name"] = feature.name
+    return clause

@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from rankhammer.engines.remote.solr_store import SolrStore
 from rankhammer.errors import ConfigError, EngineError, ExportError
 from rankhammer.exporters.content_name import content_name
-from rankhammer.exporters.ltr_features import search_params
-from rankhammer.exporters.solr_features import QUOTED_KEYWORDS, quoted, read_params, solr_features
+from rankhammer.exporters.solr_features import read_params, solr_features, solr_params
 from rankhammer.feature_sets import FieldValue
 from rankhammer.feature_sets.values import finish
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from rankhammer.engines.remote.base import Search, Values
     from rankhammer.engines.remote.client import Client
@@ -89,16 +91,9 @@ class SolrLogging:
         return "\n".join([self.options.url, self.options.index, "solr", self.name, self.feature_set.version])
 
     def prepare(self, client: Client) -> None:
-        """Store the features in every core that lacks them; what an interrupted run stored in part is made anew."""
-        wanted = [{"store": self.name, **feature} for feature in self.features]
+        """Store the features in every core that lacks them."""
         for corpus in self.corpora:
-            root = f"/{self.options.index_of(corpus)}/schema/feature-store"
-            stored = client.ask("GET", f"{root}/{self.name}").body.get("features", [])
-            if [feature["name"] for feature in stored] == [feature["name"] for feature in wanted]:
-                continue
-            if stored:
-                client.ask("DELETE", f"{root}/{self.name}")
-            client.ask("PUT", root, wanted)
+            SolrStore(client, self.options.index_of(corpus)).put_features(self.name, self.features)
 
     def ask(self, client: Client, searches: Sequence[Search], pace: Pace) -> list[Values]:
         """See `base.FeatureLogging`."""
@@ -112,29 +107,13 @@ class SolrLogging:
         return self.values(answer.body, search)
 
     def body(self, search: Search) -> dict[str, Any]:
-        """Write a search; every value goes into a parameter of its own, where no character has a meaning.
-
-        None may be called `ids`: by it Solr's own shards ask each other, and everything else is then not looked at.
+        """Write a search.
 
         Args:
             search: A query and documents.
         """
         names = read_params(self.features)
-        given = search_params([name for name in names if name != QUOTED_KEYWORDS], search.query)
-        if QUOTED_KEYWORDS in names:
-            given[QUOTED_KEYWORDS] = quoted(search.query)
-        passed = "".join(f" efi.{name}=${name}" for name in names)
-        return {
-            "params": {
-                "q": "*:*",
-                "fq": f"{{!terms f={self.options.id_field} separator=$separator v=$wanted}}",
-                "separator": _SEPARATOR,
-                "wanted": _SEPARATOR.join(search.doc_ids),
-                "fl": f"{self.options.id_field},values:[features store={self.name} format=sparse{passed}]",
-                "rows": len(search.doc_ids),
-                **given,
-            }
-        }
+        return log_search(self.name, names, search.query, search.doc_ids, id_field=self.options.id_field)
 
     def values(self, body: Any, search: Search) -> Values:
         """Read the values of the documents that were asked for.
@@ -146,21 +125,84 @@ class SolrLogging:
         Raises:
             EngineError: The answer is partial, or is none.
         """
-        _require_whole(body)
-        place = {doc_id: number for number, doc_id in enumerate(search.doc_ids)}
-        column = {name: number for number, name in enumerate(self.feature_set.names)}
-        known = np.zeros(len(search.doc_ids), bool)
-        values = np.full((len(search.doc_ids), len(column)), np.nan)
-        for found in body["response"]["docs"]:
-            row = place[found[self.options.id_field]]
-            known[row] = True
-            for name, value in (pair.split("=") for pair in found["values"].split(",") if pair):
-                values[row, column[name]] = float(value)
-        columns = [finish(feature, values[:, n]) for n, feature in enumerate(self.feature_set.features)]
+        names = self.feature_set.names
+        known, logged = logged_values(body, names, search.doc_ids, id_field=self.options.id_field)
+        columns = [finish(feature, logged[:, n]) for n, feature in enumerate(self.feature_set.features)]
         return known, np.stack(columns, axis=1)
 
 
-def _require_whole(body: Any) -> None:
+def log_search(
+    store: str, names: Sequence[str], query: str, doc_ids: Sequence[str], *, id_field: str
+) -> dict[str, Any]:
+    """Write the search that logs stored features for some documents.
+
+    Args:
+        store: Name of the feature store.
+        names: Of the parameters that its features read.
+        query: As typed.
+        doc_ids: Key of each document.
+        id_field: The schema's unique key.
+    """
+    passed = "".join(f" efi.{name}=${name}" for name in names)
+    return {
+        "params": {
+            "q": "*:*",
+            **only_these(doc_ids, id_field),
+            "fl": f"{id_field},values:[features store={store} format=sparse{passed}]",
+            "rows": len(doc_ids),
+            **solr_params(names, query),
+        }
+    }
+
+
+def only_these(doc_ids: Sequence[str], id_field: str) -> dict[str, Any]:
+    """Return the parameters that let a search see some documents alone, whatever characters their ids hold.
+
+    None may be called `ids`: by it Solr's own shards ask each other, and everything else is then not looked at.
+    """
+    return {
+        "fq": f"{{!terms f={id_field} separator=$separator v=$wanted}}",
+        "separator": _SEPARATOR,
+        "wanted": _SEPARATOR.join(doc_ids),
+    }
+
+
+def logged_values(
+    body: Any, names: Sequence[str], doc_ids: Sequence[str], *, id_field: str
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Read the values that Solr logged for the documents of one search.
+
+    Args:
+        body: Solr's answer to `log_search`.
+        names: Of the features.
+        doc_ids: What was asked, each id once.
+        id_field: The schema's unique key.
+
+    Returns:
+        Whether Solr has each document, shape (n_docs,); and values, NaN where absent, shape (n_docs, n_features).
+
+    Raises:
+        EngineError: The answer is partial, or is none.
+    """
+    require_whole_answer(body)
+    place = {doc_id: number for number, doc_id in enumerate(doc_ids)}
+    column = {name: number for number, name in enumerate(names)}
+    known = np.zeros(len(doc_ids), bool)
+    values = np.full((len(doc_ids), len(column)), np.nan)
+    for found in body["response"]["docs"]:
+        row = place[found[id_field]]
+        known[row] = True
+        for name, value in (pair.split("=") for pair in found["values"].split(",") if pair):
+            values[row, column[name]] = float(value)
+    return known, values
+
+
+def require_whole_answer(body: Any) -> None:
+    """Refuse what looks like an answer to a search but leaves documents out.
+
+    Raises:
+        EngineError: The answer is partial, or is none.
+    """
     if not isinstance(body, dict) or "response" not in body:
         raise EngineError("The answer is none of Solr's.", hint="Is `url` Solr's address, with /solr at its end?")
     if body.get("responseHeader", {}).get("partialResults"):

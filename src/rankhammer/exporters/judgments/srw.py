@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -70,7 +71,7 @@ class Srw:
             (file name, the whole list).
         """
         for number, ratings in enumerate(self._lists(queries), 1):
-            body = {"name": _name(corpus, number), "type": "IMPORT_JUDGMENT", "judgmentRatings": ratings}
+            body = {"name": _name(corpus, number, ratings), "type": "IMPORT_JUDGMENT", "judgmentRatings": ratings}
             yield f"judgments-{number:04}.json", to_json(body, indent=None)
 
     def _lists(self, queries: Iterable[JudgedQuery]) -> Iterator[list[dict[str, Any]]]:
@@ -95,7 +96,8 @@ class Srw:
                 yield {"query": query.text, "ratings": ratings[start : start + most]}
 
 
-def _name(corpus: str, number: int) -> str:
-    """Name a list: at most 50 characters, and none of those that the workbench refuses in names."""
-    end = f" {number:04}"
+def _name(corpus: str, number: int, ratings: list[dict[str, Any]]) -> str:
+    """Name a list by its content: at most 50 characters, and none of those that the workbench refuses in names."""
+    digest = hashlib.sha256(to_json(ratings, indent=None)).hexdigest()[:12]
+    end = f" {digest} {number:04}"
     return re.sub(r'["\\<>\s]', "_", f"rankhammer-{corpus}")[: _NAME_LENGTH - len(end)] + end

@@ -18,7 +18,7 @@ def export(
 ) -> tuple[dict[str, bytes], list[dict[str, str]]]:
     """Write every corpus's ranker for every target; a corpus is published as a whole or not at all."""
     exporters = [plugins.create("exporters", choice) for choice in params.targets]
-    options = params.model_dump(exclude={"targets"})
+    options = {**params.model_dump(exclude={"targets", "engine"}), "gate": params.gate()}
     published: dict[str, bytes] = {}
     failures: list[CorpusFailure] = []
     corpora = publish.by_corpus(ranker)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from rankhammer import plugins
+from rankhammer.deploy.proving import EngineGate, engine_gate
 from rankhammer.errors import ConfigError
 from rankhammer.pipelines.params import StageParams
 from rankhammer.plugins import Choice  # noqa: TC001 - pydantic resolves it at run time
@@ -19,6 +21,8 @@ class ExportParams(StageParams):
     tolerance: float = Field(gt=0, le=0.01, description="largest difference between a booster's score and its export's")
     n_vectors: int = Field(ge=1, le=100_000, description="logged vectors to compare at most, evenly spread")
     n_ties: int = Field(ge=0, le=100_000, description="splits to try on and just below their threshold at most")
+
+    engine: Choice | None = Field(description="engine that has to score logged pairs right: its name and options")
 
     @field_validator("targets")
     @classmethod
@@ -33,3 +37,18 @@ class ExportParams(StageParams):
                 target=twice[0],
             )
         return targets
+
+    @model_validator(mode="after")
+    def _engine_has_a_target(self) -> Self:
+        """An engine that no target is for would prove nothing."""
+        gate = self.gate()
+        if gate and not any(choice.name == gate.target.exporter for choice in self.targets):
+            raise ConfigError(
+                f"export.engine is {gate.target.engine}, but no target is {gate.target.exporter}.",
+                hint=f"Add {gate.target.exporter} to export.targets, or set export.engine: null.",
+            )
+        return self
+
+    def gate(self) -> EngineGate | None:
+        """Return what asks the engine; None where none is to be asked."""
+        return engine_gate(self.engine.name, self.engine.options) if self.engine else None

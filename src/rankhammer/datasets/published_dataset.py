@@ -1,0 +1,134 @@
+"""A folder of small files that others read while it is replaced, such as exported rankers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import PurePosixPath
+from typing import Any
+from uuid import uuid4
+
+from kedro.io import AbstractDataset
+
+from rankhammer.datasets.files_dataset import check_name
+from rankhammer.datasets.handoff import Fingerprint, Handoff
+from rankhammer.errors import ClusterError
+from rankhammer.publishing import CURRENT, Publication
+from rankhammer.storage import storage_for
+
+
+class PublishedDataset(AbstractDataset[dict[str, bytes], dict[str, bytes]]):
+    """A folder of versions, each as relative path to content, and a pointer to the one that counts.
+
+    Examples:
+        YAML:
+
+        >>> # exported_model:
+        >>> #   type: rankhammer.datasets.PublishedDataset
+        >>> #   filepath: s3a://bucket/exported_model
+        >>> #   keep: 3
+
+        Python:
+
+        >>> dataset = PublishedDataset(filepath="data/07_model_output/exported_model")
+    """
+
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        keep: int = 3,
+        grace_h: float = 1.0,
+        run: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Describe the folder; nothing is opened.
+
+        Args:
+            filepath: Folder: a local path or a URI (hdfs, s3a, file).
+            keep: Versions that stay, the current one included; at least 1.
+            grace_h: Hours for which a version stays after it was replaced.
+            run: Id of the run that publishes; it stands in the pointer, not in the files.
+            metadata: For plugins such as kedro-viz.
+        """
+        self._path = filepath.rstrip("/")
+        self.metadata = metadata
+        publication = Publication(self._path, keep=max(1, keep), grace_s=grace_h * 3600)
+        self._publication, self._run = publication, run
+        self.handoff = PublishedHandoff(publication, self._path)
+
+    @property
+    def current_path(self) -> str:
+        """Where the version that counts is found, by people and by `rankhammer deploy`."""
+        return f"{self._path}/{CURRENT}"
+
+    def load(self) -> dict[str, bytes]:
+        """Return every file of the version that counts.
+
+        Raises:
+            DataError: Nothing was published, what was is stale, or it was changed since.
+        """
+        self.handoff.require_current()
+        return self._publication.read(self._publication.newest())
+
+    def save(self, data: dict[str, bytes]) -> None:
+        """Publish a version.
+
+        Raises:
+            ConfigError: A file name is absolute, leaves the folder, or is reserved.
+            DataError: Somebody else published since this run began.
+        """
+        for name in data:
+            check_name(name)
+        made_of = asdict(self.handoff.made_of())
+        self._publication.publish(data, replaces=self.handoff.seen(), made_of=made_of, run=self._run)
+        self.handoff.forget()
+
+    def _exists(self) -> bool:
+        return self.handoff.is_current()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._path}
+
+
+class PublishedHandoff(Handoff):
+    """The marker of a published folder: its newest pointer.
+
+    Args:
+        publication: The folder.
+        path: Where it is.
+    """
+
+    def __init__(self, publication: Publication, path: str) -> None:
+        super().__init__(storage_for(path), path, PurePosixPath(path).name)
+        self._publication = publication
+        self._seen: int | None = None
+
+    @property
+    def recorded(self) -> Fingerprint | None:
+        """What the version that counts was made of, or None where there is none."""
+        made_of = self._publication.newest().made_of
+        return None if made_of is None else Fingerprint(**made_of)
+
+    def probe(self) -> None:
+        """Find out that versions can be published, and note which one this run will replace.
+
+        Raises:
+            ClusterError: Two writers can both create a file, so neither would know that it lost.
+        """
+        probe = f"{self._path}/.writable-{uuid4().hex}"
+        created = [self._storage.create(probe, writer) for writer in (b"first", b"second")]
+        self._storage.delete(probe)
+        if created != [True, False]:
+            raise ClusterError(
+                f"{self._path} lets two writers create one file.",
+                hint="Publish to a store with conditional writes (docs/publishing.md): `paths` in globals.yml.",
+            )
+        self._seen = self._publication.newest().number
+
+    def seen(self) -> int:
+        """Return the number of the pointer that counted when the run began; outside of one, that of now."""
+        return self._publication.newest().number if self._seen is None else self._seen
+
+    def forget(self) -> None:
+        """Let the next save replace what is there then."""
+        self._seen = None

@@ -1,0 +1,129 @@
+"""Each fault on the real servers: work goes on, or stops with a clear error; a rerun publishes what it would have."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import hadoop_cluster
+import psutil
+import pytest
+import s3_server
+
+pytestmark = pytest.mark.chaos
+
+EXECUTOR = "org.apache.spark.executor.YarnCoarseGrainedExecutorBackend"
+MASTER = "org.apache.spark.deploy.yarn.ExecutorLauncher"
+TUNING = "build_training_matrix"
+BOUND_S = 240
+"""A run that cannot go on ends within this: Spark's start, and the bounds of conf/prod/spark.yml on a busy machine."""
+
+
+@pytest.fixture
+def whole(site, baseline):
+    """The cluster as it was, before and after a fault."""
+    yield site
+    site.heal()
+
+
+def test_an_undisturbed_rerun_publishes_the_same(whole, baseline):
+    whole.kedro("run", "--pipeline=train")
+    assert whole.published() == baseline
+
+
+def test_an_executor_that_is_killed_is_replaced(whole, baseline):
+    run = whole.start("kedro", "run", "--pipeline=train", "--env=prod")
+    run.wait_for(TUNING)
+    run.wait_for(lambda: whole.containers(EXECUTOR))
+    os.kill(whole.containers(EXECUTOR)[0], signal.SIGKILL)
+    run.end()
+    assert whole.published() == baseline
+
+
+def test_a_node_that_is_lost_takes_no_work_with_it(whole, baseline):
+    run = whole.start("kedro", "run", "--pipeline=train", "--env=prod")
+    run.wait_for(TUNING)
+    master = whole.containers(MASTER)[0]
+    other = next(name for name in ("nm1", "nm2") if f"/{name}/" not in psutil.Process(master).cwd())
+    hadoop_cluster.lose(whole.hadoop, other)
+    run.end()
+    assert whole.published() == baseline
+
+
+def test_a_datanode_that_is_killed_leaves_a_copy_of_every_block(whole, baseline):
+    hadoop_cluster.kill(whole.hadoop, "dn1")
+    whole.kedro("run", "--pipeline=train")
+    assert whole.published() == baseline
+
+
+def test_an_application_master_that_is_killed_ends_the_run_and_a_rerun_ends_alike(whole, baseline):
+    run = whole.start("kedro", "run", "--pipeline=train", "--env=prod")
+    run.wait_for(TUNING)
+    os.kill(whole.containers(MASTER)[0], signal.SIGKILL)
+    run.end(expect=None)
+    if run.process.returncode:
+        assert "application" in run.output.lower()
+        whole.kedro("run", "--pipeline=train")
+    assert whole.published() == baseline
+
+
+def test_a_driver_that_is_killed_leaves_nothing_half_done(whole, baseline):
+    run = whole.start("kedro", "run", "--pipeline=train", "--env=prod")
+    run.wait_for(TUNING)
+    run.process.kill()
+    run.end(expect=-signal.SIGKILL)
+    assert whole.published() == baseline
+    whole.kedro("run", "--pipeline=train", "--only-missing-outputs")
+    assert whole.published() == baseline
+
+
+def test_hdfs_in_safe_mode_stops_a_run_with_the_reason(whole, baseline):
+    whole.dfsadmin("-safemode", "enter")
+    try:
+        started = time.monotonic()
+        output = whole.kedro("run", "--pipelines=folding", expect=2)
+        assert time.monotonic() - started < BOUND_S
+        assert "safe mode" in output
+        assert "Traceback" not in output
+    finally:
+        whole.dfsadmin("-safemode", "leave")
+    whole.kedro("run", "--pipeline=train")
+    assert whole.published() == baseline
+
+
+def test_a_quota_that_is_used_up_stops_a_run_with_the_reason(whole, baseline):
+    whole.dfsadmin("-setSpaceQuota", "1m", "/apps/rankhammer")
+    try:
+        output = whole.kedro("run", "--pipelines=folding", expect=2)
+        assert "quota" in output.lower()
+    finally:
+        whole.dfsadmin("-clrSpaceQuota", "/apps/rankhammer")
+    whole.kedro("run", "--pipeline=train")
+    assert whole.published() == baseline
+
+
+def test_a_wrong_secret_of_s3_stops_a_run_before_it_works(whole, baseline):
+    started = time.monotonic()
+    output = whole.kedro("run", "--pipelines=export", expect=2, AWS_SECRET_ACCESS_KEY="planted-wrong-secret")
+    assert time.monotonic() - started < BOUND_S
+    assert "403" in output or "Forbidden" in output
+    assert "planted-wrong-secret" not in output
+    assert whole.published() == baseline
+
+
+def test_an_s3_server_that_dies_during_an_upload_leaves_readers_the_old_ranker(whole, baseline):
+    whole.configure("parameters.yml", "training: {n_trials: 4, batch_size: 2, n_rounds: 21}\n")
+    try:
+        run = whole.start("kedro", "run", "--pipeline=train", "--env=prod")
+        run.wait_for("report_folding")
+        s3_server.stop(whole.s3, signal.SIGKILL)
+        run.end(expect=2)
+        whole.heal()
+        assert whole.published() == baseline
+        whole.kedro("run", "--pipelines=export")
+        assert whole.published() != baseline
+    finally:
+        whole.configure("parameters.yml", "training: {n_trials: 4, batch_size: 2, n_rounds: 20}\n")
+    whole.kedro("run", "--pipeline=train")
+    assert whole.published() == baseline
