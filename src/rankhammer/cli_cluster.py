@@ -35,7 +35,7 @@ def build_env(env: str | None) -> None:
     from rankhammer.run import cluster_settings, guarded, project_folder
 
     def act() -> None:
-        wanted = cluster_settings(env).python
+        wanted = cluster_settings(env)[0].python
         planned = environment.plan(project_folder(), interpreter=wanted.interpreter, without=wanted.without)
         click.echo(environment.build(planned, Lines()))
 
