@@ -1,6 +1,6 @@
 # `make` alone lists the targets. Nothing here asks a question; PYTHON=... chooses the Python that makes .venv.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-ltr lint bench cluster-up cluster-down lock clean
+.PHONY: help setup run test test-ltr chaos lint bench cluster-up cluster-down lock clean
 BIN := .venv/bin
 COMPILE = $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(if $(UPGRADE),--upgrade)
 
@@ -21,6 +21,10 @@ test: ## set up what tests need and run them all; ARGS="tests/test_x.py -k word"
 test-ltr: ## the Learning to Rank plugin's tests on a stand-in; OPENSEARCH_LTR_ZIP=<zip> runs them on a real node
 	@dev/setup dev
 	$(BIN)/python -m pytest tests/ltr $(ARGS)
+
+chaos: ## break a real HDFS, YARN and S3 in each way that is foreseen, and see runs survive it; some 20 minutes
+	@dev/setup dev
+	$(BIN)/python -m pytest -m chaos tests/chaos $(ARGS)
 
 lint: ## ruff, mypy --strict, import contracts
 	@dev/setup dev

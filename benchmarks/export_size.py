@@ -125,7 +125,7 @@ def publish_to_disk(folder: dict[str, bytes], exporters: list[Exporter]) -> dict
     """Export as the stage does; return the files' sizes, or why a target refused."""
     try:
         files = publish.export_corpus(
-            "main", folder, exporters, lineage={}, tolerance=TOLERANCE, n_vectors=N_VECTORS, n_ties=N_TIES
+            "main", folder, exporters, lineage={}, checks=publish.Checks(TOLERANCE, N_VECTORS, N_TIES)
         )
     except ExportError as refusal:
         return {"refused": str(refusal)}

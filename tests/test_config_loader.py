@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from rankhammer import settings
 from rankhammer.config import ConfigLoader, without_variables
 from rankhammer.errors import ConfigError
 from rankhammer.user_errors import user_error
+
+CONF = Path(__file__).parents[1] / "conf"
 
 
 def load(tmp_path, **params):
@@ -35,3 +40,14 @@ def test_a_value_that_is_missing_is_named_with_the_option_that_gives_it(tmp_path
 def test_a_value_that_fills_a_place_is_no_parameter_of_a_stage_and_a_typo_is_one(tmp_path):
     variables = load(tmp_path, day="x", dya="y").variables
     assert without_variables({"day": "x", "dya": "y", "training": {}}, variables) == {"dya": "y", "training": {}}
+
+
+@pytest.mark.parametrize("env", sorted(path.parent.name for path in CONF.glob("*/globals.yml")))
+def test_an_environment_writes_nothing_into_the_folders_of_another(env):
+    options = settings.CONFIG_LOADER_ARGS
+    loader = ConfigLoader(str(CONF), env=env, runtime_params={"run": "1"}, **options)
+    paths = loader["globals"]["paths"]
+    published = loader["catalog"]["exported_model"]["filepath"]
+    assert published == f"{paths.get('published', paths['model_output'])}/exported_model"
+    assert paths["reporting"].startswith(f"{paths['root']}/")
+    assert loader["cluster"]["runs"]["root"] == paths["root"]

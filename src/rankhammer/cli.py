@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rankhammer import __version__, cli_cluster
+from rankhammer import __version__, cli_cluster, cli_submit
 from rankhammer.push_command import print_requests, push_judgments
 from rankhammer.run_options import with_corpora
 
@@ -254,7 +254,7 @@ def main() -> None:
 
 
 _OWN = (run, demo, plugins, handoffs, rank, collect_bundle, deploy, rollback, push_judgments)
-for _command in (*_OWN, *cli_cluster.COMMANDS):
+for _command in (*_OWN, *cli_cluster.COMMANDS, cli_submit.submit):
     rankhammer.add_command(_command)
 cli.add_command(run)
 cli.add_command(rankhammer)

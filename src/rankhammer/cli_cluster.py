@@ -36,7 +36,7 @@ def build_env(env: str | None) -> None:
     from rankhammer.user_errors import guarded
 
     def act() -> None:
-        wanted = cluster_settings(env).python
+        wanted = cluster_settings(env)[0].python
         planned = environment.plan(project_folder(), interpreter=wanted.interpreter, without=wanted.without)
         click.echo(environment.build(planned, Lines()))
 

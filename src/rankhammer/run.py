@@ -130,17 +130,36 @@ def project_folder() -> Path:
     return Path(found)
 
 
-def cluster_settings(env: str | None) -> ClusterSettings:
-    """Read conf/<env>/cluster.yml.
+def cluster_settings(
+    env: str | None, params: Mapping[str, Any] | None = None
+) -> tuple[ClusterSettings, dict[str, str]]:
+    """Read conf/<env>/cluster.yml and conf/<env>/spark.yml.
 
     Args:
         env: Kedro environment; None for the default one.
+        params: Of the command line.
+
+    Returns:
+        (settings of the cluster, flat Spark keys).
     """
     from rankhammer.cluster.settings import read_settings
 
-    session = _session({"env": env, "conf_source": None, "params": {}})
+    session = _session({"env": env, "conf_source": None, "params": params or {}})
     with session:
-        return read_settings(session.load_context().config_loader["cluster"])
+        loader = session.load_context().config_loader
+        return read_settings(loader["cluster"]), spark.effective_settings(loader["spark"], submitted=False)
+
+
+def require_known(names: list[str]) -> None:
+    """Refuse names of pipelines that are none.
+
+    Raises:
+        ConfigError: With the name that is closest.
+    """
+    known = {*pipeline_registry.STAGES, *pipeline_registry.BRANCHES, *pipeline_registry.COMPOSITES}
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"Unknown pipeline {name!r}.", hint=did_you_mean(name, known), name=name)
 
 
 def probe(env: str | None, *, with_container: bool) -> Iterator[Answer]:
@@ -179,7 +198,7 @@ def _describe(name: str, dataset: Any) -> dict[str, Any]:
 
 def _run(options: dict[str, Any]) -> int:
     names = [name for name in [options["pipeline"], *options["pipelines"]] if name]
-    _require_known(names)
+    require_known(names)
     runner = _runner(options)
     choice = choosing.choose(options, lambda: choosing.needed_by(names, options), session=_session)
     if choice.told:
@@ -238,10 +257,3 @@ def _session(options: Mapping[str, Any]) -> KedroSession:
     return KedroSession.create(
         project_path=project, env=options["env"], conf_source=options["conf_source"], runtime_params=options["params"]
     )
-
-
-def _require_known(names: list[str]) -> None:
-    known = {*pipeline_registry.STAGES, *pipeline_registry.BRANCHES, *pipeline_registry.COMPOSITES}
-    for name in names:
-        if name not in known:
-            raise ConfigError(f"Unknown pipeline {name!r}.", hint=did_you_mean(name, known), name=name)

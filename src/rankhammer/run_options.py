@@ -20,21 +20,28 @@ def with_corpora(option: click.Parameter) -> click.Parameter:
     Args:
         option: One of `kedro run`.
     """
-    if option.name != "params" or option.callback is None:
+    if option.name != "params":
         return option
-    ours, parse = copy(option), option.callback
-
-    def callback(context: click.Context, param: click.Parameter, value: Any) -> Any:
-        if not isinstance(value, str):
-            return parse(context, param, value)
-        others, names = _without_corpora(value)
-        found = parse(context, param, others)
-        return {**found, _CORPORA: names} if names else found
-
-    ours.callback = callback
+    ours = copy(option)
+    ours.callback = read_params
     if isinstance(ours, click.Option):
         ours.help = _HELP
     return ours
+
+
+def read_params(context: click.Context, param: click.Parameter | None, value: Any) -> dict[str, Any]:
+    """Read the text of --params, as a callback of that option or for it.
+
+    Args:
+        context: Ends the command where the text has another form.
+        param: The option; Kedro names it in its messages.
+        value: name=value,name=value, where the value of `corpora` may hold commas.
+    """
+    from kedro.framework.cli.utils import _split_params
+
+    others, names = _without_corpora(value) if isinstance(value, str) else (value, [])
+    found: dict[str, Any] = _split_params(context, param, others)
+    return {**found, _CORPORA: names} if names else found
 
 
 def _without_corpora(text: str) -> tuple[str, list[str]]:

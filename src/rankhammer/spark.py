@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
+FLAGS_KEY = "spark.rankhammer.flags"
+"""Names the keys that `rankhammer submit` was given on its command line: they win over spark.yml."""
 _HADOOP_PREFIX = "spark.hadoop."
 _READ_AT_LAUNCH = ("spark.jars", "spark.files", "spark.archives", "spark.submit.pyFiles")
 """The launcher takes these when the JVM starts, patterns in them too; set once more, they would be taken literally."""
@@ -44,7 +46,7 @@ def configure(
         more: Returns what is worked out when the session is opened, such as its share of a cluster. It may open
             filesystems, and its keys give way to those of `settings`.
     """
-    global _settings, _more
+    global _settings, _more, _ready
     _settings, _more, _ready = settings, more, ready
 
 
@@ -110,7 +112,7 @@ def _open() -> SparkSession:
 
     settings = _start_jvm()
     builder = SparkSession.builder
-    if not _is_submitted():
+    if not is_submitted():
         settings = {**_more(), **settings}
     for key, value in settings.items():
         if key not in _READ_AT_LAUNCH:
@@ -120,7 +122,7 @@ def _open() -> SparkSession:
         builder = builder.config("spark.jars", "")
     opened = builder.getOrCreate()
     opened.sparkContext.setLogLevel(settings.get("spark.log.level", "ERROR"))
-    if _ready is not None and not _is_submitted():
+    if _ready is not None and not is_submitted():
         _ready(opened)
     _opened = opened
     return opened
@@ -130,12 +132,13 @@ def _start_jvm() -> dict[str, str]:
     """Start the JVM that the session runs in, unless there is one; return the settings it was started with."""
     from pyspark import SparkConf, SparkContext
 
-    settings = effective_settings(_settings(), submitted=_is_submitted())
-    if not _is_submitted():
+    settings = effective_settings(_settings(), submitted=is_submitted())
+    if not is_submitted():
         _prepare_local_launch(settings)
         settings["spark.driver.extraJavaOptions"] = _quiet(settings.get("spark.driver.extraJavaOptions", ""))
     SparkContext._ensure_initialized(conf=SparkConf(loadDefaults=False).setAll(list(settings.items())))
-    return settings
+    flags = SparkConf().get(FLAGS_KEY, "") if is_submitted() else ""
+    return {key: value for key, value in settings.items() if key not in (flags or "").split(",")}
 
 
 def effective_settings(settings: Mapping[str, object], *, submitted: bool) -> dict[str, str]:
@@ -198,7 +201,8 @@ def running_tasks() -> tuple[int, int]:
     return sum(stage.numCompletedTasks for stage in stages), sum(stage.numTasks for stage in stages)
 
 
-def _is_submitted() -> bool:
+def is_submitted() -> bool:
+    """Say whether spark-submit started this process."""
     return "PYSPARK_GATEWAY_PORT" in os.environ
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 REPOSITORY = Path(__file__).parents[2]
-PARTS = ("conf", "src", "pyproject.toml", "README.md", ".telemetry", "requirements.lock")
+PARTS = ("conf", "dev", "src", "pyproject.toml", "README.md", ".telemetry", "requirements.lock")
 SMALL = {"stdlib": {"n_serps": 3000, "n_intents": 120}, "network": {"n_serps": 1200, "n_intents": 40}}
 QUICK = "training: {n_trials: 4, batch_size: 2, n_rounds: 20}\n"
 PATIENCE_S = 600
@@ -39,8 +40,8 @@ class Run:
         self._reader.start()
 
     def _read(self) -> None:
-        for line in self.process.stdout:
-            self.lines.append(line.rstrip("\n"))
+        with self.process.stdout as told:
+            self.lines.extend(line.rstrip("\n") for line in told)
 
     @property
     def output(self) -> str:
@@ -68,7 +69,7 @@ class Site:
 
     folder: Path
     project: Path
-    variables: dict[str, str]
+    variables: dict[str, str] = field(repr=False)
 
     @property
     def hadoop(self) -> Path:
@@ -82,15 +83,25 @@ class Site:
     def secret(self) -> str:
         return self.variables["AWS_SECRET_ACCESS_KEY"]
 
-    def start(self, *arguments: str, **environment: str) -> Run:
+    def start(self, *arguments: str, typed: str = "", **environment: str) -> Run:
+        """Start a command.
+
+        Args:
+            arguments: Its module and arguments.
+            typed: What somebody types into it.
+            environment: Variables over the cluster's.
+        """
         process = subprocess.Popen(
             [sys.executable, "-m", *arguments],
             cwd=self.project,
             env={**os.environ, **self.variables, "PYTHONUNBUFFERED": "1", **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            stdin=subprocess.PIPE,
             text=True,
         )
+        process.stdin.write(typed)
+        process.stdin.close()
         return Run(process)
 
     def kedro(self, *arguments: str, expect: int = 0, **environment: str) -> str:
@@ -152,7 +163,7 @@ def site(tmp_path_factory) -> Iterator[Site]:
     project = folder / "project"
     project.mkdir()
     for part in PARTS:
-        (project / part).symlink_to(REPOSITORY / part) if part != "conf" else _copy(REPOSITORY / part, project / part)
+        _copy(REPOSITORY / part, project / part)
     (project / "conf" / "prod" / "parameters.yml").write_text(QUICK)
     make_demo(folder / "demo", random_state=42, sizes={n: replace(SIZES[n], **change) for n, change in SMALL.items()})
     try:
@@ -179,7 +190,7 @@ def _seconds(request, capsys) -> Iterator[None]:
 
 
 def _copy(source: Path, target: Path) -> None:
-    import shutil
-
-    shutil.copytree(source, target, ignore=shutil.ignore_patterns("local"))
-    (target / "local").mkdir()
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("local", "__pycache__", "*.egg-info"))
+    else:
+        shutil.copy(source, target)

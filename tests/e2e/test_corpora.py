@@ -34,8 +34,3 @@ def test_a_corpus_that_is_trained_alone_is_the_same_ranker_and_the_other_stays_p
     ]
     pointer = json.loads(max((project.path / EXPORT / "pointers").iterdir()).read_text())
     assert pointer["kept"] == {"network": pointer["version"]}
-    refused = project.kedro("run", "--pipeline=train", "--params", "corpora=stdlib,netwrk", expect=2)
-    assert "the corpora here are: network, stdlib." in refused
-    assert "Did you mean 'network'?" in refused
-    refused = project.kedro("run", "--pipelines=export", "--params", "corpora=network", expect=2)
-    assert "this run has neither" in refused

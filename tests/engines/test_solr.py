@@ -136,10 +136,9 @@ def _exported(solr, ranker, features, known, folder):
         "sample_vectors.json": json.dumps(sample).encode(),
     }
     exporter = SolrLtr(SolrLtrOptions(text_field=FIELDS, quoted_keywords=True))
-    sizes = {"tolerance": 1e-5, "n_vectors": 500, "n_ties": 500}
     folder.mkdir()
-    gate = engine_gate("solr", {"url": solr.url})
-    for name, content in publish.export_corpus("network", files, [exporter], lineage={}, gate=gate, **sizes).items():
+    checks = publish.Checks(1e-5, 500, 500, engine_gate("solr", {"url": solr.url}))
+    for name, content in publish.export_corpus("network", files, [exporter], lineage={}, checks=checks).items():
         (folder / Path(name).name).write_bytes(content)
     engine = json.loads((folder / "parity.json").read_text())["engine"]
     assert (engine["version"], engine["n_pairs"], engine["order_kept"]) == ("8.11.4", 500, 1.0)

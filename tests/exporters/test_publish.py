@@ -22,7 +22,7 @@ LINEAGE = {"code": "abc", "inputs": {"click_log": "123"}, "parameters": {"random
 
 
 def export(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    return publish.export_corpus("de/wiki", files, EXPORTERS, lineage=LINEAGE, tolerance=1e-5, n_vectors=20, n_ties=20)
+    return publish.export_corpus("de/wiki", files, EXPORTERS, lineage=LINEAGE, checks=publish.Checks(1e-5, 20, 20))
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_every_built_in_target_passes_the_gate_and_says_how_it_was_proved(hostil
     exporters = [plugins.create("exporters", plugins.Choice(name=name)) for name in plugins.BUILT_IN["exporters"]]
 
     published = publish.export_corpus(
-        "main", hostile.folder(), exporters, lineage=LINEAGE, tolerance=1e-5, n_vectors=200, n_ties=2000
+        "main", hostile.folder(), exporters, lineage=LINEAGE, checks=publish.Checks(1e-5, 200, 2000)
     )
 
     folders = publish.by_corpus(published)

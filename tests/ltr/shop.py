@@ -52,9 +52,9 @@ def export(folder: Any, *, version: str, seed: int = 7, corpus: str = "shop", **
 def export_with(exporter: Any, folder: Any, seed: int = 7, corpus: str = "shop") -> str:
     """Train and export a small ranker as the line does; return its folder."""
     ranker, rows = train(seed, corpus)
-    sizes = {"tolerance": 1e-5, "n_vectors": 50, "n_ties": 50}
+    checks = publish.Checks(1e-5, 50, 50)
     files = ranker_files(ranker, rows)
-    for name, content in publish.export_corpus(corpus, files, [exporter], lineage={}, **sizes).items():
+    for name, content in publish.export_corpus(corpus, files, [exporter], lineage={}, checks=checks).items():
         path = folder / str(seed) / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)

@@ -49,8 +49,7 @@ def published(node, version="3.6", features=FEATURES, **given):
     change()
     gate = engine_gate("opensearch", {"url": node.url, "patience_s": 0, **given})
     exporters = [OpenSearchLtr(OpenSearchLtrOptions(version=version)), NeutralJson(NeutralJson.Options())]
-    sizes = {"tolerance": 1e-5, "n_vectors": 100, "n_ties": 50}
-    found = publish.export_corpus("shop", files, exporters, lineage={}, gate=gate, **sizes)
+    found = publish.export_corpus("shop", files, exporters, lineage={}, checks=publish.Checks(1e-5, 100, 50, gate))
     return {name: json.loads(content) for name, content in found.items() if name.endswith(".json")}
 
 

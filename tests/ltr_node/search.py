@@ -89,7 +89,8 @@ def _rescored(evaluator: Evaluator, docs: dict, hits: list, rescore: dict) -> li
 
 def _hit(evaluator: Evaluator, index: str, docs: dict, body: dict, hit: tuple[float, str]) -> dict:
     score, doc_id = hit
-    found: dict = {"_index": index, "_id": doc_id, "_score": score}
+    # JSON has no word for what is no number.
+    found: dict = {"_index": index, "_id": doc_id, "_score": score if math.isfinite(score) else None}
     if body.get("_source", True):
         found["_source"] = docs[doc_id]
     for spec in _log_specs(body):

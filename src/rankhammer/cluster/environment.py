@@ -64,6 +64,11 @@ class Plan:
             content.update(b"\0" + (_HERE / name).read_bytes())
         return content.hexdigest()[:16]
 
+    @property
+    def name(self) -> str:
+        """Return the archive's file name."""
+        return f"env-{self.key}.tar.gz"
+
 
 def cache_folder() -> Path:
     """Return the folder of what can be made again: `rankhammer` in XDG_CACHE_HOME or ~/.cache."""
@@ -106,7 +111,7 @@ def build(planned: Plan, told: Callable[[str], None]) -> Path:
     Raises:
         ClusterError: A step failed; the text is that of the program that did it.
     """
-    target = cache_folder() / "environments" / f"env-{planned.key}.tar.gz"
+    target = cache_folder() / "environments" / planned.name
     if target.exists():
         target.touch()
         told(f"Python environment as built before: {target}")

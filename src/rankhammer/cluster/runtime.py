@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from rankhammer.cluster.settings import ClusterSettings, RuntimeSettings
-    from rankhammer.cluster.uploads import Uploads
+    from rankhammer.cluster.uploads import Target
 
 PYTHON, CODE, JAVA, CONF = "env", "app", "java", "conf"
 """Names of the unpacked archives in a container's folder."""
@@ -29,7 +29,7 @@ _TAR_SUFFIXES = (".tar.gz", ".tgz", ".zip", ".tar")
 
 
 def yarn_settings(
-    settings: ClusterSettings, uploads: Uploads, *, project: Path, told: Callable[[str], None]
+    settings: ClusterSettings, uploads: Target, *, project: Path, told: Callable[[str], None]
 ) -> dict[str, str]:
     """Put on the cluster what is not there, and say where it is.
 
@@ -55,8 +55,7 @@ def yarn_settings(
     environ = {"PYTHONPATH": f"{_HERE}/{CODE}", "PYSPARK_PYTHON": python.on_nodes or f"./{PYTHON}/python"}
     if python.on_nodes is None:
         planned = environment.plan(project, interpreter=python.interpreter, without=python.without)
-        built = environment.build(planned, told)
-        archives.append(f"{uploads.put(built, built.name)}#{PYTHON}")
+        archives.append(f"{uploads.put_made(planned.name, lambda: environment.build(planned, told))}#{PYTHON}")
     if runtime.java:
         more, environ["JAVA_HOME"] = _java(runtime.java, uploads)
         archives += more
@@ -90,21 +89,19 @@ def _environment(values: Mapping[str, str]) -> dict[str, str]:
     return {f"{prefix}{name}": value for prefix in prefixes for name, value in values.items()}
 
 
-def _spark(runtime: RuntimeSettings, uploads: Uploads) -> dict[str, str]:
+def _spark(runtime: RuntimeSettings, uploads: Target) -> dict[str, str]:
     if runtime.spark.startswith(NODES):
         return {"spark.yarn.jars": f"local:{runtime.spark.removeprefix(NODES).rstrip('/')}/*"}
-    packed = _spark_archive()
-    return {"spark.yarn.archive": uploads.put(packed, packed.name)}
-
-
-def _spark_archive() -> Path:
-    """Pack the jars of the pyspark that runs here; names and sizes stand for them."""
     import pyspark
 
-    folder = Path(pyspark.__file__).parent / "jars"
-    jars = sorted(folder.glob("*.jar"))
+    jars = sorted(Path(pyspark.__file__).parent.glob("jars/*.jar"))
+    # Names and sizes stand for the contents: these are files of one release.
     listed = "\n".join(f"{jar.name} {jar.stat().st_size}" for jar in jars)
     name = f"spark-{pyspark.__version__}-{hashlib.sha256(listed.encode()).hexdigest()[:16]}.zip"
+    return {"spark.yarn.archive": uploads.put_made(name, lambda: _pack(name, jars))}
+
+
+def _pack(name: str, jars: list[Path]) -> Path:
     target = environment.cache_folder() / "spark" / name
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -112,7 +109,7 @@ def _spark_archive() -> Path:
     return target
 
 
-def _java(where: str, uploads: Uploads) -> tuple[list[str], str]:
+def _java(where: str, uploads: Target) -> tuple[list[str], str]:
     """Return (archives, JAVA_HOME) for a JDK on the nodes or in a local archive."""
     if where.startswith(NODES):
         return [], where.removeprefix(NODES)
@@ -129,7 +126,7 @@ def _java(where: str, uploads: Uploads) -> tuple[list[str], str]:
     return [f"{uploads.put(file)}#{JAVA}"], f"{_HERE}/{JAVA}/{home}".rstrip("/")
 
 
-def _archive(name: str, uploads: Uploads) -> str:
+def _archive(name: str, uploads: Target) -> str:
     """Return an archive that is on the cluster, with the folder's name that it is unpacked under."""
     source, _, alias = name.partition("#")
     if not source.endswith(_TAR_SUFFIXES):
@@ -139,12 +136,12 @@ def _archive(name: str, uploads: Uploads) -> str:
     return f"{uri}#{alias or Path(source).name.split('.')[0]}"
 
 
-def _files(name: str, uploads: Uploads) -> list[str]:
+def _files(name: str, uploads: Target) -> list[str]:
     """Return files with the names that they have in a container: behind `#`, since libraries are looked up by name."""
     return [f"{uri}#{own}" if own else uri for own, uri in _uris(name, uploads)]
 
 
-def _uris(name: str, uploads: Uploads) -> list[tuple[str, str]]:
+def _uris(name: str, uploads: Target) -> list[tuple[str, str]]:
     """Return (own name, URI) of a file or of a pattern's files; those of this machine are uploaded.
 
     A URI is taken as it is, without an own name.

@@ -59,12 +59,22 @@ class RuntimeSettings(_Section):
     native: tuple[str, ...] = Field((), description="shared libraries, likewise; containers look for libraries there")
 
 
+class SubmitSettings(_Section):
+    """How `rankhammer submit` behaves."""
+
+    deploy_mode: str = Field("cluster", pattern="^(cluster|client)$", description="where the driver runs")
+    max_attempts: int = Field(1, ge=1, le=10, description="times that YARN starts a driver in cluster mode")
+    poll_s: float = Field(1.0, ge=0.1, le=60, description="pause between two questions to the ResourceManager")
+    log_lines: int = Field(40, ge=1, le=10_000, description="lines of a failed driver's log that are shown")
+
+
 class ClusterSettings(_Section):
     """Everything about the cluster that is no Spark key."""
 
     python: PythonSettings = PythonSettings()
     runs: RunSettings = RunSettings()
     runtime: RuntimeSettings = RuntimeSettings()
+    submit: SubmitSettings = SubmitSettings()
     resources: ResourceSettings = ResourceSettings()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rankhammer.cluster.archive import content_hash
 from rankhammer.errors import ClusterError
@@ -16,6 +16,18 @@ if TYPE_CHECKING:
 _READABLE, _LISTABLE = 0o644, 0o755
 HOME = ".rankhammer/runtime"
 """Folder in the user's home on the cluster, where none is configured."""
+
+
+class Target(Protocol):
+    """Where files for the cluster are put: the cluster, or nowhere in a dry run."""
+
+    def put(self, source: Path, name: str | None = None) -> str:
+        """Return the URI of a file of this machine."""
+        ...
+
+    def put_made(self, name: str, make: Callable[[], Path]) -> str:
+        """Return the URI of a file whose name says what is in it; it is made where it is not there."""
+        ...
 
 
 class Uploads:
@@ -65,9 +77,21 @@ class Uploads:
         Returns:
             Its URI.
         """
-        target = self.path(f"{self.root}/{name or _named_by_content(source)}")
+        return self.put_made(name or _named_by_content(source), lambda: source)
+
+    def put_made(self, name: str, make: Callable[[], Path]) -> str:
+        """Write a file whose name holds a hash of what it is made of; it is made only where it is not there.
+
+        Args:
+            name: Of the file.
+            make: Returns it on this machine.
+
+        Returns:
+            Its URI.
+        """
+        target = self.path(f"{self.root}/{name}")
         if not self._filesystem.exists(target):
-            self._write(source, target)
+            self._write(make(), target)
         return str(target.toString())
 
     def exists(self, uri: str) -> bool:
@@ -114,6 +138,21 @@ class Uploads:
     def _mode(self, mode: int) -> Any:
         # A Python int becomes a Java int, and the constructor that takes one wants a short.
         return self._jvm.org.apache.hadoop.fs.permission.FsPermission(f"{mode:o}")
+
+
+class NoUploads:
+    """Writes nothing: says where files would be."""
+
+    def __init__(self, root: str | None) -> None:
+        self.root = root or f"<home>/{HOME}"
+
+    def put(self, source: Path, name: str | None = None) -> str:
+        """See `Uploads`."""
+        return f"{self.root}/{name or _named_by_content(source)}"
+
+    def put_made(self, name: str, make: Callable[[], Path]) -> str:  # noqa: ARG002 - not made
+        """See `Uploads`."""
+        return f"{self.root}/{name}"
 
 
 def _named_by_content(source: Path) -> str:

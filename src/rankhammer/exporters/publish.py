@@ -6,6 +6,7 @@ import gc
 import hashlib
 import json
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rankhammer.errors import DataError
@@ -28,6 +29,23 @@ if TYPE_CHECKING:
 
 MODEL, MANIFEST, FEATURE_SET, SAMPLE = "model.ubj", "manifest.json", "feature_set.json", "sample_vectors.json"
 PARITY = "parity.json"
+
+
+@dataclass(frozen=True)
+class Checks:
+    """How closely exports are checked before they are published.
+
+    Args:
+        tolerance: Largest absolute difference between booster and export.
+        n_vectors: Logged vectors to compare at most.
+        n_ties: Splits to try on their thresholds at most.
+        gate: Has an engine score logged pairs; None: no engine is asked.
+    """
+
+    tolerance: float
+    n_vectors: int
+    n_ties: int
+    gate: EngineGate | None = None
 
 
 def by_corpus(files: Mapping[str, bytes]) -> dict[str, dict[str, bytes]]:
@@ -70,10 +88,7 @@ def export_corpus(
     exporters: Sequence[Exporter],
     *,
     lineage: Mapping[str, Any],
-    tolerance: float,
-    n_vectors: int,
-    n_ties: int,
-    gate: EngineGate | None = None,
+    checks: Checks,
 ) -> dict[str, bytes]:
     """Write and prove one corpus's ranker for every target.
 
@@ -83,10 +98,7 @@ def export_corpus(
             sample_vectors.json.
         exporters: One writer a target.
         lineage: What the run was made of, JSON-able; embedded as it is.
-        tolerance: Largest absolute difference between booster and export.
-        n_vectors: Logged vectors to compare at most.
-        n_ties: Splits to try on their thresholds at most.
-        gate: Has an engine score logged pairs; None: no engine is asked.
+        checks: How closely exports are checked.
 
     Returns:
         "<corpus>/<target>/<file>" to content; the same input gives the same bytes.
@@ -99,13 +111,13 @@ def export_corpus(
     ranker = read_ranker(corpus, files)
     sample, logged = read_sample(files[SAMPLE], ranker)
     if logged is not None:
-        check_logged_scores(ranker, sample, logged, tolerance)
-    vectors = parity_vectors(sample, ranker, n_vectors=n_vectors, n_ties=n_ties)
-    ask = _asking(gate, ranker, logged_pairs(files[SAMPLE], sample, n_vectors)) if gate else None
+        check_logged_scores(ranker, sample, logged, checks.tolerance)
+    vectors = parity_vectors(sample, ranker, n_vectors=checks.n_vectors, n_ties=checks.n_ties)
+    ask = _asking(checks.gate, ranker, logged_pairs(files[SAMPLE], sample, checks.n_vectors)) if checks.gate else None
     published: dict[str, bytes] = {}
     with no_cycle_collection():
         for exporter in exporters:
-            target = _export_target(exporter, ranker, vectors, lineage, tolerance, ask)
+            target = _export_target(exporter, ranker, vectors, lineage, checks.tolerance, ask)
             published |= {f"{corpus}/{exporter.target}/{name}": content for name, content in target.items()}
     return published
 

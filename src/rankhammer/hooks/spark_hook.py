@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import DatasetError
 
 from rankhammer import spark
+from rankhammer.cluster.nodes import check_nodes
 from rankhammer.cluster.resources import Matrix
 from rankhammer.cluster.session import require_nodes, session_settings
 from rankhammer.cluster.settings import ClusterSettings, read_settings
@@ -74,6 +76,8 @@ class SparkHook:
         if self._cluster is not None:
             self._matrix = _largest_matrix(catalog)
             spark.open_early()
+            if spark.is_submitted():
+                check_nodes(spark.session(), os.environ["PYSPARK_PYTHON"])
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, node: Node) -> None:

@@ -18,13 +18,13 @@ def export(
 ) -> tuple[dict[str, bytes], list[dict[str, str]]]:
     """Write every corpus's ranker for every target; a corpus is published as a whole or not at all."""
     exporters = [plugins.create("exporters", choice) for choice in params.targets]
-    options = {**params.model_dump(exclude={"targets", "engine"}), "gate": params.gate()}
+    checks = publish.Checks(params.tolerance, params.n_vectors, params.n_ties, params.gate())
     published: dict[str, bytes] = {}
     failures: list[CorpusFailure] = []
     corpora = publish.by_corpus(ranker)
     for corpus, files in corpora.items():
         try:
-            published |= publish.export_corpus(corpus, files, exporters, lineage=lineage, **options)
+            published |= publish.export_corpus(corpus, files, exporters, lineage=lineage, checks=checks)
         except (ExportError, DataError) as exc:
             failures.append(CorpusFailure(corpus, STAGE, exc.message, exc.hint))
     stop_if_all_failed(failures, len(corpora))

@@ -1,0 +1,72 @@
+"""`rankhammer submit` on a real YARN: the driver's verdict comes back, Ctrl-C ends what was started, no key is seen."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import urllib.request
+from pathlib import Path
+
+import hadoop_cluster
+import psutil
+import pyspark
+import pytest
+
+from rankhammer.cluster import hadoop_conf, resource_manager, secrets
+
+SETTINGS = {
+    "python": {"on_nodes": sys.executable},
+    "runtime": {"root": "hdfs:///apps/rankhammer/runtime", "spark": f"nodes:{Path(pyspark.__file__).parent}/jars"},
+    "resources": {"profile": "small", "max_share": 0.9},
+    "runs": {"folder": "hdfs:///apps/rankhammer/runs"},
+}
+LOOPBACK = [f"--conf=spark.{who}.SPARK_LOCAL_IP=127.0.0.1" for who in ("yarn.appMasterEnv", "executorEnv")]
+
+
+@pytest.fixture
+def submitted(site):
+    """Starts a submission in cluster mode; every node of this machine has its Python and its Spark."""
+    file = site.project / "conf" / "prod" / "cluster.yml"
+    before = file.read_text()
+    site.configure("cluster.yml", json.dumps(SETTINGS))
+    yield lambda *more: site.start("rankhammer", "submit", "--pipeline=ingestion", "--env=prod", *LOOPBACK, *more)
+    file.write_text(before)
+
+
+def _applications(site) -> list[dict]:
+    (address,) = resource_manager.web_addresses(hadoop_conf.read([site.hadoop / "conf"]))
+    with urllib.request.urlopen(f"{address}/ws/v1/cluster/apps") as answer:
+        return (json.load(answer)["apps"] or {"app": []})["app"]
+
+
+def _key_stores(site) -> list[str]:
+    listed = hadoop_cluster.tool(site.hadoop, "dfs", "-ls", "-R", f".rankhammer/{Path(secrets.FOLDER).name}").stdout
+    return [line for line in listed.splitlines() if line.endswith(".jceks")]
+
+
+def _seen_with(secret: str) -> list[str]:
+    lines = (" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"]))
+    return [line for line in lines if secret in line]
+
+
+def test_what_the_driver_refuses_ends_submit_with_its_words_and_its_code(site, submitted):
+    output = submitted("--params=ingestion.nonsense=1").end(2)
+    assert "Extra inputs are not permitted" in output
+    assert "End of the driver's log (container_" in output
+    assert site.secret not in output
+
+
+def test_interrupted_submit_ends_the_application_and_leaves_no_key(site, submitted):
+    run = submitted()
+    run.wait_for("RUNNING")
+    (key_store,) = _key_stores(site)
+    assert key_store.startswith("-rw-------")
+    assert _seen_with(site.secret) == []
+    run.process.send_signal(signal.SIGINT)
+    assert "is killed" in run.end(130)
+    newest = max(_applications(site), key=lambda application: application["startedTime"])
+    assert newest["finalStatus"] == "KILLED"
+    assert _key_stores(site) == []
+    files = [file for file in site.hadoop.rglob("*") if file.is_file()]
+    assert [file for file in files if site.secret.encode() in file.read_bytes()] == []
