@@ -11,7 +11,7 @@ from rankhammer.spark_health import Health, read_health
 
 
 def test_failed_tasks_are_counted(spark):
-    before = read_health()
+    started, before = time.monotonic(), read_health()
     with pytest.raises(PythonException):
         spark.sparkContext.parallelize([0], 1).map(lambda _: 1 // 0).collect()
     for _ in range(50):
@@ -22,6 +22,9 @@ def test_failed_tasks_are_counted(spark):
         time.sleep(0.1)
     assert after.n_failed_tasks == before.n_failed_tasks + 1
     assert after.lost_executors == ()
+    # Both cores of the session are held all the time.
+    held_s = (after.core_hours - before.core_hours) * 3600 / 2
+    assert 0 < held_s <= time.monotonic() - started + 0.01
 
 
 def test_few_failures_are_no_warning_and_many_are():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rankhammer import summary
-from rankhammer.corpus_status import Scope, command_again
+from rankhammer.corpus_status import Scope, command_again, merged
 from rankhammer.pipeline_registry import STAGES
 from rankhammer.spark_health import Health
 
@@ -133,3 +133,11 @@ def test_a_corpus_that_failed_before_training_is_collected_once_more_in_a_run_of
 def test_the_command_repeats_the_other_values_of_the_run():
     scope = Scope(params={"training": {"n_trials": 9}, "corpora": ["a", "b c"], "run": 7})
     assert scope.command("train") == "kedro run --pipeline=train --params 'training.n_trials=9,corpora=a,b c,run=7'"
+
+
+def test_runs_on_some_corpora_each_are_told_as_one():
+    done, failed, kept, out = ({"state": state} for state in ("done", "failed", "kept from before", "left out"))
+    first = {"a": done, "b": failed, "c": out, "d": out}
+    second = {"a": kept, "b": kept, "c": done, "d": kept}
+    assert merged([first, second]) == {"a": done, "b": failed, "c": done, "d": kept}
+    assert merged([{"b": failed}, {"b": done}]) == {"b": done}

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from rankhammer.run_options import PARAMS_HELP, read_params
 
 if TYPE_CHECKING:
     from rankhammer.cluster.probe import Answer
@@ -68,6 +70,41 @@ def probe(env: str | None, *, without_container: bool, as_json: bool) -> None:
     sys.exit(guarded(act) or (USER_ERROR if failed else 0))
 
 
+class PlanOptions(click.Command):
+    """Takes --params as `rankhammer run` does; Kedro is imported when somebody gives it."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the options."""
+        params = click.Option(["--params"], type=click.UNPROCESSED, default="", callback=read_params, help=PARAMS_HELP)
+        return [*self.params, params, self.get_help_option(ctx)]  # type: ignore[list-item]
+
+
+@click.command(cls=PlanOptions, epilog="Example:  rankhammer plan --env=prod --pipeline=train --params corpora=shop_fr")
+@click.option("--env", "-e", default=None, help="Kedro environment.")
+@click.option("--pipeline", "--pipelines", "-p", "names", default="", help="Stages or lines, with commas between them.")
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+def plan(env: str | None, *, names: str, params: dict[str, Any], as_json: bool) -> None:
+    """Say what a run would read, make, ask for and cost, and what it would end with; change nothing.
+
+    Exit codes: 0, or 2 where the run would end with an error before work.
+    """
+    from rankhammer.plan_text import lines
+    from rankhammer.run import plan as plan_run
+    from rankhammer.user_errors import USER_ERROR, guarded
+
+    faults: list[str] = []
+
+    def act() -> None:
+        options = {"env": env, "params": params, "pipelines": [name for name in names.split(",") if name]}
+        planned = plan_run(options)
+        faults.extend(planned.errors)
+        click.echo(json.dumps(planned.facts(), indent=1) if as_json else "\n".join(lines(planned)))
+        for fault in planned.errors:
+            click.secho(f"Error: {fault}", fg="red", err=True)
+
+    sys.exit(guarded(act) or (USER_ERROR if faults else 0))
+
+
 def _print_answer(answer: Answer) -> None:
     state = click.style(f"{answer.state:6}", fg="green" if answer.state == "ok" else "red")
     click.echo(f"{state} {answer.seconds:5.1f} s  {answer.part}: {answer.told}")
@@ -75,4 +112,4 @@ def _print_answer(answer: Answer) -> None:
         click.echo(f"{'':15} Hint: {answer.hint}")
 
 
-COMMANDS = (build_env, probe)
+COMMANDS = (build_env, plan, probe)

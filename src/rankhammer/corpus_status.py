@@ -73,6 +73,23 @@ def said(status: Mapping[str, str | None]) -> str:
     return f"kept from before ({status['version']})" if status["state"] == KEPT else str(status["state"])
 
 
+def merged(parts: Iterable[Mapping[str, Mapping[str, str | None]]]) -> dict[str, Mapping[str, str | None]]:
+    """Put the statuses of several runs together that each worked on some of the corpora.
+
+    Args:
+        parts: `status` of each run's run_summary.json, in the order of the runs.
+
+    Returns:
+        Corpus to its status in the last run that worked on it; else to what the last run says.
+    """
+    found: dict[str, Mapping[str, str | None]] = {}
+    for part in parts:
+        for corpus, status in part.items():
+            if status["state"] in (DONE, FAILED) or found.get(corpus, status)["state"] not in (DONE, FAILED):
+                found[corpus] = status
+    return dict(sorted(found.items()))
+
+
 def command_again(failures: Sequence[Mapping[str, str]], scope: Scope, *, stages_run: Sequence[str]) -> str | None:
     """Return the command that works on the failed corpora alone; None where none failed.
 

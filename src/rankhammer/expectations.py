@@ -10,13 +10,14 @@ from kedro.pipeline import Pipeline
 
 import rankhammer
 from rankhammer import corpora, fingerprints
+from rankhammer.cluster.resources import Matrix
 from rankhammer.config import without_variables
 from rankhammer.datasets import InputDataset
 from rankhammer.errors import ConfigError
 from rankhammer.parameters import check_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from kedro.io import DataCatalog
 
@@ -87,6 +88,28 @@ def given_inputs(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, InputDat
     return {name: dataset for name, dataset in inputs.items() if isinstance(dataset, InputDataset)}
 
 
+def chosen(catalog: DataCatalog) -> list[str] | None:
+    """Return the corpora that the parameters name; None: all."""
+    return corpora.named(catalog[corpora.PARAMETER].load()) if corpora.PARAMETER in catalog else None
+
+
+def reported_rows(catalog: DataCatalog, wanted: Sequence[str] | None = None) -> dict[str, int]:
+    """Return the feature rows of each corpus, as far as an earlier run's report tells them."""
+    return {corpus: facts["n_rows"] for corpus, facts in _reported_features(catalog, wanted).items()}
+
+
+def largest_matrix(catalog: DataCatalog, wanted: Sequence[str] | None = None) -> Matrix | None:
+    """Return the size of the largest training matrix, as far as an earlier run's report tells it.
+
+    Args:
+        catalog: Of the run.
+        wanted: Corpora to work on; None: all.
+    """
+    facts = _reported_features(catalog, wanted).values()
+    sizes = [Matrix(one["n_rows"], len(one["features"])) for one in facts]
+    return max(sizes, key=lambda matrix: matrix.n_bytes, default=None)
+
+
 def recorded_reports(catalog: DataCatalog) -> dict[str, str]:
     """Return what each small report was made of, by name."""
     try:
@@ -94,6 +117,14 @@ def recorded_reports(catalog: DataCatalog) -> dict[str, str]:
     except DatasetError:
         return {}
     return recorded
+
+
+def _reported_features(catalog: DataCatalog, wanted: Sequence[str] | None) -> dict[str, dict[str, Any]]:
+    try:
+        found = catalog["features_report"].load()["corpora"]
+    except DatasetError:
+        return {}
+    return {corpus: facts for corpus, facts in found.items() if wanted is None or corpus in wanted}
 
 
 def _every_node(pipeline: Pipeline) -> Pipeline:

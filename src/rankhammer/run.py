@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rankhammer.cluster.probe import Answer
     from rankhammer.cluster.settings import ClusterSettings
     from rankhammer.deploy import DeployOptions
+    from rankhammer.planning import Plan
     from rankhammer.ranking import RankedDocument
 
 SOME_CORPORA_FAILED = 3
@@ -37,6 +38,19 @@ def execute(options: dict[str, Any]) -> int:
     outcome: list[int] = []
     code = guarded(lambda: outcome.append(_run(options)))
     return code or outcome[0]
+
+
+def plan(options: dict[str, Any]) -> Plan:
+    """Say what a run would do; nothing is written.
+
+    Args:
+        options: env, params and pipelines.
+    """
+    from rankhammer import planning
+
+    names = list(options["pipelines"])
+    require_known(names)
+    return planning.plan({**options, "conf_source": None}, names, opened=_session)
 
 
 def handoffs(env: str | None, run: str | None = None) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 _CORPORA = "corpora"
-_HELP = (
+PARAMS_HELP = (
     "Values for this run, as name=value,name=value: parameters (training.n_trials=50), places in conf (run=<id>), "
     "and corpora=shop_fr,shop_de, the only ones to work on."
 )
@@ -25,7 +25,7 @@ def with_corpora(option: click.Parameter) -> click.Parameter:
     ours = copy(option)
     ours.callback = read_params
     if isinstance(ours, click.Option):
-        ours.help = _HELP
+        ours.help = PARAMS_HELP
     return ours
 
 

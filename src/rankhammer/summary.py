@@ -75,6 +75,7 @@ def build(
         "n_tasks": health.n_tasks,
         "n_failed_tasks": health.n_failed_tasks,
         "lost_executors": list(health.lost_executors),
+        "core_hours": round(health.core_hours, 4),
         "warning": health.warning,
         **measured,
         "corpora": {corpus: _facts(corpus, known, measured["metric"]) for corpus in corpora},

@@ -82,6 +82,11 @@ class InputDataset(AbstractDataset["DataFrame | None", "DataFrame | None"]):
             return None
         return self._with_our_names(self._source.read())
 
+    @property
+    def is_optional(self) -> bool:
+        """Whether a run can do without it."""
+        return self._optional
+
     def require_found(self) -> None:
         """Check that there is something to load; reads none of it.
 

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
-from kedro.io import DatasetError
 
 from rankhammer import spark
 from rankhammer.cluster.nodes import check_nodes
-from rankhammer.cluster.resources import Matrix
 from rankhammer.cluster.session import require_nodes, session_settings
 from rankhammer.cluster.settings import ClusterSettings, read_settings
 from rankhammer.errors import ConfigError
+from rankhammer.expectations import chosen, largest_matrix
 from rankhammer.hooks.outputs_left import OutputsLeft
 from rankhammer.pipeline_registry import BRANCHES, STAGES
 
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
     from kedro.io import DataCatalog
     from kedro.pipeline import Pipeline
     from kedro.pipeline.node import Node
+
+    from rankhammer.cluster.resources import Matrix
 
 _NAMED_HDFS = re.compile("hdfs://[^/]")
 
@@ -74,7 +75,7 @@ class SparkHook:
         self._outputs = OutputsLeft()
         self._stages = frozenset().union(*(node.tags for node in pipeline.nodes)) & {*STAGES, *BRANCHES}
         if self._cluster is not None:
-            self._matrix = _largest_matrix(catalog)
+            self._matrix = largest_matrix(catalog, chosen(catalog))
             spark.open_early()
             if spark.is_submitted():
                 check_nodes(spark.session(), os.environ["PYSPARK_PYTHON"])
@@ -92,13 +93,3 @@ class SparkHook:
 
 def _is_on_yarn(settings: Mapping[str, Any]) -> bool:
     return str(settings.get("spark.master", "")).startswith("yarn")
-
-
-def _largest_matrix(catalog: DataCatalog) -> Matrix | None:
-    """Return the size of the largest training matrix, as far as an earlier run's report tells it."""
-    try:
-        corpora = catalog["features_report"].load()["corpora"].values()
-    except DatasetError:
-        return None
-    sizes = [Matrix(facts["n_rows"], len(facts["features"])) for facts in corpora]
-    return max(sizes, key=lambda matrix: matrix.n_bytes, default=None)
