@@ -121,7 +121,8 @@ def plan(options: Mapping[str, Any], names: Sequence[str], *, opened: OpenSessio
         wanted = faults.caught(lambda: chosen(catalog))
         variables = getattr(loader, "variables", ())
         expected = faults.caught(lambda: expect(pipeline, catalog, variables=variables))
-        made = expected.fingerprints if expected else {}
+        # Without a run to work in, no hand-off has a place that could be looked at.
+        made = expected.fingerprints if expected and choice else {}
         return Plan(
             environment=options["env"] or "local",
             run=choice.told if choice else "",
