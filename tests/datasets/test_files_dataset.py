@@ -21,16 +21,16 @@ def dataset(root, corpora: list[str] | None) -> FilesDataset:
 
 
 def die_writing(root, monkeypatch, files: dict[str, bytes], corpora: list[str] | None) -> None:
-    write, n = LocalStorage.write_parts, []
+    """Let a run be killed at the last of its files."""
+    write, last = LocalStorage.write_parts, max(files)
 
-    def die_second(self, path, parts):
-        n.append(path)
-        if len(n) == 2:
+    def die_at_the_last(self, path, parts):
+        if path.endswith(f"/{last}"):
             raise KeyboardInterrupt
         write(self, path, parts)
 
     with monkeypatch.context() as patch:
-        patch.setattr(LocalStorage, "write_parts", die_second)
+        patch.setattr(LocalStorage, "write_parts", die_at_the_last)
         with pytest.raises(KeyboardInterrupt):
             dataset(root, corpora).save(files)
 
@@ -49,6 +49,7 @@ def test_a_run_on_some_corpora_replaces_theirs_and_is_read_without_the_others(ro
 def test_a_run_that_is_killed_loses_no_ranker_of_other_corpora(root, monkeypatch):
     dataset(root, None).save({"a/m": b"a1", "b/m": b"b1", "c/m": b"c1"})
     die_writing(root, monkeypatch, {"a/m": b"half", "a/n": b""}, ["a"])
+    assert (root / "a/m").read_bytes() == b"half"
     assert not dataset(root, ["a"]).exists()
     dataset(root, ["b"]).save({"b/m": b"b2"})
     assert dataset(root, ["b"]).load_all() == {"b/m": b"b2", "c/m": b"c1"}
