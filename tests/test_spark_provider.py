@@ -40,3 +40,11 @@ def test_asking_what_runs_opens_nothing(monkeypatch):
     assert spark.running_tasks() == (0, 0)
     spark.clear_cache()
     assert spark.active_session() is None
+
+
+def test_whoever_configures_the_session_looks_at_it_first(monkeypatch):
+    for name in ("_settings", "_more", "_ready"):
+        monkeypatch.setattr(spark, name, getattr(spark, name))
+    given = (dict, dict, lambda _: None)
+    spark.configure(*given)
+    assert (spark._settings, spark._more, spark._ready) == given

@@ -46,7 +46,7 @@ def configure(
         more: Returns what is worked out when the session is opened, such as its share of a cluster. It may open
             filesystems, and its keys give way to those of `settings`.
     """
-    global _settings, _more
+    global _settings, _more, _ready
     _settings, _more, _ready = settings, more, ready
 
 

@@ -118,3 +118,20 @@ def test_a_validator_refuses_another_order_of_columns(spark):
         TableValidator(table="documents").validate(wrong)
     with pytest.raises(ConfigError, match="judgmentz"):
         TableValidator(table="judgmentz")
+
+
+@pytest.fixture
+def adaptive(spark):
+    before = spark.conf.get("spark.sql.adaptive.enabled")
+    spark.conf.set("spark.sql.adaptive.enabled", "true")
+    yield spark
+    spark.conf.set("spark.sql.adaptive.enabled", before)
+
+
+@pytest.mark.parametrize("by", [["corpus"], []])
+def test_many_tasks_write_few_files(adaptive, tmp_path, by):
+    rows = adaptive.range(3000).selectExpr("concat('c', id % 3) AS corpus", "id").repartition(40)
+    dataset = TableDataset(filepath=str(tmp_path / "rows"), save_args={"partitionBy": by})
+    dataset.save(rows)
+    assert len(list((tmp_path / "rows").rglob("*.parquet"))) <= 3
+    assert table_digest(dataset.load()) == table_digest(rows)

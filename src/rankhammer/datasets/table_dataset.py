@@ -12,6 +12,8 @@ from rankhammer.datasets.handoff import Handoff
 from rankhammer.storage import split_scheme, storage_for
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pyspark.sql import DataFrame
 
 
@@ -83,7 +85,8 @@ class TableDataset(AbstractVersionedDataset["DataFrame", "DataFrame"]):
         handoff = self._handoff_at(uri)
         handoff.begin()
         options = dict(self._save_args)
-        writer = data.write.format(self._file_format).mode("overwrite").partitionBy(*options.pop("partitionBy", ()))
+        by = options.pop("partitionBy", ())
+        writer = _in_few_files(data, by).write.format(self._file_format).mode("overwrite").partitionBy(*by)
         writer.options(**options).save(uri)
         handoff.finish()
 
@@ -107,6 +110,16 @@ class TableDataset(AbstractVersionedDataset["DataFrame", "DataFrame"]):
         handoff = Handoff(self._storage, uri, self.handoff.name)
         handoff.expected = self.handoff.expected
         return handoff
+
+
+def _in_few_files(table: DataFrame, by: Sequence[str]) -> DataFrame:
+    """Bring rows together, where Spark plans as it goes: else each of many tasks writes a small file into each folder.
+
+    A file then holds about `spark.sql.adaptive.advisoryPartitionSizeInBytes`, at the price of one more shuffle. Without
+    adaptive planning there are as few tasks as `spark.sql.shuffle.partitions` says, and this would only cost time.
+    """
+    is_adaptive = spark.session().conf.get("spark.sql.adaptive.enabled") == "true"
+    return table.hint("rebalance", *by) if is_adaptive else table
 
 
 def _saved_order(columns: list[str], partition_columns: list[str]) -> list[str]:
