@@ -9,7 +9,7 @@ import pytest
 from rankhammer import settings
 from rankhammer.config import ConfigLoader, without_variables
 from rankhammer.errors import ConfigError
-from rankhammer.run import user_error
+from rankhammer.user_errors import user_error
 
 CONF = Path(__file__).parents[1] / "conf"
 

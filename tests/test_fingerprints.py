@@ -6,7 +6,7 @@ import pytest
 from kedro.pipeline import node, pipeline
 
 from rankhammer.datasets.handoff import Fingerprint
-from rankhammer.fingerprints import code_digest, digest, expected_fingerprints, known_sources
+from rankhammer.fingerprints import code_digest, digest, expected_fingerprints, known_choices, known_sources
 
 
 def line():
@@ -66,3 +66,45 @@ def test_an_input_that_this_run_does_not_read_is_taken_as_it_was_recorded():
 def test_the_order_of_keys_does_not_change_a_digest():
     assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
     assert code_digest() == code_digest()
+
+
+def chosen_line():
+    return pipeline(
+        [
+            node(lambda log, corpora: log, ["click_log", "params:corpora"], "serps", name="ingest"),
+            node(lambda rows, corpora: rows, ["serps", "params:corpora"], "training_rows", name="fold"),
+            node(lambda rows: rows, ["training_rows"], "ranker", name="train"),
+        ]
+    )
+
+
+def made_for(choice, *, run=("ingest", "fold", "train"), recorded=()):
+    return expected_fingerprints(
+        chosen_line(),
+        parameters={"params:corpora": choice},
+        sources={"click_log": "1"},
+        code="1",
+        choices=known_choices(run, recorded),
+    )
+
+
+def test_choosing_corpora_for_training_does_not_make_what_was_collected_of_all_stale():
+    collected = made_for(None)
+    train = made_for(["a"], run=("fold", "train"), recorded=[collected["serps"]])
+    assert train["serps"].digest == collected["serps"].digest
+    assert train["ranker"].digest != collected["ranker"].digest
+    assert (train["serps"].corpora, train["ranker"].corpora) == (None, ["a"])
+
+
+def test_what_was_trained_on_some_corpora_is_current_for_a_later_export_of_it():
+    trained = made_for(["a"], run=("fold", "train"), recorded=[made_for(None)["serps"]])
+    export = made_for(None, run=(), recorded=[trained["ranker"]])
+    assert export["ranker"] == trained["ranker"]
+    assert made_for(None)["ranker"].digest != trained["ranker"].digest
+
+
+def test_a_hand_off_speaks_of_the_corpora_that_all_choices_before_it_have_in_common():
+    collected = made_for(["a", "b"])
+    train = made_for(["b", "c"], run=("fold", "train"), recorded=[collected["serps"]])
+    assert train["ranker"].corpora == ["b"]
+    assert made_for("b, a")["ranker"] == made_for(["a", "b"])["ranker"]

@@ -177,3 +177,13 @@ def test_sides_follow_each_other_and_none_is_skipped(spark: SparkSession, sizes:
     sides = [row.side for row in cut]
     assert (sides[0], sides[-1]) == (0, 2)
     assert all(after - before in (0, 1) for before, after in pairwise(sides))
+
+
+def test_a_corpus_is_cut_the_same_whether_alone_or_with_others(spark: SparkSession) -> None:
+    rows = _feature_rows(spark, _sized(20) | _sized(9, corpus="other"))
+    together = {(row.qid, row.doc_id): row.fold for row in _folded(rows) if row.corpus == "main"}
+    alone = _folded(rows, corpora=["main"])
+    assert {(row.qid, row.doc_id): row.fold for row in alone} == together
+    assert {row.corpus for row in alone} == {"main"}
+    with pytest.raises(DataError, match=r"asks for 'mian'; the corpora here are: main, other\."):
+        _folded(rows, corpora=["mian"])

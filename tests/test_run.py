@@ -13,7 +13,8 @@ from kedro.io import DatasetError
 from rankhammer import run
 from rankhammer.cli import rankhammer
 from rankhammer.errors import CorpusFailure, DataError, SchemaError, did_you_mean, stop_if_all_failed
-from rankhammer.run import execute, guarded, user_error
+from rankhammer.run import execute
+from rankhammer.user_errors import guarded, user_error
 
 
 def wrapped(error: Exception) -> DatasetError:

@@ -14,6 +14,7 @@ import click
 
 from rankhammer import __version__, cli_cluster, cli_submit
 from rankhammer.push_command import print_requests, push_judgments
+from rankhammer.run_options import with_corpora
 
 if TYPE_CHECKING:
     from rankhammer.demo import DemoSummary
@@ -31,7 +32,7 @@ class LazyRun(click.Command):
         """Return Kedro's options of `run`."""
         from kedro.framework.cli.project import run as kedro_run
 
-        return [*kedro_run.params, self.get_help_option(ctx)]  # type: ignore[list-item]
+        return [*map(with_corpora, kedro_run.params), self.get_help_option(ctx)]  # type: ignore[list-item]
 
 
 @click.group(name="rankhammer")
@@ -62,7 +63,7 @@ def run(**options: Any) -> None:
 def demo(out: Path, random_state: int, as_json: bool) -> None:
     """Make the demo: Python's own documentation as corpus, and a simulated click log on it."""
     from rankhammer.demo import make_demo
-    from rankhammer.run import guarded
+    from rankhammer.user_errors import guarded
 
     sys.exit(guarded(lambda: _print_demo(make_demo(out, random_state=random_state), as_json=as_json)))
 
@@ -90,8 +91,8 @@ def plugins(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 def handoffs(env: str | None, run: str | None, as_json: bool) -> None:
     """List the hand-offs between stages: rows and a digest of them that order and partitioning do not change."""
-    from rankhammer.run import guarded
     from rankhammer.run import handoffs as describe
+    from rankhammer.user_errors import guarded
 
     sys.exit(guarded(lambda: _print_handoffs(describe(env, run), as_json=as_json)))
 
@@ -108,8 +109,8 @@ def handoffs(env: str | None, run: str | None, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the documents as JSON.")
 def rank(corpus: str, *, query: str, top: int, candidates: int, as_json: bool, **place: str | None) -> None:
     """Search CORPUS with its exported ranker, and say what put each document where it is."""
-    from rankhammer.run import guarded
     from rankhammer.run import rank as search
+    from rankhammer.user_errors import guarded
 
     def act() -> None:
         found = search(place["env"], corpus, query, n_candidates=max(candidates, top), run=place["run"])
@@ -126,7 +127,8 @@ def rank(corpus: str, *, query: str, top: int, candidates: int, as_json: bool, *
 def collect_bundle(folder: Path, *, url: str | None, credentials: str | None, env: str | None) -> None:
     """Answer FOLDER, a bundle of searches that a run wrote where it could not reach the engine."""
     from rankhammer.engines.answering import answer_bundle
-    from rankhammer.run import guarded, read_credentials
+    from rankhammer.run import read_credentials
+    from rankhammer.user_errors import guarded
 
     def act() -> None:
         if credentials:
@@ -169,7 +171,8 @@ def _deployment_options(command: Any) -> Any:
 def deploy(folders: tuple[str, ...], *, dry_run: bool, as_json: bool, **given: Any) -> None:
     """Put exported rankers (FOLDERS) into a search engine, try them there, and make them active."""
     from rankhammer import deploy as deploying
-    from rankhammer.run import guarded, read_deploy_options
+    from rankhammer.run import read_deploy_options
+    from rankhammer.user_errors import guarded
 
     def act() -> None:
         options = read_deploy_options(given)
@@ -190,7 +193,8 @@ def deploy(folders: tuple[str, ...], *, dry_run: bool, as_json: bool, **given: A
 def rollback(corpus: str, *, to: str | None, dry_run: bool, as_json: bool, **given: Any) -> None:
     """Make an earlier ranker of CORPUS active again; it is still on the clusters."""
     from rankhammer import deploy as deploying
-    from rankhammer.run import guarded, read_deploy_options
+    from rankhammer.run import read_deploy_options
+    from rankhammer.user_errors import guarded
 
     def act() -> None:
         options = read_deploy_options(given)

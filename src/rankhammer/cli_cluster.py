@@ -32,7 +32,8 @@ class Lines:
 def build_env(env: str | None) -> None:
     """Pack the Python that runs on the cluster's nodes; a later call takes the same file from the cache."""
     from rankhammer.cluster import environment
-    from rankhammer.run import cluster_settings, guarded, project_folder
+    from rankhammer.run import cluster_settings, project_folder
+    from rankhammer.user_errors import guarded
 
     def act() -> None:
         wanted = cluster_settings(env)[0].python
@@ -48,8 +49,8 @@ def build_env(env: str | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the answers as JSON.")
 def probe(env: str | None, *, without_container: bool, as_json: bool) -> None:
     """Ask every part of the cluster that runs need, a line each, and say what to mend."""
-    from rankhammer.run import USER_ERROR, guarded
     from rankhammer.run import probe as ask
+    from rankhammer.user_errors import USER_ERROR, guarded
 
     failed: list[str] = []
 

@@ -59,7 +59,7 @@ def submit(*, dry_run: bool, detach: bool, **given: Any) -> None:
 
     Exit codes: 0, 1 (the application failed), 2 (refused before work), 3 (some corpora failed), 130 (interrupted).
     """
-    from rankhammer.run import guarded
+    from rankhammer.user_errors import guarded
 
     codes: list[int] = []
     if threading.current_thread() is threading.main_thread():
@@ -103,18 +103,17 @@ def wish(given: dict[str, Any]) -> tuple[Wish, ClusterSettings]:
         ConfigError: A pipeline is unknown, or a setting wrong.
         ClusterError: The cluster has no room for it.
     """
-    from kedro.framework.cli.utils import _split_params
-
     from rankhammer.cluster.resources import spark_settings
     from rankhammer.cluster.session import plan
     from rankhammer.cluster.submission import CLUSTER, Wish
     from rankhammer.pipeline_registry import COMPOSITES
     from rankhammer.run import cluster_settings, require_known
+    from rankhammer.run_options import read_params
 
     flags, name = _flags(given), given["pipeline"] or "__default__"
     require_known([name])
     settings, keys = cluster_settings(
-        given["env"], _split_params(click.get_current_context(), None, given["params"] or "")
+        given["env"], read_params(click.get_current_context(), None, given["params"] or "")
     )
     mode = given["deploy_mode"] or settings.submit.deploy_mode
     if mode == CLUSTER:

@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 import rankhammer
+from rankhammer import corpora
 from rankhammer.datasets.handoff import Fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from kedro.pipeline import Pipeline
     from kedro.pipeline.node import Node
+
+    Choice = Sequence[str] | None
 
 
 def digest(value: Any) -> str:
@@ -47,7 +50,12 @@ def code_digest() -> str:
 
 
 def expected_fingerprints(
-    pipeline: Pipeline, *, parameters: Mapping[str, Any], sources: Mapping[str, str], code: str
+    pipeline: Pipeline,
+    *,
+    parameters: Mapping[str, Any],
+    sources: Mapping[str, str],
+    code: str,
+    choices: Mapping[str, Choice] | None = None,
 ) -> dict[str, Fingerprint]:
     """Compute what each dataset of a pipeline would be made of.
 
@@ -56,6 +64,8 @@ def expected_fingerprints(
         parameters: Value of each `params:` input.
         sources: Digest of each raw input.
         code: Digest of the code.
+        choices: Nodes that this run leaves out to the corpora that they worked on, see `known_choices`; for all others
+            the parameters say it.
 
     Returns:
         Dataset name to fingerprint, for every output of the pipeline.
@@ -63,9 +73,15 @@ def expected_fingerprints(
     made: dict[str, Fingerprint] = {}
     for node in pipeline.nodes:
         parts = {"code": code} | {name: _part(name, made, parameters, sources) for name in node.inputs}
+        chosen: dict[str, Choice] = {}
+        for name in node.inputs:
+            chosen |= made[name].choices if name in made else {}
+        if corpora.PARAMETER in node.inputs:
+            chosen[node.name] = (choices or {}).get(node.name, corpora.named(parameters.get(corpora.PARAMETER)))
+            parts[corpora.PARAMETER] = digest(chosen[node.name])
         behind = _sources_behind(node, made, sources)
         for name in node.outputs:
-            made[name] = Fingerprint(name, digest([name, parts]), node.name, parts, behind)
+            made[name] = Fingerprint(name, digest([name, parts]), node.name, parts, behind, chosen)
     return made
 
 
@@ -104,3 +120,22 @@ def known_sources(
         for name, value in (fingerprint.sources if fingerprint else {}).items():
             sources.setdefault(name, value)
     return sources | {name: stamp(name) for name in read_now}
+
+
+def known_choices(run: Iterable[str], recorded: Iterable[Fingerprint | None]) -> dict[str, Choice]:
+    """Tell which corpora the nodes worked on that a run leaves out.
+
+    That is for the run that made their hand-offs to say: another choice now does not make them stale.
+
+    Args:
+        run: Names of the nodes of this run.
+        recorded: As for `known_sources`.
+
+    Returns:
+        Node to its choice.
+    """
+    choices: dict[str, Choice] = {}
+    for fingerprint in recorded:
+        for node, choice in (fingerprint.choices if fingerprint else {}).items():
+            choices.setdefault(node, choice)
+    return {node: choice for node, choice in choices.items() if node not in set(run)}

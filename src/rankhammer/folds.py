@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
+from rankhammer import corpora as of_corpora
 from rankhammer import schemas
 from rankhammer.errors import CorpusFailure, stop_if_all_failed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from plotly.graph_objects import Figure
     from pyspark.sql import Column, DataFrame, Row
@@ -38,6 +39,7 @@ def assign_folds(
     test_share: float,
     test_pattern: str | None,
     random_state: int,
+    corpora: Sequence[str] | None = None,
 ) -> tuple[DataFrame, list[CorpusFailure]]:
     """Give every row its query's number, its split and its fold.
 
@@ -51,17 +53,20 @@ def assign_folds(
         test_pattern: Java regular expression; where given, the clusters with a matching query are the test split,
             and test_share is not used.
         random_state: Seed of the hash.
+        corpora: Names of those to work on; None: all.
 
     Returns:
         schemas.TRAINING_ROWS of the corpora that have enough clusters (split "train" with fold 0..n_folds - 1, split
         "test" with fold TEST_FOLD; qid counts a corpus's queries from 0), and the corpora that have not.
 
     Raises:
-        DataError: No corpus has enough clusters.
+        DataError: No corpus has enough clusters, or one that is asked for is not there.
     """
-    queries = _queries(feature_rows, test_pattern=test_pattern, random_state=random_state).persist()
+    chosen = of_corpora.only(feature_rows, corpora)
+    queries = _queries(chosen, test_pattern=test_pattern, random_state=random_state).persist()
     # An action; one row a corpus comes back: the run must know which corpora to leave out, and say so.
     counts = queries.transform(_cluster_counts).collect()
+    of_corpora.require_found(corpora, [row.corpus for row in counts], lambda: of_corpora.names_in(feature_rows))
     failures = [found for row in counts if (found := _failure(row, n_folds=n_folds, test_pattern=test_pattern))]
     stop_if_all_failed(failures, len(counts))
     numbered = (
@@ -70,7 +75,7 @@ def assign_folds(
         .transform(_number, n_folds=n_folds, test_share=None if test_pattern else test_share)
         .select(*_QUERY, "qid", "fold", F.when(F.col("fold") == TEST_FOLD, "test").otherwise("train").alias("split"))
     )
-    return schemas.TRAINING_ROWS.select(feature_rows.join(numbered, _QUERY)), failures
+    return schemas.TRAINING_ROWS.select(chosen.join(numbered, _QUERY)), failures
 
 
 def fold_counts(training_rows: DataFrame) -> DataFrame:

@@ -42,6 +42,7 @@ class Pointer:
         made_of: Fingerprint of what they were made of.
         run: Id of the run that they come from, where runs have one.
         by: Who published them.
+        kept: Corpora that the run did not work on, to the version that first held their files.
     """
 
     number: int = 0
@@ -51,6 +52,7 @@ class Pointer:
     made_of: Mapping[str, Any] | None = None
     run: str | None = None
     by: Mapping[str, Any] | None = None
+    kept: Mapping[str, str] | None = None
 
 
 def content_digest(files: Mapping[str, bytes]) -> str:
@@ -113,7 +115,13 @@ class Publication:
         return files
 
     def publish(
-        self, files: Mapping[str, bytes], *, replaces: int, made_of: Mapping[str, Any], run: str | None = None
+        self,
+        files: Mapping[str, bytes],
+        *,
+        replaces: int,
+        made_of: Mapping[str, Any],
+        run: str | None = None,
+        kept: Mapping[str, str] | None = None,
     ) -> Pointer:
         """Write a version, and let it count.
 
@@ -124,6 +132,7 @@ class Publication:
             replaces: Number of the pointer that the caller knows as the newest; 0: none.
             made_of: Fingerprint, JSON-able.
             run: Id of the run that the files come from.
+            kept: Corpora that were only kept from before, to the version that first held their files.
 
         Returns:
             The pointer that counts now.
@@ -136,7 +145,7 @@ class Publication:
             return newest
         is_there = newest.digest == digest
         version = newest.version if is_there else f"{replaces + 1:06d}-{digest[:12]}"
-        pointer = Pointer(replaces + 1, version, digest, sorted(files), made_of, run, whoami.myself(run))
+        pointer = Pointer(replaces + 1, version, digest, sorted(files), made_of, run, whoami.myself(run), kept or None)
         if newest.number == replaces:
             self._write({} if is_there else files, self.folder(pointer))
         if newest.number != replaces or not self._pointers.append(_content(pointer), after=replaces):

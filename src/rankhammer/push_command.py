@@ -27,7 +27,8 @@ EXPORTED = "data/07_model_output/exported_judgments/shop/srw"
 def push_judgments(folders: tuple[str, ...], *, dry_run: bool, as_json: bool, **given: Any) -> None:
     """Put exported judgments (FOLDERS, each <corpus>/srw) into OpenSearch's Search Relevance Workbench, each once."""
     from rankhammer.deploy import planned_push, push_lists
-    from rankhammer.run import guarded, read_deploy_options
+    from rankhammer.run import read_deploy_options
+    from rankhammer.user_errors import guarded
 
     def act() -> None:
         clusters = read_deploy_options(given).clusters

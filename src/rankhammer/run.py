@@ -1,16 +1,15 @@
-"""Runs pipelines for the command line, and ends our errors with exit code 2 instead of a traceback."""
+"""Runs pipelines for the command line."""
 
 from __future__ import annotations
 
-import errno
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from rankhammer import choosing, errors, pipeline_registry, spark
-from rankhammer.errors import ConfigError, RankhammerError, did_you_mean
+from rankhammer import choosing, pipeline_registry, spark
+from rankhammer.errors import ConfigError, did_you_mean
+from rankhammer.user_errors import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,10 +22,7 @@ if TYPE_CHECKING:
     from rankhammer.deploy import DeployOptions
     from rankhammer.ranking import RankedDocument
 
-USER_ERROR, SOME_CORPORA_FAILED = 2, 3
-_NO_SUCH_NODES = ("Pipeline does not contain", "Pipeline contains no nodes")
-_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOSPC)
-_FROM_WORKER = re.compile(r"^rankhammer\.errors\.(\w+): (.*(?:\nHint: .*)?)", re.MULTILINE)
+SOME_CORPORA_FAILED = 3
 
 
 def execute(options: dict[str, Any]) -> int:
@@ -41,43 +37,6 @@ def execute(options: dict[str, Any]) -> int:
     outcome: list[int] = []
     code = guarded(lambda: outcome.append(_run(options)))
     return code or outcome[0]
-
-
-def guarded(action: Callable[[], None]) -> int:
-    """Do something and turn the errors that a user can cure into a message.
-
-    Returns:
-        0, or 2 after a message on stderr. Every other error is raised as it is.
-    """
-    try:
-        action()
-    except Exception as exc:
-        cause = user_error(exc)
-        if cause is None:
-            raise
-        click.secho(f"Error: {cause}", fg="red", err=True)
-        return USER_ERROR
-    return 0
-
-
-def user_error(error: BaseException) -> RankhammerError | None:
-    """Find the error of ours behind one of Kedro's or Spark's, or say in our words what Kedro refused.
-
-    Args:
-        error: What a run ended with.
-
-    Returns:
-        The error to show, or None where a traceback is the right answer.
-    """
-    for cause in _chain(error):
-        if isinstance(cause, RankhammerError):
-            return cause
-        told = _FROM_WORKER.search(str(cause))
-        if told and hasattr(errors, told[1]):
-            message, _, hint = told[2].partition("\nHint: ")
-            kind: type[RankhammerError] = getattr(errors, told[1])
-            return kind(message, hint=hint)
-    return _refused_by_kedro(error) or _refused_by_disk(error)
 
 
 def handoffs(env: str | None, run: str | None = None) -> list[dict[str, Any]]:
@@ -123,7 +82,7 @@ def rank(
     with session:
         context = session.load_context()
         catalog, params = context.catalog, context.params
-        found = open_ranker(corpus, ranker=catalog.load("ranker"), exported=catalog.load("exported_model"))
+        found = open_ranker(corpus, ranker=catalog["ranker"].load_all(), exported=catalog["exported_model"].load_all())
         source = plugins.create("feature_sources", params["features"].source)
         return found.rank(query, documents=catalog.load("documents"), source=source, n_candidates=n_candidates)
 
@@ -298,44 +257,3 @@ def _session(options: Mapping[str, Any]) -> KedroSession:
     return KedroSession.create(
         project_path=project, env=options["env"], conf_source=options["conf_source"], runtime_params=options["params"]
     )
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _refused_by_kedro(error: BaseException) -> RankhammerError | None:
-    from kedro.config import MissingConfigException
-    from kedro.validation import ParameterValidationError
-
-    if isinstance(error, ParameterValidationError):
-        return ConfigError(str(error), hint="Correct conf/<env>/parameters; every key is described in conf/base.")
-    if isinstance(error, MissingConfigException):
-        return ConfigError(str(error), hint="Environments are the folders of conf/.")
-    if isinstance(error, ValueError) and str(error).startswith(_NO_SUCH_NODES):
-        return ConfigError(str(error), hint="`kedro registry describe` lists the nodes.")
-    return None
-
-
-def _refused_by_disk(error: BaseException) -> RankhammerError | None:
-    for cause in _chain(error):
-        told = _hadoop_refusal(cause)
-        if told or (isinstance(cause, OSError) and cause.errno in _NOT_WRITABLE):
-            hint = "Correct the path in conf/<env>/globals.yml, its permissions, or free some space there."
-            return ConfigError(told or str(cause), hint=hint)
-    return None
-
-
-def _hadoop_refusal(error: BaseException) -> str:
-    """Return what Hadoop's own filesystem said; what a Spark job ended with has another type."""
-    from py4j.java_gateway import is_instance_of
-    from py4j.protocol import Py4JJavaError
-
-    session = spark.active_session()
-    if session is None or not isinstance(error, Py4JJavaError):
-        return ""
-    thrown = error.java_exception
-    is_refusal = is_instance_of(session.sparkContext._gateway, thrown, "java.io.IOException")
-    return str(thrown.toString()) if is_refusal else ""

@@ -12,10 +12,12 @@ from rich.markup import escape
 from rich.table import Table
 
 import rankhammer
+from rankhammer import corpus_status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from rankhammer.corpus_status import Scope
     from rankhammer.spark_health import Health
 
 SYSTEMS = ("logged", "baseline", "ranker", "oracle")
@@ -40,7 +42,7 @@ def build(
     stage_seconds: Mapping[str, float],
     total_s: float,
     published: str,
-    environment: str,
+    scope: Scope,
     health: Health,
 ) -> dict[str, Any]:
     """Put the stages' reports together.
@@ -51,7 +53,7 @@ def build(
         stage_seconds: Seconds of each of them.
         total_s: Seconds of the run, the session's start included.
         published: Folder of the exported models.
-        environment: Kedro environment.
+        scope: What the run was to work on.
         health: Tasks that were done again, and executors that were lost.
 
     Returns:
@@ -61,9 +63,11 @@ def build(
     training = known.get("training", {})
     measured = {name: training.get(name, default) for name, default in MEASURED.items()}
     corpora = sorted({corpus for report in known.values() for corpus in report["corpora"]})
+    found = [failure for report in known.values() for failure in report.get("failures", [])]
+    failures = [failure for failure in found if scope.holds(failure["corpus"])]
     return {
         "rankhammer": rankhammer.__version__,
-        "environment": environment,
+        "environment": scope.environment,
         "stages": list(stages_run),
         "stage_seconds": {stage: round(seconds, 2) for stage, seconds in stage_seconds.items()},
         "total_seconds": round(total_s, 2),
@@ -74,9 +78,11 @@ def build(
         "warning": health.warning,
         **measured,
         "corpora": {corpus: _facts(corpus, known, measured["metric"]) for corpus in corpora},
-        "failures": [failure for report in known.values() for failure in report.get("failures", [])],
+        "status": corpus_status.status_of(corpora, failures, scope),
+        "failures": failures,
+        "again": corpus_status.command_again(failures, scope, stages_run=stages_run),
         "published": published,
-        "next": next_steps(environment, known=tuple(known), stages_run=stages_run),
+        "next": next_steps(scope.environment, known=tuple(known), stages_run=stages_run),
     }
 
 
@@ -114,6 +120,10 @@ def show(facts: Mapping[str, Any], *, where: str) -> None:
         who = escape(f"Corpus {failure['corpus']!r} failed in {failure['stage']}:")
         console.print(f"[red]{who}[/] {escape(failure['error'])}", soft_wrap=True)
         console.print(f"  Hint: {failure['hint']}", soft_wrap=True, markup=False)
+    console.print(_status_table(facts["status"]))
+    if facts["again"]:
+        console.print("Failed corpora once more:", soft_wrap=True)
+        console.print(f"  {facts['again']}", soft_wrap=True, markup=False, highlight=False)
     seconds = ", ".join(f"{stage} {value:.1f}" for stage, value in facts["stage_seconds"].items())
     console.print(f"Seconds: {seconds}; {facts['total_seconds']:.1f} in all.", soft_wrap=True)
     if facts["warning"]:
@@ -140,12 +150,25 @@ def _table(facts: Mapping[str, Any]) -> Table:
     for column in ("corpus", "SERPs", "judgments", "feature\nrows", "ordered by", metric):
         table.add_column(column, justify="left" if column in ("corpus", "ordered by") else "right", no_wrap=True)
     for corpus, of_corpus in facts["corpora"].items():
+        if facts["status"][corpus]["state"] not in (corpus_status.DONE, corpus_status.FAILED):
+            continue
         measured = of_corpus[metric] or {}
         first = [escape(corpus), *(_count(of_corpus[name]) for name in COUNTS)]
         for system in [system for system in SYSTEMS if system in measured] or ["none"]:
             table.add_row(*first, ORDERED_BY.get(system, "-"), _interval(measured.get(system)))
             first = [""] * len(first)
         table.add_section()
+    return table
+
+
+def _status_table(status: Mapping[str, Mapping[str, str | None]]) -> Table:
+    """One line a corpus: which of thirty failed is seen at a glance."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("corpus", no_wrap=True)
+    table.add_column("what became of it")
+    for corpus, of_corpus in status.items():
+        style = {corpus_status.FAILED: "red", corpus_status.DONE: "green"}.get(str(of_corpus["state"]))
+        table.add_row(escape(corpus), corpus_status.said(of_corpus), style=style)
     return table
 
 

@@ -18,9 +18,12 @@ def page(serp_id, *, corpus="main", session="s", at=LATE, clicked=(True,), fault
     return (corpus, serp_id, session, "q", at, docs, list(clicked), fault)
 
 
-def intake(spark, rows, *, max_bad_share=0.5, max_serps_per_day=10):
+def intake(spark, rows, *, max_bad_share=0.5, max_serps_per_day=10, corpora=None):
     found = take_in(
-        spark.createDataFrame(rows, SCHEMA), max_bad_share=max_bad_share, max_serps_per_day=max_serps_per_day
+        spark.createDataFrame(rows, SCHEMA),
+        max_bad_share=max_bad_share,
+        max_serps_per_day=max_serps_per_day,
+        corpora=corpora,
     )
     return found, sorted(row.serp_id for row in found.serps.collect())
 
@@ -41,6 +44,14 @@ def test_faults_are_counted_by_corpus_and_reason(spark):
     rows = [page("a"), page("b", fault="x"), page("a", corpus="two"), page("b", corpus="two", fault="y")]
     found, _ = intake(spark, rows)
     assert {corpus: counts.set_aside for corpus, counts in found.counts.items()} == {"main": {"x": 1}, "two": {"y": 1}}
+
+
+def test_only_the_corpora_that_are_asked_for_are_taken_in_and_none_is_asked_for_in_vain(spark):
+    rows = [page("a"), page("b", corpus="two"), page("c", corpus="three", fault="x")]
+    found, kept = intake(spark, rows, corpora=["main"])
+    assert (kept, list(found.counts)) == (["a"], ["main"])
+    with pytest.raises(DataError, match=r"asks for 'four'; the corpora here are: main, three, two\."):
+        intake(spark, rows, corpora=["four", "two"])
 
 
 def test_threshold_itself_is_still_a_person(spark):

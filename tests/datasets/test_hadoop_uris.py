@@ -12,7 +12,7 @@ from rankhammer.datasets import FilesDataset, InputDataset, PublishedDataset, Ta
 from rankhammer.datasets.handoff import MARKER
 from rankhammer.errors import ConfigError
 from rankhammer.publishing import follow
-from rankhammer.run import user_error
+from rankhammer.user_errors import user_error
 
 OVERLOAD = "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme"
 

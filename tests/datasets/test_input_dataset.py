@@ -9,7 +9,7 @@ from kedro.io import DataCatalog
 
 from rankhammer.datasets import InputDataset
 from rankhammer.errors import ConfigError, SchemaError
-from rankhammer.run import user_error
+from rankhammer.user_errors import user_error
 
 GRADED = {"query": "json", "sku": 7, "label": 3}
 

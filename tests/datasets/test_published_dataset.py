@@ -14,8 +14,8 @@ from rankhammer.datasets.handoff import Fingerprint
 from rankhammer.errors import ClusterError, ConfigError, DataError
 from rankhammer.numbered import NumberedFiles
 from rankhammer.publishing import Publication, follow
-from rankhammer.run import user_error
 from rankhammer.storage import LocalStorage
+from rankhammer.user_errors import user_error
 
 HOUR_S = 3600.0
 
@@ -217,3 +217,41 @@ def test_a_store_that_ignores_the_condition_is_refused_before_the_first_node(roo
     monkeypatch.setattr(LocalStorage, "create", lambda self, path, content: True)
     with pytest.raises(ClusterError, match="lets two writers create one file"):
         dataset(root).handoff.probe()
+
+
+def publish(root, files: dict[str, bytes], corpora: list[str] | None) -> PublishedDataset:
+    published = dataset(root)
+    published.handoff.expected = Fingerprint("exported_model", str(files), "export", choices={"fold": corpora})
+    published.save(files)
+    return published
+
+
+def test_a_run_on_some_corpora_keeps_the_others_as_they_were_published(root):
+    publish(root, {"a/json/m": b"a1", "b/json/m": b"b1", "c/json/m": b"c1"}, None)
+    first = versions(root)[0]
+    published = publish(root, {"a/json/m": b"a2"}, ["a"])
+    assert published.load_all() == {"a/json/m": b"a2", "b/json/m": b"b1", "c/json/m": b"c1"}
+    assert published.load() == {"a/json/m": b"a2"}
+    assert published.kept() == {"b": first, "c": first}
+    published = publish(root, {"b/json/m": b"b2"}, ["b"])
+    assert published.load_all() == {"a/json/m": b"a2", "b/json/m": b"b2", "c/json/m": b"c1"}
+    assert published.kept() == {"a": versions(root)[1], "c": first}
+    published = publish(root, {"a/json/m": b"a3"}, None)
+    assert (published.load_all(), published.kept()) == ({"a/json/m": b"a3"}, {})
+
+
+def test_a_corpus_that_a_run_works_on_and_does_not_publish_is_not_kept(root):
+    publish(root, {"a/json/m": b"a1", "b/json/m": b"b1"}, None)
+    assert publish(root, {"a/json/m": b"a2"}, ["a", "b"]).load_all() == {"a/json/m": b"a2"}
+
+
+def test_a_corpus_is_not_taken_for_another_whose_name_begins_alike(root):
+    publish(root, {"a/json/m": b"a1", "a/b/json/m": b"ab1", "ab/json/m": b"b1"}, None)
+    assert publish(root, {"a/json/m": b"a2"}, ["a"]).kept().keys() == {"a/b", "ab"}
+
+
+def test_what_was_damaged_is_not_carried_over(root):
+    publish(root, {"a/json/m": b"a1", "b/json/m": b"b1"}, None)
+    (root / "current/b/json/m").write_bytes(b"?")
+    with pytest.raises(Exception, match="changed after it was published"):
+        publish(root, {"a/json/m": b"a2"}, ["a"])

@@ -9,8 +9,8 @@ from rankhammer.datasets import InputDataset, TableDataset, TableValidator
 from rankhammer.datasets.handoff import MARKER
 from rankhammer.digest import table_digest
 from rankhammer.errors import ConfigError, SchemaError
-from rankhammer.run import user_error
 from rankhammer.storage import split_scheme
+from rankhammer.user_errors import user_error
 
 
 @pytest.fixture

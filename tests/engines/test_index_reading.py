@@ -18,7 +18,7 @@ from rankhammer import credentials
 from rankhammer.click_logs.ubi import Ubi, UbiOptions
 from rankhammer.datasets import InputDataset
 from rankhammer.errors import ConfigError, DataError, EngineError
-from rankhammer.run import user_error
+from rankhammer.user_errors import user_error
 
 CONF = Path(__file__).parents[2] / "conf"
 SECRET = "s3cr3t-word"

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
+from rankhammer import corpora as of_corpora
 from rankhammer.click_logs.faults import REASONS
 from rankhammer.errors import CorpusFailure, DataError, stop_if_all_failed
 from rankhammer.schemas import RAW_SERPS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pyspark.sql import Column, DataFrame, Row
 
@@ -67,26 +68,31 @@ class Intake:
         return {corpus: asdict(self.counts[corpus]) for corpus in sorted(self.counts)}
 
 
-def take_in(raw_serps: DataFrame, *, max_bad_share: float, max_serps_per_day: int) -> Intake:
+def take_in(
+    raw_serps: DataFrame, *, max_bad_share: float, max_serps_per_day: int, corpora: Sequence[str] | None = None
+) -> Intake:
     """Set faulty pages aside, drop robots, and count both before anything is written.
 
     Args:
         raw_serps: What a reader returned; it is read once and kept for the write that follows.
         max_bad_share: Largest share of faulty pages in a corpus, 0 to 1.
         max_serps_per_day: A session with more pages in a UTC day is a robot's.
+        corpora: Names of those to take in; None: all.
 
     Returns:
         The sound pages, lazily, and what was counted.
 
     Raises:
         SchemaError: The reader did not return `schemas.RAW_SERPS`.
-        DataError: The log is empty, or no corpus in it can be used.
+        DataError: The log is empty, has not a corpus that is asked for, or none in it can be used.
     """
     RAW_SERPS.require(raw_serps.dtypes)
     if "note" not in raw_serps.columns:
         raw_serps = raw_serps.withColumn("note", F.lit(None).cast("string"))
-    flagged = flag_robots(raw_serps.persist(), max_serps_per_day=max_serps_per_day)
+    chosen = of_corpora.only(raw_serps, corpora)
+    flagged = flag_robots(chosen.persist(), max_serps_per_day=max_serps_per_day)
     counts = count_pages(flagged)
+    of_corpora.require_found(corpora, counts, lambda: of_corpora.names_in(raw_serps))
     failures = find_failures(counts, max_bad_share=max_bad_share)
     kept = flagged.where(F.col("fault").isNull() & ~F.col("is_robot"))
     if failures:

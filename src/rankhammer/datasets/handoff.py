@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from functools import reduce
 from typing import TYPE_CHECKING
 
+from rankhammer.corpora import joint
 from rankhammer.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rankhammer.storage import Storage
 
@@ -27,6 +29,7 @@ class Fingerprint:
         node: The node that writes it.
         parts: Each input of that node (a dataset, a parameter group, the code) to its own digest.
         sources: Each raw input of the run, however far back, to its digest.
+        choices: Each node behind it, itself included, that works on chosen corpora, to the choice; None: all.
     """
 
     name: str
@@ -34,6 +37,12 @@ class Fingerprint:
     node: str
     parts: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
+    choices: Mapping[str, Sequence[str] | None] = field(default_factory=dict)
+
+    @property
+    def corpora(self) -> Sequence[str] | None:
+        """The corpora that it speaks of; None: all."""
+        return reduce(joint, self.choices.values(), None)
 
     def difference(self, recorded: Fingerprint) -> str:
         """Name the parts in which a recorded fingerprint differs from this, the expected one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from kedro.io import AbstractDataset
@@ -15,9 +15,16 @@ from rankhammer.errors import ClusterError
 from rankhammer.publishing import CURRENT, Publication
 from rankhammer.storage import storage_for
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rankhammer.publishing import Pointer
+
 
 class PublishedDataset(AbstractDataset[dict[str, bytes], dict[str, bytes]]):
-    """A folder of versions, each as relative path to content, and a pointer to the one that counts.
+    """A folder of versions, each as "<corpus>/<target>/<file>" to content, and a pointer to the one that counts.
+
+    What a run that works on some corpora (`--params corpora=...`) publishes holds the others as they were published.
 
     Examples:
         YAML:
@@ -62,13 +69,26 @@ class PublishedDataset(AbstractDataset[dict[str, bytes], dict[str, bytes]]):
         return f"{self._path}/{CURRENT}"
 
     def load(self) -> dict[str, bytes]:
-        """Return every file of the version that counts.
+        """Return the files of the version that counts, without those that it only kept from before.
 
         Raises:
             DataError: Nothing was published, what was is stale, or it was changed since.
         """
+        kept = self.kept()
+        return {name: content for name, content in self.load_all().items() if _corpus_of(name) not in kept}
+
+    def load_all(self) -> dict[str, bytes]:
+        """Return every file of the version that counts.
+
+        Raises:
+            DataError: As `load`.
+        """
         self.handoff.require_current()
         return self._publication.read(self._publication.newest())
+
+    def kept(self) -> dict[str, str]:
+        """Return the corpora that were only kept from before, each with the version that first held its files."""
+        return dict(self._publication.newest().kept or {})
 
     def save(self, data: dict[str, bytes]) -> None:
         """Publish a version.
@@ -79,15 +99,30 @@ class PublishedDataset(AbstractDataset[dict[str, bytes], dict[str, bytes]]):
         """
         for name in data:
             check_name(name)
-        made_of = asdict(self.handoff.made_of())
-        self._publication.publish(data, replaces=self.handoff.seen(), made_of=made_of, run=self._run)
+        made_of, before = self.handoff.made_of(), self._publication.newest()
+        others = self._of_others(before, made_of.corpora)
+        kept = {corpus: (before.kept or {}).get(corpus, before.version) for corpus in map(_corpus_of, others)}
+        self._publication.publish(
+            {**others, **data}, replaces=self.handoff.seen(), made_of=asdict(made_of), run=self._run, kept=kept
+        )
         self.handoff.forget()
+
+    def _of_others(self, before: Pointer, corpora: Sequence[str] | None) -> dict[str, bytes]:
+        """Return what is published of corpora that this run does not work on."""
+        if corpora is None or not before.number:
+            return {}
+        published = self._publication.read(before)
+        return {name: content for name, content in published.items() if _corpus_of(name) not in corpora}
 
     def _exists(self) -> bool:
         return self.handoff.is_current()
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._path}
+
+
+def _corpus_of(name: str) -> str:
+    return name.rsplit("/", 2)[0]
 
 
 class PublishedHandoff(Handoff):

@@ -10,6 +10,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import DatasetError
 
 from rankhammer import summary
+from rankhammer.corpus_status import Scope
 from rankhammer.hooks.outputs_left import OutputsLeft
 from rankhammer.pipeline_registry import BRANCHES, STAGES
 from rankhammer.spark_health import read_health
@@ -68,11 +69,23 @@ class SummaryHook:
             stage_seconds=self._stage_seconds,
             total_s=time.monotonic() - self._run_started_at,
             published=_path_of(catalog, "exported_model"),
-            environment=run_params["env"] or "local",
+            scope=self._scope(run_params, catalog),
             health=read_health(),
         )
         catalog[RUN_SUMMARY].save(facts)
         summary.show(facts, where=_path_of(catalog, RUN_SUMMARY))
+
+    def _scope(self, run_params: dict[str, Any], catalog: DataCatalog) -> Scope:
+        """Tell what the run was to work on; only its last stage knows what all before it have left out."""
+        ran = [stage for stage in STAGES if stage in self._stage_seconds]
+        published: Any = catalog["exported_model"]
+        kept = published.kept() if "export" in ran else {}
+        return Scope(
+            environment=run_params["env"] or "local",
+            params=run_params.get("runtime_params") or {},
+            corpora=self._fingerprints.corpora_of(f"{ran[-1]}_report") if ran else None,
+            kept=kept,
+        )
 
     def _load(self, catalog: DataCatalog, name: str) -> dict[str, Any] | None:
         """Return a stage's report, or None where that stage has not run yet, or on something else."""

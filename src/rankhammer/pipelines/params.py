@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from rankhammer import corpora
 from rankhammer.query_norm import require_language
 
 
@@ -17,6 +18,8 @@ def _with_a_stemmer(language: str) -> str:
 RandomState = Annotated[int, Field(ge=0, lt=1 << 63, description="seed of every random choice")]
 Language = Annotated[str, AfterValidator(_with_a_stemmer)]
 """Language of the queries, wherever they come from: it makes the query clusters."""
+Corpora = Annotated[list[str] | None, BeforeValidator(corpora.named)]
+"""Corpora to work on; None: all. A node gets it as it was written: `corpora.named` reads it."""
 
 
 class StageParams(BaseModel):

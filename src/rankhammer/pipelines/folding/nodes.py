@@ -10,13 +10,14 @@ from typing import Any
 from plotly.graph_objects import Figure  # noqa: TC002
 from pyspark.sql import DataFrame  # noqa: TC002
 
+from rankhammer import corpora as of_corpora
 from rankhammer import folds
 from rankhammer.pipelines.folding.params import FoldingParams  # noqa: TC001
-from rankhammer.pipelines.params import RandomState  # noqa: TC001
+from rankhammer.pipelines.params import Corpora, RandomState  # noqa: TC001
 
 
 def fold(
-    feature_rows: DataFrame, params: FoldingParams, random_state: RandomState
+    feature_rows: DataFrame, params: FoldingParams, random_state: RandomState, corpora: Corpora
 ) -> tuple[DataFrame, list[dict[str, str]]]:
     """Give every row its query's number, its split and its fold."""
     training_rows, failures = folds.assign_folds(
@@ -25,6 +26,7 @@ def fold(
         test_share=params.test_share,
         test_pattern=params.test_pattern,
         random_state=random_state,
+        corpora=of_corpora.named(corpora),
     )
     return training_rows, [asdict(failure) for failure in failures]
 

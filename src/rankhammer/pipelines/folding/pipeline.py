@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Pipeline, node, pipeline
 
+from rankhammer import corpora
 from rankhammer.pipelines.folding import nodes
 
 
@@ -13,7 +14,7 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 nodes.fold,
-                inputs=["feature_rows", "params:folding", "params:random_state"],
+                inputs=["feature_rows", "params:folding", "params:random_state", corpora.PARAMETER],
                 outputs=["training_rows", "folding_failures"],
                 name="fold",
             ),

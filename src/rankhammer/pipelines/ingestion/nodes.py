@@ -9,21 +9,27 @@ from typing import Any
 from plotly.graph_objects import Figure  # noqa: TC002
 from pyspark.sql import DataFrame  # noqa: TC002
 
+from rankhammer import corpora as of_corpora
 from rankhammer import plugins
 from rankhammer.click_logs import click_through_by_position, corpus_facts, take_in
 from rankhammer.pipelines.ingestion.params import IngestionParams  # noqa: TC001
 from rankhammer.pipelines.ingestion.report import MAX_PLOTTED_POSITION, click_through_figure, ingestion_facts
-from rankhammer.pipelines.params import Language  # noqa: TC001
+from rankhammer.pipelines.params import Corpora, Language  # noqa: TC001
 from rankhammer.query_norm import add_query_columns
 from rankhammer.schemas import SERPS
 
 
 def ingest(
-    click_log: DataFrame, params: IngestionParams, language: Language
+    click_log: DataFrame, params: IngestionParams, language: Language, corpora: Corpora
 ) -> tuple[DataFrame, list[dict[str, str]], dict[str, dict[str, Any]]]:
     """Read a click log, set its faulty pages and robots aside, and normalise its queries."""
     raw_serps = plugins.create("click_logs", params.reader).to_serps(click_log)
-    intake = take_in(raw_serps, max_bad_share=params.max_bad_share, max_serps_per_day=params.max_serps_per_day)
+    intake = take_in(
+        raw_serps,
+        max_bad_share=params.max_bad_share,
+        max_serps_per_day=params.max_serps_per_day,
+        corpora=of_corpora.named(corpora),
+    )
     serps = add_query_columns(intake.serps, language=language)
     return SERPS.select(serps), [asdict(failure) for failure in intake.failures], intake.report()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Pipeline, node, pipeline
 
+from rankhammer import corpora
 from rankhammer.pipelines.ingestion import nodes
 
 
@@ -13,7 +14,7 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 nodes.ingest,
-                inputs=["click_log", "params:ingestion", "params:language"],
+                inputs=["click_log", "params:ingestion", "params:language", corpora.PARAMETER],
                 outputs=["serps", "ingestion_failures", "ingestion_faults"],
                 name="ingest",
             ),
