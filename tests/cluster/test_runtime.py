@@ -78,6 +78,8 @@ def test_nodes_with_their_own_python_and_spark_get_the_code_alone(uploads, told,
     environ = {"PYTHONPATH": "{{PWD}}/app", "PYSPARK_PYTHON": "/opt/python/bin/python"}
     prefixes = ("spark.yarn.appMasterEnv.", "spark.executorEnv.")
     expected = {f"{prefix}{name}": value for prefix in prefixes for name, value in environ.items()}
+    logging = "-Dlog4j2.configurationFile=app/rankhammer/log4j2-yarn.properties"
+    expected |= dict.fromkeys(("spark.executor.extraJavaOptions", "spark.yarn.am.extraJavaOptions"), logging)
     assert keys == {"spark.yarn.jars": "local:/opt/spark/jars/*", **expected}
 
 
