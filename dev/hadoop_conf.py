@@ -113,8 +113,6 @@ def _yarn(ports: dict[str, int]) -> dict[str, str]:
         # Both nodes are this host: their ports tell them apart.
         "yarn.scheduler.include-port-in-node-name": "true",
         "yarn.nm.liveness-monitor.expiry-interval-ms": "10000",
-        # Runs while the application master still fetches its files, too: not to be made short.
-        "yarn.am.liveness-monitor.expiry-interval-ms": "120000",
         "yarn.resourcemanager.nodemanagers.heartbeat-interval-ms": "200",
         "yarn.resourcemanager.am.max-attempts": "4",
         "yarn.nodemanager.sleep-delay-before-sigkill.ms": "250",

@@ -10,6 +10,7 @@ import hadoop_cluster
 import psutil
 import pytest
 import s3_server
+from engine_node import running
 
 pytestmark = pytest.mark.chaos
 
@@ -116,7 +117,11 @@ def test_an_s3_server_that_dies_during_an_upload_leaves_readers_the_old_ranker(w
     whole.configure("parameters.yml", "training: {n_trials: 4, batch_size: 2, n_rounds: 21}\n")
     try:
         run = whole.start("kedro", "run", "--pipeline=train", "--env=prod")
-        run.wait_for("report_folding")
+        run.wait_for("train_ranker")
+        # What is being uploaded stands still, and then breaks off.
+        server = psutil.Process(running(whole.s3))
+        server.suspend()
+        time.sleep(20)
         s3_server.stop(whole.s3, signal.SIGKILL)
         run.end(expect=2)
         whole.heal()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import signal
 import sys
@@ -40,9 +41,11 @@ def _applications(site) -> list[dict]:
         return (json.load(answer)["apps"] or {"app": []})["app"]
 
 
-def _key_stores(site) -> list[str]:
-    listed = hadoop_cluster.tool(site.hadoop, "dfs", "-ls", "-R", f".rankhammer/{Path(secrets.FOLDER).name}").stdout
-    return [line for line in listed.splitlines() if line.endswith(".jceks")]
+def _key_stores(site) -> list[tuple[str, str]]:
+    """Return (name, mode) of each."""
+    folder = f"/user/{getpass.getuser()}/{secrets.FOLDER}"
+    found = hadoop_cluster.web_hdfs(site.hadoop, "GET", folder, op="LISTSTATUS")["FileStatuses"]["FileStatus"]
+    return [(file["pathSuffix"], file["permission"]) for file in found]
 
 
 def _seen_with(secret: str) -> list[str]:
@@ -60,8 +63,8 @@ def test_what_the_driver_refuses_ends_submit_with_its_words_and_its_code(site, s
 def test_interrupted_submit_ends_the_application_and_leaves_no_key(site, submitted):
     run = submitted()
     run.wait_for("RUNNING")
-    (key_store,) = _key_stores(site)
-    assert key_store.startswith("-rw-------")
+    ((name, mode),) = _key_stores(site)
+    assert (Path(name).suffix, mode) == (".jceks", "600")
     assert _seen_with(site.secret) == []
     run.process.send_signal(signal.SIGINT)
     assert "is killed" in run.end(130)

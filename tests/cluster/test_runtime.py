@@ -78,16 +78,20 @@ def test_nodes_with_their_own_python_and_spark_get_the_code_alone(uploads, told,
     environ = {"PYTHONPATH": "{{PWD}}/app", "PYSPARK_PYTHON": "/opt/python/bin/python"}
     prefixes = ("spark.yarn.appMasterEnv.", "spark.executorEnv.")
     expected = {f"{prefix}{name}": value for prefix in prefixes for name, value in environ.items()}
+    logging = "-Dlog4j2.configurationFile=app/rankhammer/log4j2-yarn.properties"
+    expected |= dict.fromkeys(("spark.executor.extraJavaOptions", "spark.yarn.am.extraJavaOptions"), logging)
     assert keys == {"spark.yarn.jars": "local:/opt/spark/jars/*", **expected}
 
 
 def test_python_environment_travels_and_is_used_by_driver_and_executors(uploads, told, wheel, tmp_path, monkeypatch):
-    packed = tmp_path / "env-0123456789abcdef.tar.gz"
+    packed = tmp_path / "built.tar.gz"
     packed.write_bytes(b"packed")
     monkeypatch.setattr(environment, "build", lambda planned, told: packed)
     settings = read_settings({"runtime": {"spark": "nodes:/opt/spark/jars"}})
     keys = runtime.yarn_settings(settings, uploads, project=ROOT, told=told.append)
-    assert keys["spark.yarn.dist.archives"].endswith(f"/{packed.name}#env")
+    uri, alias = keys["spark.yarn.dist.archives"].split(",")[-1].split("#")
+    assert (Path(uri).name, alias) == (environment.plan(ROOT, without=settings.python.without).name, "env")
+    assert Path(uri.removeprefix("file:")).read_bytes() == b"packed"
     assert keys["spark.executorEnv.PYSPARK_PYTHON"] == "./env/python"
     assert keys["spark.yarn.appMasterEnv.PYSPARK_PYTHON"] == "./env/python"
 

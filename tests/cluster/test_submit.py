@@ -57,7 +57,7 @@ def test_logging_of_spark_yml_stays():
     given = {"spark.driver.extraJavaOptions": "-Dlog4j2.configurationFile=own.properties"}
     options = _prepared(settings=given).properties
     assert options["spark.driver.extraJavaOptions"] == given["spark.driver.extraJavaOptions"]
-    assert options["spark.executor.extraJavaOptions"].endswith("=app/rankhammer/log4j2.properties")
+    assert options["spark.executor.extraJavaOptions"].endswith("=app/rankhammer/log4j2-yarn.properties")
 
 
 def test_spark_submit_gets_settings_by_a_private_file_and_no_key_of_s3(tmp_path):

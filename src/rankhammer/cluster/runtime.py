@@ -25,6 +25,9 @@ LISTS = ("spark.yarn.dist.archives", "spark.yarn.dist.files", "spark.jars")
 _HERE = "{{PWD}}"
 """The container's folder; YARN replaces it on the node."""
 _SCHEMES = ("hdfs:", "s3a:", "viewfs:", "abfs:", "gs:", "local:")
+LOGGING = f"-Dlog4j2.configurationFile={CODE}/rankhammer/log4j2-yarn.properties"
+"""Java's option for what containers log; the file comes with the code."""
+_CONTAINERS_JAVA = ("spark.executor.extraJavaOptions", "spark.yarn.am.extraJavaOptions")
 _TAR_SUFFIXES = (".tar.gz", ".tgz", ".zip", ".tar")
 
 
@@ -69,18 +72,25 @@ def yarn_settings(
         **{key: value for key, value in found.items() if value},
         **_spark(runtime, uploads),
         **_environment(environ),
+        **dict.fromkeys(_CONTAINERS_JAVA, LOGGING),
     }
 
 
 def merged(settings: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]:
-    """Put settings over others; lists of files become one list.
+    """Put settings over others; lists of files become one list, and Java's options one text.
 
     Args:
-        settings: Flat Spark keys, as in spark.yml.
+        settings: Flat Spark keys, as in spark.yml; what they say of logging stays.
         more: What counts beside and above them.
     """
     joined = {key: ",".join(filter(None, (settings.get(key), more[key]))) for key in LISTS if key in more}
-    return {**settings, **more, **joined}
+    options = {key: with_logging(settings.get(key, "")) for key in _CONTAINERS_JAVA if key in more}
+    return {**settings, **more, **joined, **options}
+
+
+def with_logging(java_options: str) -> str:
+    """Add our logging to Java's options, unless they bring their own."""
+    return java_options if "log4j2" in java_options else f"{java_options} {LOGGING}".strip()
 
 
 def _environment(values: Mapping[str, str]) -> dict[str, str]:

@@ -25,8 +25,8 @@ CLUSTER, CLIENT = "cluster", "client"
 PROJECT = "project"
 """Name of the unpacked configuration in the driver's container; `conf` is in it."""
 TAG_KEY = "spark.yarn.tags"
+_DRIVERS_JAVA = "spark.driver.extraJavaOptions"
 _OF_THIS_MACHINE = ("spark.driver.host", "spark.driver.bindAddress", "spark.master", "spark.submit.deployMode")
-_LOGGING = "-Dlog4j2.configurationFile=app/rankhammer/log4j2.properties"
 
 
 @dataclass(frozen=True)
@@ -132,11 +132,9 @@ def shown(submission: Submission) -> str:
 
 def _cluster_keys(keys: Mapping[str, str], settings: ClusterSettings) -> dict[str, str]:
     """Return what counts where YARN runs the driver."""
-    options = {f"spark.{who}.extraJavaOptions": _LOGGING for who in ("driver", "executor")}
-    joined = {key: " ".join(filter(None, (keys.get(key), value))) for key, value in options.items()}
-    quiet = {key: value for key, value in joined.items() if "log4j2" not in keys.get(key, "")}
+    logging = {_DRIVERS_JAVA: runtime.with_logging(keys.get(_DRIVERS_JAVA, ""))}
     attempts = {"spark.yarn.maxAppAttempts": str(settings.submit.max_attempts)}
-    return {"spark.yarn.submit.waitAppCompletion": "false", **attempts, **quiet}
+    return {"spark.yarn.submit.waitAppCompletion": "false", **attempts, **logging}
 
 
 def _script() -> Path:

@@ -78,7 +78,7 @@ class SparkHook:
             self._matrix = largest_matrix(catalog, chosen(catalog))
             spark.open_early()
             if spark.is_submitted():
-                check_nodes(spark.session(), os.environ["PYSPARK_PYTHON"])
+                check_nodes(spark.session(), os.environ.get("PYSPARK_PYTHON", "python3"))
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
