@@ -16,6 +16,8 @@ import pytest
 
 from rankhammer.cluster import hadoop_conf, resource_manager, secrets
 
+pytestmark = pytest.mark.chaos
+
 SETTINGS = {
     "python": {"on_nodes": sys.executable},
     "runtime": {"root": "hdfs:///apps/rankhammer/runtime", "spark": f"nodes:{Path(pyspark.__file__).parent}/jars"},
