@@ -68,7 +68,7 @@ def test_interrupted_submit_ends_the_application_and_leaves_no_key(site, submitt
     ((name, mode),) = _key_stores(site)
     assert (Path(name).suffix, mode) == (".jceks", "600")
     assert _seen_with(site.secret) == []
-    run.process.send_signal(signal.SIGINT)
+    run.process.send_signal(signal.SIGTERM)
     assert "is killed" in run.end(130)
     newest = max(_applications(site), key=lambda application: application["startedTime"])
     assert newest["finalStatus"] == "KILLED"

@@ -41,6 +41,7 @@ def test_stage_folds_the_corpora_that_have_enough_clusters_and_reports_the_other
         "feature_rows": _feature_rows(spark, {"de": 30, "fr": 24, "tiny": 3}),
         "params:folding": FoldingParams(**_base_params()),
         "params:random_state": 42,
+        "params:corpora": None,
     }
     catalog = DataCatalog({name: MemoryDataset(value, copy_mode="assign") for name, value in data.items()})
     outputs = SequentialRunner().run(create_pipeline(), catalog)

@@ -38,7 +38,12 @@ class Kept(MemoryDataset):
 
 def run_stage(click_log, **changes):
     ingestion = IngestionParams(**params(**changes))
-    inputs = {"click_log": click_log, "params:ingestion": ingestion, "params:language": "english"}
+    inputs = {
+        "click_log": click_log,
+        "params:ingestion": ingestion,
+        "params:language": "english",
+        "params:corpora": None,
+    }
     outputs = create_pipeline().all_outputs()
     catalog = DataCatalog(
         {name: Kept(value, copy_mode="assign") for name, value in inputs.items()}
