@@ -30,7 +30,7 @@ class FeatureSource(Protocol):
         Returns:
             The same rows plus `features`: struct<name: float> in the feature set's order; null where the
             engine does not have the document. A feature that does not match is 0.0, NaN only where it says
-            `absent: keep`.
+            `absent: keep`. It is read more than once: a source whose answers are dear keeps them (`persist`).
 
         Raises:
             SchemaError: A field that a feature names is not in `documents`.

@@ -59,8 +59,8 @@ def collect_features(
     Args:
         source: The engine, embedded or real.
         judgments: `schemas.JUDGMENTS`.
-        documents: The corpora; None when the engine holds them itself: then its answers are kept until they are
-            counted, since asking twice is dear.
+        documents: The corpora; None when the engine holds them itself: then its answers are read twice, to count
+            and to write them.
         feature_set: What to compute.
         max_bad_share: Largest share of a corpus's judgments that may miss their document.
 
@@ -71,7 +71,7 @@ def collect_features(
         DataError: There are no judgments, or no corpus can be served.
     """
     if documents is None:
-        collected = source.collect(judgments, documents=None, feature_set=feature_set).persist()
+        collected = source.collect(judgments, documents=None, feature_set=feature_set)
         coverage = coverage_of(collected)
         failures = _failures(coverage, max_bad_share)
         rows = _without(collected, failures)

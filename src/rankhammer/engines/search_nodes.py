@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from rankhammer.engines.remote.bundle import Bundle
 from rankhammer.engines.remote.client import connect
-from rankhammer.engines.remote.collecting import PAIR, Collector
+from rankhammer.engines.remote.collecting import Collector
 from rankhammer.engines.remote.courtesy import SearchCluster, SolrCluster, check_cluster
 from rankhammer.engines.remote.named_queries import NamedQueries
 from rankhammer.engines.remote.options import SearchOptions, SolrOptions
@@ -62,7 +62,7 @@ class RealEngine(ABC):
         """Add the column `features` to rows of (query, document) pairs; see `base.FeatureSource`.
 
         With `progress` set the engine is asked when this is called, batch by batch, and a batch that ended is not
-        asked again by the next run; else it is asked when the result is used.
+        asked again by the next run; else it is asked when the result is first used, and the answers are persisted.
 
         Args:
             rows: Has at least corpus, query, doc_id; every other column is carried through.
@@ -80,8 +80,8 @@ class RealEngine(ABC):
         # An action: one row a corpus comes back; an index that is not there stops the run before any search.
         corpora = sorted(row["corpus"] for row in rows.select("corpus").distinct().collect())
         if self._options.bundle:
-            return rows.join(self._bundle(feature_set, corpora).collect(rows), PAIR, "left")
-        return rows.join(self.collector(feature_set, corpora).collect(rows), PAIR, "left")
+            return self._bundle(feature_set, corpora).collect(rows)
+        return self.collector(feature_set, corpora).collect(rows)
 
     def collector(self, feature_set: FeatureSet, corpora: Sequence[str]) -> Collector:
         """Return what asks the engine, which is there and may be asked.
