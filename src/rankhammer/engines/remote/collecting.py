@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from rankhammer.engines.remote.options import CollectOptions
 
 _MAX_BATCHES = 10_000
-_BATCH = "batch of collecting"
-_LOW = 2**32 - 1
+_BATCH, _ROWS = "batch of collecting", "rows.txt"
 
 
 @dataclass(frozen=True)
@@ -62,12 +61,22 @@ class Collector:
         return self._ask_in_batches(rows, n_tasks)
 
     def _ask_in_batches(self, rows: DataFrame, n_tasks: int) -> DataFrame:
-        n_queries, content = content_of(rows)
-        n_batches = min(_MAX_BATCHES, max(1, math.ceil(n_queries / (n_tasks * self.options.searches_per_batch))))
-        folder = self._own_folder(f"{content}/{n_queries}/{n_batches}")
+        content = content_of(rows)
+        n_batches = math.ceil(content.n_queries / (n_tasks * self.options.searches_per_batch))
+        n_batches = min(_MAX_BATCHES, max(1, n_batches))
+        folder = self._own_folder(f"{content.pairs}/{n_batches}")
+        is_of_these_rows = _claim(f"{folder}/{_ROWS}", content.rows)
         paths = [f"{folder}/batch={number}" for number in range(n_batches)]
+        self._fill(paths, rows.withColumn(_BATCH, _batch(n_batches)), n_tasks)
+        kept = rows.sparkSession.read.schema(self._schema(rows)).parquet(*paths)
+        if is_of_these_rows:
+            return kept
+        # Their pairs are these, and grades, say, are others: nobody is asked again for that.
+        return rows.join(kept.select(*PAIR, "features").dropDuplicates(PAIR), PAIR, "left")
+
+    def _fill(self, paths: Sequence[str], rows: DataFrame, n_tasks: int) -> None:
         left = [n for n, path in enumerate(paths) if not storage_for(path).exists(f"{path}/_SUCCESS")]
-        dealt = _dealt(rows.withColumn(_BATCH, _batch(n_batches)), n_tasks)
+        dealt = _dealt(rows, n_tasks)
         if len(left) > 1:
             # Every batch reads it: without this, each would deal all rows anew.
             dealt.persist()
@@ -78,12 +87,11 @@ class Collector:
                 asked.write.mode("overwrite").parquet(paths[number])
         finally:
             dealt.unpersist()
-        return rows.sparkSession.read.schema(self._schema(rows)).parquet(*paths)
 
-    def _own_folder(self, rows: str) -> str:
+    def _own_folder(self, pairs: str) -> str:
         """Return the folder of this very question, and clear away those of earlier ones."""
         root = str(self.options.progress).rstrip("/")
-        key = hashlib.sha256(f"{self.logging.key}\n{rows}".encode()).hexdigest()[:16]
+        key = hashlib.sha256(f"{self.logging.key}\n{pairs}".encode()).hexdigest()[:16]
         for path in storage_for(root).glob(f"{root}/*"):
             if not path.rstrip("/").endswith(key):
                 storage_for(path).delete(path)
@@ -138,19 +146,48 @@ def _in_order(
         yield asked.popleft().result()
 
 
-def content_of(rows: DataFrame) -> tuple[int, str]:
-    """Return how many queries there are, and a text that the rows' content determines, whatever their order.
+@dataclass(frozen=True)
+class Content:
+    """What tells rows from others, whatever their order.
 
     Args:
-        rows: Has QUERY.
+        n_queries: How many there are.
+        pairs: A text that the pairs determine.
+        rows: A text that all columns determine.
+    """
+
+    n_queries: int
+    pairs: str
+    rows: str
+
+
+def content_of(rows: DataFrame) -> Content:
+    """Sum up rows.
+
+    Args:
+        rows: Has PAIR.
     """
     from pyspark.sql import functions as F
 
-    row = F.xxhash64(*rows.columns)
-    halves = [F.sum(half) for half in (row.bitwiseAND(F.lit(_LOW)), F.shiftrightunsigned(row, 32))]
+    numbers = [number for columns in (PAIR, rows.columns) for number in _sums(F.xxhash64(*columns))]
     # An action: what is kept of an earlier run is of this very question or of another. One row comes back.
-    n_queries, *sums = rows.agg(F.count_distinct(_hash()), *halves).collect()[0]
-    return n_queries, f"{sums} {rows.schema.simpleString()}"
+    n_queries, *sums = rows.agg(F.count_distinct(_hash()), *numbers).collect()[0]
+    return Content(n_queries, f"{n_queries} {sums[:2]}", f"{sums[2:]} {rows.schema.simpleString()}")
+
+
+def _sums(number: Column) -> list[Column]:
+    """Return sums of both halves: that of the whole numbers could be too large."""
+    from pyspark.sql import functions as F
+
+    return [F.sum(number.bitwiseAND(F.lit(2**32 - 1))), F.sum(F.shiftrightunsigned(number, 32))]
+
+
+def _claim(path: str, content: str) -> bool:
+    """Say whether a folder is of these rows; it is, when nobody has said so before."""
+    storage = storage_for(path)
+    if not storage.exists(path):
+        storage.write(path, content.encode())
+    return storage.read(path).decode() == content
 
 
 def _dealt(rows: DataFrame, n_tasks: int) -> DataFrame:
