@@ -40,3 +40,9 @@ def test_asking_what_runs_opens_nothing(monkeypatch):
     assert spark.running_tasks() == (0, 0)
     spark.clear_cache()
     assert spark.active_session() is None
+
+
+def test_tasks_at_once_are_as_many_as_cores_however_finely_data_are_cut(request, monkeypatch):
+    session = request.getfixturevalue("spark")
+    monkeypatch.setattr(type(session.sparkContext), "defaultParallelism", 64)
+    assert spark.tasks_at_once() == 2

@@ -30,7 +30,7 @@ class FeatureSource(Protocol):
         Returns:
             The same rows plus `features`: struct<name: float> in the feature set's order; null where the
             engine does not have the document. A feature that does not match is 0.0, NaN only where it says
-            `absent: keep`. It is read more than once: a source whose answers are dear keeps them (`persist`).
+            `absent: keep`.
 
         Raises:
             SchemaError: A field that a feature names is not in `documents`.
@@ -52,4 +52,14 @@ class ChecksFeatures(Protocol):
         Raises:
             ConfigError: A feature cannot be computed; it is named.
         """
+        ...
+
+
+@runtime_checkable
+class KeepsAnswers(Protocol):
+    """A source that writes down what its engine answers; what others return is persisted until it is written."""
+
+    @property
+    def keeps_answers(self) -> bool:
+        """Whether what `collect` returns is read from files, so that to read it twice asks nobody twice."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rankhammer.engines.base import KeepsAnswers
 from rankhammer.engines.coverage import Coverage, coverage_in, coverage_of
 from rankhammer.errors import CorpusFailure, DataError, stop_if_all_failed
 from rankhammer.schemas import FEATURE_ROWS
@@ -59,8 +60,8 @@ def collect_features(
     Args:
         source: The engine, embedded or real.
         judgments: `schemas.JUDGMENTS`.
-        documents: The corpora; None when the engine holds them itself: then its answers are read twice, to count
-            and to write them.
+        documents: The corpora; None when the engine holds them itself: then its answers are kept until they are
+            counted, since asking twice is dear.
         feature_set: What to compute.
         max_bad_share: Largest share of a corpus's judgments that may miss their document.
 
@@ -72,6 +73,8 @@ def collect_features(
     """
     if documents is None:
         collected = source.collect(judgments, documents=None, feature_set=feature_set)
+        if not (isinstance(source, KeepsAnswers) and source.keeps_answers):
+            collected = collected.persist()
         coverage = coverage_of(collected)
         failures = _failures(coverage, max_bad_share)
         rows = _without(collected, failures)

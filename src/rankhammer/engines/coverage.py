@@ -68,7 +68,7 @@ def coverage_of(collected: DataFrame) -> list[Coverage]:
     """Count the rows for which a source returned no features.
 
     Args:
-        collected: What a feature source returned; read once here.
+        collected: What a feature source returned; read once here, so persist it where scoring is dear.
 
     Returns:
         One entry a corpus, in alphabetical order.

@@ -41,6 +41,11 @@ class RealEngine(ABC):
     def __init__(self, options: BaseModel) -> None:
         self._options: Any = self.Options.model_validate(options.model_dump(exclude_unset=True))
 
+    @property
+    def keeps_answers(self) -> bool:
+        """See `base.KeepsAnswers`."""
+        return self._options.progress is not None
+
     @abstractmethod
     def cluster(self, client: Client) -> Cluster:
         """Return what tells of the cluster."""
@@ -62,7 +67,7 @@ class RealEngine(ABC):
         """Add the column `features` to rows of (query, document) pairs; see `base.FeatureSource`.
 
         With `progress` set the engine is asked when this is called, batch by batch, and a batch that ended is not
-        asked again by the next run; else it is asked when the result is first used, and the answers are persisted.
+        asked again by the next run; else it is asked when the result is used.
 
         Args:
             rows: Has at least corpus, query, doc_id; every other column is carried through.

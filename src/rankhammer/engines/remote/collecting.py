@@ -56,8 +56,7 @@ class Collector:
         self.logging.prepare(self.client)
         n_tasks = min(self.options.max_in_flight, spark.tasks_at_once())
         if self.options.progress is None:
-            # Whoever counts the answers and then writes them must not ask twice.
-            return self._ask(_dealt(rows, n_tasks), n_tasks).persist()
+            return self._ask(_dealt(rows, n_tasks), n_tasks)
         return self._ask_in_batches(rows, n_tasks)
 
     def _ask_in_batches(self, rows: DataFrame, n_tasks: int) -> DataFrame:
