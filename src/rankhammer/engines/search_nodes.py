@@ -67,7 +67,7 @@ class RealEngine(ABC):
         """Add the column `features` to rows of (query, document) pairs; see `base.FeatureSource`.
 
         With `progress` set the engine is asked when this is called, batch by batch, and a batch that ended is not
-        asked again by the next run; else it is asked when the result is used.
+        asked again by the next run; else it is asked whenever the result is used: persist it to use it twice.
 
         Args:
             rows: Has at least corpus, query, doc_id; every other column is carried through.
