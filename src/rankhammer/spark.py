@@ -203,6 +203,18 @@ def running_tasks() -> tuple[int, int]:
 
 def is_submitted() -> bool:
     """Say whether spark-submit started this process."""
+def tasks_at_once() -> int:
+    """Return how many tasks the session runs at once: on all executors' cores, whatever the number of partitions."""
+    context = session().sparkContext
+    if context.getConf().get("spark.dynamicAllocation.enabled", "false") == "true":
+        # Executors come and go; this number is what the cluster was asked to be cut into.
+        return context.defaultParallelism
+    scala: Any = context._jsc.sc()
+    found = int(scala.maxNumConcurrentTasks(scala.resourceProfileManager().defaultResourceProfile()))
+    return found or context.defaultParallelism
+
+
+def _is_submitted() -> bool:
     return "PYSPARK_GATEWAY_PORT" in os.environ
 
 
