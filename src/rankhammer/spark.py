@@ -203,6 +203,9 @@ def running_tasks() -> tuple[int, int]:
 
 def is_submitted() -> bool:
     """Say whether spark-submit started this process."""
+    return "PYSPARK_GATEWAY_PORT" in os.environ
+
+
 def tasks_at_once() -> int:
     """Return how many tasks the session runs at once: on all executors' cores, whatever the number of partitions."""
     context = session().sparkContext
@@ -212,10 +215,6 @@ def tasks_at_once() -> int:
     scala: Any = context._jsc.sc()
     found = int(scala.maxNumConcurrentTasks(scala.resourceProfileManager().defaultResourceProfile()))
     return found or context.defaultParallelism
-
-
-def _is_submitted() -> bool:
-    return "PYSPARK_GATEWAY_PORT" in os.environ
 
 
 def _owned_by_launcher(key: str) -> bool:
