@@ -22,7 +22,7 @@ test-ltr: ## the Learning to Rank plugin's tests on a stand-in; OPENSEARCH_LTR_Z
 	@dev/setup dev
 	$(BIN)/python -m pytest tests/ltr $(ARGS)
 
-chaos: ## break a real HDFS, YARN and S3 in each way that is foreseen, and see runs survive it; some 20 minutes
+chaos: ## break a real HDFS, YARN and S3 in each way that is foreseen, and see runs survive it
 	@dev/setup dev
 	$(BIN)/python -m pytest -m chaos tests/chaos $(ARGS)
 
