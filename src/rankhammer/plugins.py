@@ -42,7 +42,10 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "opensearch": "rankhammer.engines.search_nodes:OpenSearch",
         "solr": "rankhammer.engines.search_nodes:Solr",
     },
-    "rankers": {"xgboost": "rankhammer.rankers.xgboost:XGBoostRanker"},
+    "rankers": {
+        "linear": "rankhammer.rankers.linear:LinearRanker",
+        "xgboost": "rankhammer.rankers.xgboost:XGBoostRanker",
+    },
     "exporters": {
         "opensearch_ltr": "rankhammer.exporters.opensearch_ltr:OpenSearchLtr",
         "elasticsearch_ltr": "rankhammer.exporters.elasticsearch_ltr:ElasticsearchLtr",
@@ -157,6 +160,11 @@ def load(group: str, name: str) -> Any:
     if name not in known:
         raise PluginError(f"Unknown {group} plugin {name!r}.", hint=did_you_mean(name, known), group=group, name=name)
     return _import(group, known[name])
+
+
+def names(group: str) -> list[str]:
+    """Return the registered names of a group, in order."""
+    return [found.point.name for found in _registrations(group)]
 
 
 def installed() -> list[PluginInfo]:

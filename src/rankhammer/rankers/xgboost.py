@@ -78,7 +78,7 @@ class XGBoostRanker:
         """
         import xgboost as xgb
 
-        _check_labels(data.label)
+        check_labels(data.label)
         return xgb.QuantileDMatrix(
             data.features,
             data.label,
@@ -162,7 +162,12 @@ def query_weights(data: RankingData) -> NDArray[np.float64]:
     return means
 
 
-def _check_labels(label: NDArray[np.float32]) -> None:
+def check_labels(label: NDArray[np.float32]) -> None:
+    """Check that gains 2^label - 1 can be computed.
+
+    Raises:
+        DataError: A label is not a whole number from 0 to 31.
+    """
     faulty = label[~((label >= 0) & (label <= MAX_LABEL) & (label == np.floor(label)))]
     if len(faulty):
         raise DataError(

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from rankhammer import plugins
 from rankhammer.errors import ConfigError, PluginError
 from rankhammer.pipelines.training.params import TrainingParams
 
@@ -38,8 +39,14 @@ def test_without_a_search_space_there_is_one_trial():
         ({"metrics": ["ndgc@10"]}, ConfigError, "Did you mean 'ndcg'"),
         ({"ranker": {"name": "xgbost"}}, PluginError, "Did you mean 'xgboost'"),
         ({"ranker": {"name": "xgboost", "options": {"depth": 3}}}, PluginError, "depth"),
-        ({"search_space": {"max_dept": {"uniform": [0, 1]}}}, ConfigError, "Did you mean 'max_depth'"),
-        ({"search_space": {"max_depth": {"qunifrom": [3, 8, 1]}}}, ConfigError, "Did you mean 'quniform'"),
+        ({"search_space": {"xgboost": {"max_dept": {"uniform": [0, 1]}}}}, ConfigError, "Did you mean 'max_depth'"),
+        ({"search_space": {"xgboost": {"max_depth": {"qunifrom": [3, 8, 1]}}}}, ConfigError, "Did you mean 'quniform'"),
+        ({"search_space": {"max_depth": {"quniform": [3, 8, 1]}}}, ConfigError, "'max_depth', which is no ranker"),
+        (
+            {"ranker": {"name": "linear"}, "search_space": {"linear": {"max_depth": {"quniform": [3, 8, 1]}}}},
+            ConfigError,
+            "'max_depth', which the ranker does not have",
+        ),
     ],
 )
 def test_a_mistake_is_named(change, error, text):
@@ -47,14 +54,19 @@ def test_a_mistake_is_named(change, error, text):
         TrainingParams.model_validate(VALUES | change)
 
 
+@pytest.mark.parametrize("name", plugins.names("rankers"))
+def test_each_ranker_is_searched_in_its_own_space_by_one_line(name):
+    params = TrainingParams.model_validate(VALUES | {"ranker": {"name": name}})
+    assert {found.name for found in params.space().dimensions} == set(VALUES["search_space"][name])
+    assert params.budget().n_trials == VALUES["n_trials"]
+
+
 def test_an_environment_takes_a_searched_parameter_or_its_function_back_with_null():
-    written = {"max_depth": None, "subsample": {"uniform": None, "choice": [0.6, 1.0]}}
-    params = TrainingParams.model_validate(VALUES | {"search_space": VALUES["search_space"] | written})
-    assert "max_depth" not in params.search_space
-    assert params.search_space["subsample"] == {"choice": [0.6, 1.0]}
-    assert (
-        TrainingParams.model_validate(VALUES | {"search_space": dict.fromkeys(VALUES["search_space"])})
-        .budget()
-        .n_trials
-        == 1
-    )
+    base = VALUES["search_space"]
+    written = base["xgboost"] | {"max_depth": None, "subsample": {"uniform": None, "choice": [0.6, 1.0]}}
+    params = TrainingParams.model_validate(VALUES | {"search_space": base | {"xgboost": written}})
+    assert "max_depth" not in params.search_space["xgboost"]
+    assert params.search_space["xgboost"]["subsample"] == {"choice": [0.6, 1.0]}
+    for nothing in (None, dict.fromkeys(base["xgboost"])):
+        none = TrainingParams.model_validate(VALUES | {"search_space": base | {"xgboost": nothing}})
+        assert none.budget().n_trials == 1

@@ -7,6 +7,7 @@ from typing import Any, Self
 from pydantic import Field, field_validator, model_validator
 
 from rankhammer import plugins
+from rankhammer.errors import ConfigError
 from rankhammer.pipelines.params import StageParams
 from rankhammer.plugins import Choice  # noqa: TC001 - pydantic resolves it at run time
 from rankhammer.ranking_metrics import parse_metric
@@ -18,8 +19,9 @@ class TrainingParams(StageParams):
     """What is trained, how long its parameters are searched, and how it is measured."""
 
     ranker: Choice = Field(description="learning algorithm (`rankhammer plugins`) with its options")
-    search_space: dict[str, dict[str, list[Any]]] = Field(
-        max_length=100, description="parameter to one function and its arguments; empty trains with the options alone"
+    search_space: dict[str, dict[str, dict[str, list[Any]]]] = Field(
+        max_length=100,
+        description="ranker to parameter to one function and its arguments; a ranker without trains with its options",
     )
     n_trials: int = Field(ge=1, le=10_000, description="trials a corpus; the first one is the ranker's defaults")
     batch_size: int = Field(ge=1, le=1000, description="trials a corpus that run together")
@@ -35,11 +37,23 @@ class TrainingParams(StageParams):
 
     @field_validator("search_space", mode="before")
     @classmethod
-    def _without_null(cls, space: Any) -> Any:
-        """Let null take back what conf/base searches: the keys of an environment are added to those of base."""
-        if not isinstance(space, dict):
-            return space
-        return {name: _without_null(written) for name, written in _without_null(space).items()}
+    def _of_rankers(cls, spaces: Any) -> Any:
+        """Let null take back what conf/base searches: the keys of an environment are added to those of base.
+
+        Raises:
+            ConfigError: A key is no ranker.
+        """
+        if not isinstance(spaces, dict):
+            return spaces
+        known = plugins.names("rankers")
+        for name in sorted(spaces.keys() - set(known)):
+            raise ConfigError(
+                f"search_space names {name!r}, which is no ranker.",
+                hint=f"Parameters stand below their ranker's name ({', '.join(known)}): "
+                "search_space: {xgboost: {max_depth: {quniform: [2, 7, 1]}}}.",
+                name=name,
+            )
+        return _without_null(spaces, levels=3)
 
     @model_validator(mode="after")
     def _is_possible(self) -> Self:
@@ -57,18 +71,19 @@ class TrainingParams(StageParams):
         return f"ndcg@{self.metric_k}"
 
     def space(self) -> SearchSpace:
-        """Return the checked search space.
+        """Return the chosen ranker's checked search space.
 
         Raises:
             PluginError: The ranker or one of its options is unknown.
             ConfigError: A searched parameter, or a function, is unknown or has no range.
         """
-        return parse_space(self.search_space, known=plugins.create("rankers", self.ranker).default_params())
+        known = plugins.create("rankers", self.ranker).default_params()
+        return parse_space(self.search_space.get(self.ranker.name, {}), known=known)
 
     def budget(self) -> Budget:
         """Return how much the search may try: one trial where there is nothing to search."""
         return Budget(
-            n_trials=self.n_trials if self.search_space else 1,
+            n_trials=self.n_trials if self.space().dimensions else 1,
             batch_size=self.batch_size,
             n_startup_trials=self.n_startup_trials,
             n_rounds=self.n_rounds,
@@ -77,5 +92,7 @@ class TrainingParams(StageParams):
         )
 
 
-def _without_null(values: Any) -> Any:
-    return {key: value for key, value in values.items() if value is not None} if isinstance(values, dict) else values
+def _without_null(values: Any, *, levels: int) -> Any:
+    if not isinstance(values, dict) or not levels:
+        return values
+    return {key: _without_null(value, levels=levels - 1) for key, value in values.items() if value is not None}
