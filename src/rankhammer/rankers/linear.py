@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from rankhammer.ranking_metrics import mean_ndcg
 from rankhammer.rankers import linear_booster
 from rankhammer.rankers.base import FitSettings, FittedRanker, RankingData
 from rankhammer.rankers.xgboost import check_labels, query_weights
+from rankhammer.ranking_metrics import mean_ndcg
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
