@@ -44,8 +44,10 @@ def plugin_score(files: dict[str, bytes], document: dict[str, float], *, absent_
 
 
 @pytest.mark.parametrize(("version", "rule"), [("1.5.8", "zero"), ("1.5.9", "default"), ("1.5.10", "default")])
-def test_versions_of_the_plugin_have_their_missing_rule(version: str, rule: str) -> None:
-    assert elasticsearch_rule(version) == exporter(version=version).rule == rule
+def test_versions_of_the_plugin_have_their_missing_rule(trained: Any, version: str, rule: str) -> None:
+    chosen = exporter(version=version)
+
+    assert elasticsearch_rule(version) == chosen.written(chosen.write(trained.ranker)).rule == rule
 
 
 @pytest.mark.parametrize("version", ["1.5.8", "1.5.10"])

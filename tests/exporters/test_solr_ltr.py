@@ -12,7 +12,8 @@ import xgboost as xgb
 from rankhammer.errors import ConfigError, ExportError
 from rankhammer.exporters import RankerFiles
 from rankhammer.exporters.parity import check_parity
-from rankhammer.exporters.solr_ltr import SolrLtr, SolrLtrOptions, solr_thresholds
+from rankhammer.exporters.solr_ltr import SolrLtr, SolrLtrOptions
+from rankhammer.exporters.solr_models import solr_thresholds
 from rankhammer.exporters.vectors import Vectors, parity_vectors
 from rankhammer.feature_sets import FeatureSet
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rankhammer.deploy.record import Record
     from rankhammer.deploy.requests import Request
     from rankhammer.engines.remote.client import Client
-    from rankhammer.exporters.tree_files import TreeFiles
+    from rankhammer.exporters.model_files import ModelFiles
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Target(Protocol):
         """Return the search that shows how to rerank."""
         ...
 
-    def scorer_of(self, package: Package) -> TreeFiles:
+    def scorer_of(self, package: Package) -> ModelFiles:
         """Return what scores vectors from the files as the engine has to."""
         ...
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rankhammer.deploy.options import DeployOptions
     from rankhammer.deploy.package import Package
     from rankhammer.engines.remote.client import Client
-    from rankhammer.exporters.tree_files import TreeFiles
+    from rankhammer.exporters.model_files import ModelFiles
 
 MODEL, FEATURES, EXAMPLE = "model.json", "feature_set.json", "rescore_query.json"
 WHAT = Request("GET", "/", note="has to be the product that the ranker is for")
@@ -65,7 +65,7 @@ class LtrPluginTarget(ABC):
         """
 
     @abstractmethod
-    def scorer_of(self, package: Package) -> TreeFiles:
+    def scorer_of(self, package: Package) -> ModelFiles:
         """See `base.Target`."""
 
     def name_of(self, package: Package) -> str:
@@ -180,7 +180,10 @@ class LtrPluginTarget(ABC):
     ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
         """See `base.Target`."""
         require_whole(body)
-        return logged_values(body, package.feature_names, doc_ids)
+        # The engine has a feature more where a constant is one.
+        stored = [feature["name"] for feature in package.json(FEATURES)["featureset"]["features"]]
+        known, values = logged_values(body, stored, doc_ids)
+        return known, values[:, [stored.index(name) for name in package.feature_names]]
 
     def _writes(self, package: Package, index: str, query: str) -> tuple[Request, Request]:
         path = f"{_root_of(self.store_of(package))}/_featureset/{package.name}"
@@ -198,7 +201,7 @@ class LtrPluginTarget(ABC):
         path = f"{store.root}/_model/{package.name}"
         there: Any = client.ask("GET", path).body["_source"]["model"]
         wanted = package.json(MODEL)["model"]["model"]["definition"]
-        same_model = _trees(there["model"]["definition"]) == _trees(wanted)
+        same_model = _parsed(there["model"]["definition"]) == _parsed(wanted)
         same_features = there["feature_set"]["features"] == package.json(FEATURES)["featureset"]["features"]
         if not (same_model and same_features):
             raise EngineError(
@@ -216,6 +219,6 @@ def _root_of(store: str | None) -> str:
     return f"/_ltr/{store}" if store else "/_ltr"
 
 
-def _trees(definition: Any) -> Any:
+def _parsed(definition: Any) -> Any:
     """Read a definition, which the plugin keeps as a text or as JSON."""
     return json.loads(definition) if isinstance(definition, str) else definition

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rankhammer.deploy.base import Target
-    from rankhammer.exporters.tree_files import TreeFiles
+    from rankhammer.exporters.model_files import ModelFiles
 
 _NEEDED = ("corpus", "engine", "query_params", "features", "feature_set", "parity", "files")
 
@@ -53,7 +53,7 @@ class Package:
         return self.target.example_of(self)
 
     @cached_property
-    def scorer(self) -> TreeFiles:
+    def scorer(self) -> ModelFiles:
         """Scores vectors from the files as the engine has to."""
         return self.target.scorer_of(self)
 
@@ -64,7 +64,7 @@ class Package:
 
     @property
     def constant(self) -> float:
-        """What the last tree adds to every score."""
+        """What the writer added to every score."""
         return float(self.manifest.get("constant", 0.0))
 
     @property

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rankhammer.exporters.missing_values import RULES
-from rankhammer.exporters.parity import booster_leaves, first_difference
-from rankhammer.exporters.scorer import float32
+from rankhammer.exporters.parity import total_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rankhammer.deploy.package import Package
-    from rankhammer.exporters.base import RankerFiles, TreePath
+    from rankhammer.exporters.base import Part, RankerFiles
+    from rankhammer.exporters.model_files import Written
     from rankhammer.exporters.walk import Absent
 
 _NAMED = 3
@@ -40,16 +40,15 @@ def where_they_part(
         allowed: Difference that is none.
 
     Returns:
-        Sentences that name the feature and the tree's node.
+        Sentences that name the feature, and the tree's node where there are trees.
     """
-    changed = _changed(ranker, logged, now)
-    rule = _rule(package, ranker, now, score, allowed)
+    changed, written = _changed(ranker, logged, now), package.scorer.written(package.files)
+    rule = _rule(written, ranker, now, score, allowed)
     if rule is None and not changed:
         return "Its features are those that training logged, and no rule for absent features explains the score."
-    used = rule or package.scorer.rule
-    absent = f" It scores as where {RULES[used]}." if used != package.scorer.rule else ""
-    leaves = booster_leaves(ranker, logged[None, :])[0]
-    where = first_difference(ranker.forest, leaves, _paths(package, ranker, now, used))
+    used = rule or written.rule
+    absent = f" It scores as where {RULES[used]}." if used != written.rule else ""
+    where = ranker.form.first_difference(logged, _parts(written.under(used), ranker, now))
     return f"{changed}{absent} {where}".strip()
 
 
@@ -64,21 +63,15 @@ def _changed(ranker: RankerFiles, logged: NDArray[np.float32], now: NDArray[np.f
 
 
 def _rule(
-    package: Package, ranker: RankerFiles, now: NDArray[np.float32], score: float, allowed: float
+    written: Written, ranker: RankerFiles, now: NDArray[np.float32], score: float, allowed: float
 ) -> Absent | None:
     """Find the rule for absent features by which the export's files give the engine's score; its own comes first."""
-    own: Absent = package.scorer.rule
-    for rule in (own, *(other for other in RULES if other != own)):
-        total = float32(ranker.forest.base)
-        for path in _paths(package, ranker, now, rule):
-            total = float32(total + path.value)
+    for rule in (written.rule, *(other for other in RULES if other != written.rule)):
+        total = total_of(ranker.form.base, _parts(written.under(rule), ranker, now))
         if abs(total - score) <= allowed:
             return rule
     return None
 
 
-def _paths(package: Package, ranker: RankerFiles, row: NDArray[np.float32], rule: Absent) -> list[TreePath]:
-    values = dict(zip(ranker.feature_set.names, row.tolist(), strict=True))
-    scorer = package.scorer
-    # The first tree is the base score's.
-    return [scorer.format.trace(tree, values, rule) for tree in scorer.trees(package.files)[1:]]
+def _parts(written: Written, ranker: RankerFiles, row: NDArray[np.float32]) -> list[Part]:
+    return written.trace(dict(zip(ranker.feature_set.names, row.tolist(), strict=True)))

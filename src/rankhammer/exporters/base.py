@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from xgboost import Booster
 
+    from rankhammer.exporters.forms import ModelForm
     from rankhammer.exporters.trees import Forest
+    from rankhammer.exporters.vectors import Vectors
     from rankhammer.feature_sets import FeatureSet
 
 
@@ -27,12 +29,14 @@ class RankerFiles:
         model: Content of model.ubj (XGBoost's binary JSON).
         feature_set: The features it was trained on, in order.
         manifest: Content of manifest.json: parameters, metrics, missing-value policy, lineage.
+        sample: Content of sample_vectors.json; a linear ranker's scores are bounded by the values in there.
     """
 
     corpus: str
     model: bytes
     feature_set: FeatureSet
     manifest: Mapping[str, Any]
+    sample: bytes = b"{}"
 
     @cached_property
     def booster(self) -> Booster:
@@ -46,11 +50,36 @@ class RankerFiles:
         return load_booster(self.model)
 
     @cached_property
-    def forest(self) -> Forest:
-        """The model's trees as flat arrays, which every writer starts from.
+    def form(self) -> ModelForm:
+        """What the model is made of, which every writer starts from.
 
         Raises:
             ExportError: The model is of a kind that no engine can load.
+        """
+        from rankhammer.exporters.linear_form import read_linear
+        from rankhammer.exporters.tree_form import TreeForm
+        from rankhammer.exporters.trees import booster_kind
+
+        is_linear = booster_kind(self.booster) == "gblinear"
+        return read_linear(self) if is_linear else TreeForm(self.forest, self.booster)
+
+    @cached_property
+    def logged(self) -> tuple[Vectors, NDArray[np.float32] | None]:
+        """The feature vectors that training logged, and the scores that the ranker gave them then.
+
+        Raises:
+            ExportError: There are none, or they are of other features.
+        """
+        from rankhammer.exporters.vectors import read_sample
+
+        return read_sample(self.sample, self)
+
+    @cached_property
+    def forest(self) -> Forest:
+        """The model's trees as flat arrays, for a ranker that has some.
+
+        Raises:
+            ExportError: The model is no ensemble of trees, or of a kind that no engine can load.
         """
         from rankhammer.exporters.trees import read_forest
 
@@ -131,6 +160,27 @@ class TreePath:
     value: float
 
 
+@dataclass(frozen=True)
+class Term:
+    """What one feature adds to a weighted sum.
+
+    Args:
+        feature: Its name.
+        number: The document's value as the engine sees it.
+        weight: What it is multiplied with.
+        value: What it adds to the score.
+    """
+
+    feature: str
+    number: float
+    weight: float
+    value: float
+
+
+Part = TreePath | Term
+"""What one part of a model, a tree or a weight, adds to a document's score: its `value`, and why."""
+
+
 @runtime_checkable
 class Explains(Protocol):
     """What an exporter may offer beside `Exporter`: facts for the manifest, and a way to find a wrong node."""
@@ -141,8 +191,8 @@ class Explains(Protocol):
 
     def trace(
         self, files: Mapping[str, bytes], features: NDArray[np.float32], feature_names: tuple[str, ...]
-    ) -> list[list[TreePath]]:
-        """Walk vectors through the written files step by step, in plain Python, by code that `score` does not use.
+    ) -> list[list[Part]]:
+        """Add vectors up from the written files part by part, in plain Python, by code that `score` does not use.
 
         Args:
             files: What `write` returned.
@@ -150,7 +200,7 @@ class Explains(Protocol):
             feature_names: Names of the columns of `features`.
 
         Returns:
-            For each row one path a tree, in the booster's order, without trees that the writer added.
+            For each row one path a tree, or one term a weight, in the booster's order, without what the writer added.
         """
         ...
 

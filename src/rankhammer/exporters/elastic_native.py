@@ -12,14 +12,14 @@ from pydantic import BaseModel, Field
 from rankhammer.exporters.content_name import content_name
 from rankhammer.exporters.elastic_features import feature_extractors
 from rankhammer.exporters.elasticsearch_ltr import BM25_WARNING
+from rankhammer.exporters.forms import writer_for
 from rankhammer.exporters.json_bytes import to_json
-from rankhammer.exporters.lower_bound import negative_value_warnings, refuse_negative_splits
+from rankhammer.exporters.lower_bound import negative_value_warnings, refuse_negative_values
 from rankhammer.exporters.ltr_features import first_query, query_params, text_fields
-from rankhammer.exporters.missing_values import refuse_other_directions
+from rankhammer.exporters.model_files import ModelFiles
 from rankhammer.exporters.needed_features import located_features
 from rankhammer.exporters.nested_trees import Node, TreeFormat
 from rankhammer.exporters.proof import proved
-from rankhammer.exporters.tree_files import TreeFiles
 from rankhammer.exporters.trees import UNREACHABLE
 from rankhammer.feature_sets import Expression, TextFields
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rankhammer.exporters.base import RankerFiles
+    from rankhammer.exporters.model_files import Written
     from rankhammer.exporters.trees import Forest
     from rankhammer.feature_sets import FeatureSet
 
@@ -52,7 +53,7 @@ def read_node(node: tuple[dict[str, Any], int]) -> Node:
     )
 
 
-class ElasticNative(TreeFiles):
+class ElasticNative(ModelFiles):
     """Trained model (learning_to_rank, a tree ensemble) and example query for Elasticsearch 8.12 and later.
 
     Elasticsearch compares and adds up in 64-bit floats.
@@ -84,23 +85,22 @@ class ElasticNative(TreeFiles):
         Raises:
             ExportError: Elasticsearch cannot compute a feature, or would see other values than in training.
         """
-        forest = ranker.forest
-        refuse_other_directions(forest, ranker.keep_absent, self.rule, self.target)
+        writer_for(ranker, self.target, {"trees": self.format})
+        ranker.form.refuse_absent(ranker.keep_absent, "zero", self.target)
         needed = located_features(ranker, self._options, "elasticsearch")
         expressions = {feature.name for feature in needed.features if isinstance(feature, Expression)}
-        refuse_negative_splits(forest, expressions, self.target)
-        body = _trained_model(forest, needed)
+        refuse_negative_values(ranker.form, expressions, self.target)
+        body = _trained_model(ranker.forest, needed)
         query = self._rescore_query(content_name(ranker.corpus, body), needed)
         return {"trained_model.json": to_json(body, indent=None), "rescore_query.json": to_json(query)}
 
-    def trees(self, files: Mapping[str, bytes]) -> list[Any]:
-        """Read the roots of the trees from trained_model.json."""
+    def written(self, files: Mapping[str, bytes]) -> Written:
+        """Read the trees from trained_model.json; an absent feature is 0."""
         ensemble = orjson.loads(files["trained_model.json"])["definition"]["trained_model"]["ensemble"]
-        return [(model["tree"], 0) for model in ensemble["trained_models"]]
+        return self.format.written([(model["tree"], 0) for model in ensemble["trained_models"]], "zero")
 
     def facts(self, ranker: RankerFiles, files: Mapping[str, bytes]) -> dict[str, Any]:
         """Return the requests that load the files, how they were proved, and the missing rule."""
-        forest = ranker.forest
         needed = located_features(ranker, self._options, "elasticsearch")
         model_id = json.loads(files["rescore_query.json"])["rescore"]["learning_to_rank"]["model_id"]
         return {
@@ -120,7 +120,10 @@ class ElasticNative(TreeFiles):
                 "rule": "same",
                 "meaning": "0.0 and each node's default direction send an absent feature the same way",
             },
-            "warnings": [*([BM25_WARNING] if text_fields(needed) else []), *negative_value_warnings(forest, needed)],
+            "warnings": [
+                *([BM25_WARNING] if text_fields(needed) else []),
+                *negative_value_warnings(ranker.form, needed),
+            ],
         }
 
     def _rescore_query(self, model_id: str, needed: FeatureSet) -> dict[str, Any]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from rankhammer.exporters.ltr_plugin import LtrEngine, LtrPluginOptions
+from rankhammer.exporters.ltr_plugin import LtrEngine, LtrPlugin, LtrPluginOptions
 from rankhammer.exporters.missing_values import elasticsearch_rule
-from rankhammer.exporters.opensearch_ltr import XGBoostJsonModel
+from rankhammer.exporters.opensearch_ltr import PLUGIN_MODELS
 from rankhammer.exporters.proof import proved
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic import BaseModel
+
+    from rankhammer.exporters.ltr_models import LtrModel
 
 VERSION = r"^\d+\.\d+\.\d+$"
 
@@ -29,7 +33,7 @@ class ElasticsearchLtrOptions(LtrPluginOptions):
     version: str = Field("1.5.10", pattern=VERSION, description="the plugin's own version; sets the missing rule")
 
 
-class ElasticsearchLtr(XGBoostJsonModel):
+class ElasticsearchLtr(LtrPlugin):
     """Model, feature set and example query for Elasticsearch's Learning to Rank plugin (o19s).
 
     Args:
@@ -37,6 +41,7 @@ class ElasticsearchLtr(XGBoostJsonModel):
     """
 
     Options: ClassVar[type[BaseModel]] = ElasticsearchLtrOptions
+    models: ClassVar[Mapping[str, LtrModel[Any]]] = PLUGIN_MODELS
 
     def __init__(self, options: ElasticsearchLtrOptions) -> None:
         super().__init__(options, elasticsearch(options.version))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import orjson
@@ -12,13 +11,14 @@ from pydantic import Field
 
 from rankhammer.errors import ExportError
 from rankhammer.exporters.content_name import content_name
+from rankhammer.exporters.forms import writer_for
 from rankhammer.exporters.json_bytes import to_json
 from rankhammer.exporters.lower_bound import negative_value_warnings
 from rankhammer.exporters.ltr_features import first_query, plugin_features, query_params, text_fields
-from rankhammer.exporters.missing_values import RULES, refuse_other_directions
+from rankhammer.exporters.missing_values import RULES
+from rankhammer.exporters.model_files import ModelFiles
 from rankhammer.exporters.needed_features import located_features
-from rankhammer.exporters.score_bounds import lifting_constant, score_bounds
-from rankhammer.exporters.tree_files import TreeFiles
+from rankhammer.exporters.score_bounds import lifting_constant
 from rankhammer.feature_sets import TextFields
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rankhammer.exporters.base import RankerFiles
-    from rankhammer.exporters.trees import Forest
+    from rankhammer.exporters.ltr_models import LtrModel
+    from rankhammer.exporters.model_files import Written
     from rankhammer.exporters.walk import Absent
     from rankhammer.feature_sets import FeatureSet
 
@@ -37,8 +38,6 @@ MAX_BODY = 100 * 1024 * 1024
 """Bytes of a request that the engine takes by default (http.max_content_length)."""
 CACHE_BYTES = 10 * 1024 * 1024
 """Default of ltr.caches.max_mem."""
-BYTES_PER_NODE = 28
-"""Memory that the plugin counts for a node, half of them splits: between 27.5 and 41 by measured cache misses."""
 
 
 class LtrPluginOptions(TextFields):
@@ -70,38 +69,24 @@ class LtrEngine:
     proof: Mapping[str, str]
 
 
-class LtrPlugin(TreeFiles):
+class LtrPlugin(ModelFiles):
     """Model, feature set and example query for the plugin.
 
     Features are never absent by construction (each template matches every document), so that all versions of the
-    plugin score alike; names in the engine carry a hash of the content, because the plugin never updates a model. The
-    last tree is one leaf that lifts every score to zero or above, because a rescore query must not return less.
+    plugin score alike; names in the engine carry a hash of the content, because the plugin never updates a model. A
+    constant lifts every score to zero or above: documents past the rescored ones score 0, and must not come before.
 
     Args:
         options: What to write.
         engine: Whom it is for.
     """
 
-    model_type: str
+    models: ClassVar[Mapping[str, LtrModel[Any]]]
+    """What a ranker is made of to the model type that is written for it."""
 
     def __init__(self, options: LtrPluginOptions, engine: LtrEngine) -> None:
         self._options = options
         self._engine = engine
-
-    @property
-    def rule(self) -> Absent:
-        """What an absent feature means to this engine's version."""
-        return self._engine.rule
-
-    @abstractmethod
-    def definition(self, forest: Forest, needed: FeatureSet, constant: float) -> str:
-        """Write the trees in the model's own format: base score, trees, constant.
-
-        Args:
-            forest: The trees.
-            needed: The feature set that is stored in the engine, in order.
-            constant: Value of the last tree.
-        """
 
     def write(self, ranker: RankerFiles) -> dict[str, bytes]:
         """Write model.json, feature_set.json (bodies of the plugin's API) and rescore_query.json.
@@ -115,28 +100,33 @@ class LtrPlugin(TreeFiles):
         Raises:
             ExportError: The plugin cannot load or score this ranker the way it was trained.
         """
-        forest = ranker.forest
-        refuse_other_directions(forest, ranker.keep_absent, self.rule, self.target)
+        form, model = ranker.form, writer_for(ranker, self.target, self.models)
+        form.refuse_absent(ranker.keep_absent, model.rule(self._engine.rule), self.target)
         needed = located_features(ranker, self._options, self._engine.name)
-        definition = self.definition(forest, needed, lifting_constant(forest))
-        features = plugin_features(needed)
+        constant = lifting_constant(form.bounds()[0])
+        definition = model.definition(form, needed, constant)
+        features = [*plugin_features(needed), *model.constant_features(constant)]
         name = content_name(ranker.corpus, features, definition)
-        model = {"model": {"name": name, "model": {"type": self.model_type, "definition": definition}}}
+        body = {"model": {"name": name, "model": {"type": model.type, "definition": definition}}}
         files = {
-            "model.json": to_json(model, indent=None),
+            "model.json": to_json(body, indent=None),
             "feature_set.json": to_json(self._feature_set(features, needed)),
             "rescore_query.json": to_json(self._rescore_query(name, needed)),
         }
         _refuse_too_big(len(definition), len(files["model.json"]))
         return files
 
-    def trees(self, files: Mapping[str, bytes]) -> list[Any]:
-        """Read the base score's tree and the booster's from model.json; the constant's is left out."""
-        return self.all_trees(files)[:-1]
+    def written(self, files: Mapping[str, bytes]) -> Written:
+        """Read model.json as the plugin does, with the names of the stored features.
 
-    @abstractmethod
-    def all_trees(self, files: Mapping[str, bytes]) -> list[Any]:
-        """Read the roots of all trees from model.json, the constant's last."""
+        Raises:
+            ExportError: The plugin would refuse it.
+        """
+        body = orjson.loads(files["model.json"])["model"]["model"]
+        model = next(model for model in self.models.values() if model.type == body["type"])
+        features = orjson.loads(files["feature_set.json"])["featureset"]["features"]
+        stored = tuple(feature["name"] for feature in features)
+        return model.written(str(body["definition"]), stored, model.rule(self._engine.rule))
 
     def score(
         self, files: Mapping[str, bytes], features: NDArray[np.float32], feature_names: tuple[str, ...]
@@ -154,10 +144,9 @@ class LtrPlugin(TreeFiles):
         Raises:
             ExportError: A score with its constant is below zero.
         """
-        *trees, last = self.all_trees(files)
-        scores = self.sums(trees, features, feature_names)
-        constant = np.float32(self.format.read(last).value)
-        lowest = float((scores.astype(np.float32) + constant).min(initial=0.0))
+        written = self.written(files)
+        scores = written.score(features, feature_names)
+        lowest = float((scores.astype(np.float32) + np.float32(written.constant)).min(initial=0.0))
         if lowest < 0:
             raise ExportError(
                 f"{self.target}: a score of {lowest:g} is below zero, which a rescore query must not return.",
@@ -167,21 +156,26 @@ class LtrPlugin(TreeFiles):
 
     def facts(self, ranker: RankerFiles, files: Mapping[str, bytes]) -> dict[str, Any]:
         """Return names in the engine, the requests that load the files, the constant and the missing rule."""
-        forest, engine = ranker.forest, self._engine
+        form, engine, model = ranker.form, self._engine, writer_for(ranker, self.target, self.models)
         needed = located_features(ranker, self._options, self._engine.name)
-        constant, (_, highest) = lifting_constant(forest), score_bounds(forest)
-        memory_bytes = BYTES_PER_NODE * (len(forest.splits) + len(forest.leaves))
+        lowest, highest = form.bounds()
+        constant, rule, memory_bytes = lifting_constant(lowest), model.rule(engine.rule), model.memory_bytes(form)
         return {
             "engine": {"name": engine.name, "plugin": engine.plugin, "version": engine.version},
+            "model_type": model.type,
             **engine.proof,
             "requests": self._requests(files),
             "query_params": sorted(query_params(needed)),
             "features": list(needed.names),
             "constant": constant,
             "score_resolution": float(np.spacing(np.float32(constant + highest))),
-            "missing_values": {"rule": self.rule, "meaning": RULES[self.rule]},
+            "missing_values": {"rule": rule, "meaning": RULES[rule]},
             "memory_bytes": memory_bytes,
-            "warnings": [*self._warnings(needed, memory_bytes), *negative_value_warnings(forest, needed)],
+            "warnings": [
+                *self._warnings(needed, memory_bytes),
+                *negative_value_warnings(form, needed),
+                *form.unproved(),
+            ],
         }
 
     def _feature_set(self, features: list[dict[str, Any]], needed: FeatureSet) -> dict[str, Any]:
@@ -224,11 +218,6 @@ class LtrPlugin(TreeFiles):
         if self._engine.bm25_warning and text_fields(needed):
             warnings.append(self._engine.bm25_warning)
         return warnings
-
-
-def definition_of(files: Mapping[str, bytes]) -> str:
-    """Return the trees' text out of model.json."""
-    return str(orjson.loads(files["model.json"])["model"]["model"]["definition"])
 
 
 def _refuse_too_big(definition_chars: int, body_bytes: int) -> None:

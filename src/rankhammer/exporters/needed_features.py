@@ -1,4 +1,4 @@
-"""The smallest feature set that a forest needs: the features that its trees ask for, and what those build on."""
+"""The smallest feature set that a ranker needs: the features that change its scores, and what those build on."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 def needed_features(feature_set: FeatureSet, used: set[str]) -> FeatureSet:
-    """Leave out what no tree asks for.
+    """Leave out what changes no score.
 
     Args:
         feature_set: What the ranker was trained on.
-        used: Names that the trees ask for.
+        used: Names of the features that trees ask for, or that have a weight.
 
     Returns:
         The used features and, all the way down, the operands of used expressions, in the set's order, which is an
@@ -44,7 +44,7 @@ def located_features(ranker: RankerFiles, text_fields: TextFields, engine: str) 
         ConfigError: Two features search one of the engine's fields by two analyzers, or a feature is a query of other
             engines alone.
     """
-    needed = needed_features(ranker.feature_set, ranker.forest.used_features())
+    needed = needed_features(ranker.feature_set, ranker.form.used_features())
     return text_fields.locate(for_engine(needed, engine))
 
 

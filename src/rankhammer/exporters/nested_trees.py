@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 
 from rankhammer.exporters.base import Step, TreePath
+from rankhammer.exporters.model_files import Written
 from rankhammer.exporters.trees import UNREACHABLE, Forest, with_depths
+from rankhammer.exporters.walk import leaf_places, sum_leaves
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from rankhammer.exporters.walk import Absent
 
@@ -82,15 +86,36 @@ class TreeFormat:
     ties_left: bool = False
     kind: type[np.float32] | type[np.float64] = np.float32
 
-    def forest(self, trees: Sequence[Any], feature_names: tuple[str, ...]) -> Forest:
+    def written(self, trees: Sequence[Any], rule: Absent, *, last_is_constant: bool = False) -> Written:
+        """Sort a file's trees into base score, booster's trees and constant.
+
+        Args:
+            trees: Roots in the file's form; the first is one leaf with the base score.
+            rule: What an absent feature means to the engine.
+            last_is_constant: The last tree is one leaf that the writer added.
+        """
+        base, *parts = trees
+        constant = self.read(parts.pop()).value if last_is_constant else 0.0
+        return Written(self, rule, self.read(base).value, parts, float(np.float32(constant)))
+
+    def sums(
+        self, written: Written, features: NDArray[np.float32], feature_names: tuple[str, ...]
+    ) -> NDArray[np.float64]:
+        """See `PartFormat`."""
+        forest = self.forest(written.parts, feature_names, written.base)
+        leaves = leaf_places(forest, features, written.rule)
+        return sum_leaves(forest, leaves, kind=self.kind).astype(np.float64)
+
+    def forest(self, trees: Sequence[Any], feature_names: tuple[str, ...], base: float) -> Forest:
         """Flatten a file's trees for fast scoring.
 
         Args:
-            trees: Roots in the file's form; the base score is one of them.
+            trees: Roots in the file's form.
             feature_names: Columns of the vectors that will be scored.
+            base: Score before the first tree.
 
         Returns:
-            A forest with base 0 in which value < threshold goes left, whatever the engine's own comparison.
+            A forest in which value < threshold goes left, whatever the engine's own comparison.
         """
         places = {name: place for place, name in enumerate(feature_names)}
         nodes, roots, left = self._level_order(trees)
@@ -99,7 +124,7 @@ class TreeFormat:
         threshold = np.array([node.threshold for node in nodes], self.kind)
         return with_depths(
             feature_names=feature_names,
-            base=0.0,
+            base=base,
             objective="",
             roots=np.array(roots, np.int64),
             feature=np.array([places[node.feature] if node.children else -1 for node in nodes], np.int64),
@@ -110,15 +135,9 @@ class TreeFormat:
             value=np.array([node.value for node in nodes], self.kind),
         )
 
-    def trace(self, tree: Any, values: dict[str, float], absent: Absent) -> TreePath:
-        """Follow one document through one tree, in plain Python.
-
-        Args:
-            tree: A root in the file's form.
-            values: Feature name to value; NaN where the feature is absent.
-            absent: What an absent feature means.
-        """
-        steps, node = [], self.read(tree)
+    def trace(self, part: Any, values: Mapping[str, float], absent: Absent) -> TreePath:
+        """See `PartFormat`: follows one document through one tree."""
+        steps, node = [], self.read(part)
         while node.children:
             value, threshold = values[node.feature], float(self.kind(node.threshold))
             value = 0.0 if absent == "zero" and math.isnan(value) else value

@@ -12,18 +12,25 @@ from pydantic import BaseModel, ConfigDict
 from rankhammer.errors import ExportError
 from rankhammer.exporters import scorer
 from rankhammer.exporters.base import Step, TreePath
+from rankhammer.exporters.forms import writer_for
 from rankhammer.exporters.json_bytes import to_json
+from rankhammer.exporters.linear_format import LINEAR, weights_of
+from rankhammer.exporters.model_files import ModelFiles, Written
 from rankhammer.exporters.needed_features import needed_features
 from rankhammer.exporters.proof import proved
 from rankhammer.exporters.trees import Forest, with_depths
 from rankhammer.exporters.walk import leaf_places, sum_leaves
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from rankhammer.exporters.base import RankerFiles
+    from rankhammer.exporters.linear_form import LinearForm
+    from rankhammer.exporters.tree_form import TreeForm
+    from rankhammer.exporters.walk import Absent
+    from rankhammer.feature_sets import FeatureSet
 
 _PROOF = proved("real engine", "scorer.py, which is the engine, has run it")
 
@@ -34,8 +41,70 @@ class NeutralJsonOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class NeutralJson:
-    """Trees as plain JSON, with a scorer in one file of pure Python: for engines without a writer of their own.
+class _Trees:
+    """Trees as flat lists, by scorer.py's rules."""
+
+    def __init__(self, names: Sequence[str] = ()) -> None:
+        self._names = tuple(names)
+
+    def content(self, form: TreeForm, needed: FeatureSet) -> dict[str, Any]:  # noqa: ARG002 - keeps all names
+        """Return model.json's own part of a ranker."""
+        forest = form.forest
+        return {
+            "format": scorer.TREES,
+            "objective": forest.objective,
+            "base_score": _shortest(np.array([forest.base], np.float32))[0],
+            "features": list(forest.feature_names),
+            "trees": _trees(forest),
+        }
+
+    def written(self, model: dict[str, Any]) -> Written:
+        """Read model.json."""
+        return Written(_Trees(model["features"]), "default", scorer.float32(model["base_score"]), model["trees"])
+
+    def sums(
+        self, written: Written, features: NDArray[np.float32], feature_names: tuple[str, ...]
+    ) -> NDArray[np.float64]:
+        """See `PartFormat`."""
+        forest = _as_forest(written.parts, self._names, written.base)
+        columns = [feature_names.index(name) for name in self._names]
+        return sum_leaves(forest, leaf_places(forest, features[:, columns], written.rule)).astype(np.float64)
+
+    def trace(self, part: dict[str, Any], values: Mapping[str, float], absent: Absent) -> TreePath:  # noqa: ARG002
+        """See `PartFormat`: with scorer.py's own functions."""
+        return _path(self._names, part, [scorer.float32(values[name]) for name in self._names])
+
+
+class _Weights:
+    """One weight a feature, by scorer.py's rules."""
+
+    def content(self, form: LinearForm, needed: FeatureSet) -> dict[str, Any]:
+        """Return model.json's own part of a ranker."""
+        weights = weights_of(form, needed.names)
+        return {
+            "format": scorer.LINEAR,
+            "objective": form.facts()["objective"],
+            "base_score": form.base,
+            "features": list(weights),
+            "weights": _shortest(np.array(list(weights.values()), np.float32)),
+        }
+
+    def written(self, model: dict[str, Any]) -> Written:
+        """Read model.json."""
+        terms = list(zip(model["features"], model["weights"], strict=True))
+        return Written(LINEAR, "default", scorer.float32(model["base_score"]), terms)
+
+
+_WRITERS: dict[str, Any] = {"trees": _Trees(), "linear": _Weights()}
+_READERS = {scorer.TREES: _WRITERS["trees"], scorer.LINEAR: _WRITERS["linear"]}
+_ABSENT = {
+    scorer.TREES: "an absent feature follows each node's default direction",
+    scorer.LINEAR: "an absent feature adds nothing",
+}
+
+
+class NeutralJson(ModelFiles):
+    """Trees or weights as plain JSON, with a scorer in one file of pure Python: for engines without a writer.
 
     Args:
         options: Checked `NeutralJsonOptions`.
@@ -61,65 +130,42 @@ class NeutralJson:
             File name to content.
 
         Raises:
-            ExportError: The ranker is no plain ensemble of trees.
+            ExportError: The ranker is neither a plain ensemble of trees nor linear.
         """
-        forest = ranker.forest
-        needed = needed_features(ranker.feature_set, forest.used_features())
-        model = {
-            "format": scorer.FORMAT,
-            "format_version": scorer.FORMAT_VERSION,
-            "corpus": ranker.corpus,
-            "objective": forest.objective,
-            "base_score": _shortest(np.array([forest.base], np.float32))[0],
-            "features": list(forest.feature_names),
-            "trees": _trees(forest),
-        }
+        form, writer = ranker.form, writer_for(ranker, self.target, _WRITERS)
+        needed = needed_features(ranker.feature_set, form.used_features())
+        own = writer.content(form, needed)
+        first = {"format": own["format"], "format_version": scorer.FORMAT_VERSION, "corpus": ranker.corpus}
         source = resources.files("rankhammer.exporters").joinpath("scorer.py").read_bytes()
         return {
-            "model.json": to_json(model, indent=None),
+            "model.json": to_json(first | own, indent=None),
             "feature_set.json": to_json(needed.model_dump(mode="json"), indent=None),
             "scorer.py": source,
         }
 
-    def score(
-        self, files: Mapping[str, bytes], features: NDArray[np.float32], feature_names: tuple[str, ...]
-    ) -> NDArray[np.float64]:
-        """Score vectors from model.json by the rules of scorer.py, all at once.
+    def written(self, files: Mapping[str, bytes]) -> Written:
+        """Read model.json by the rules of scorer.py.
 
-        Args:
-            files: What `write` returned.
-            features: float32, shape (n_rows, n_features); NaN is an absent feature.
-            feature_names: Names of the columns.
-
-        Returns:
-            One score a row.
+        Raises:
+            ExportError: It is of a format or version that this scorer does not know.
         """
-        forest = _as_forest(_model(files))
-        columns = [feature_names.index(name) for name in forest.feature_names]
-        leaves = leaf_places(forest, features[:, columns], "default")
-        return sum_leaves(forest, leaves).astype(np.float64)
-
-    def trace(
-        self, files: Mapping[str, bytes], features: NDArray[np.float32], feature_names: tuple[str, ...]
-    ) -> list[list[TreePath]]:
-        """Walk a few vectors through model.json with scorer.py's own functions."""
         model = _model(files)
-        rows = [scorer.vector(model, dict(zip(feature_names, row, strict=True))) for row in features.tolist()]
-        return [[_path(model, tree, values) for tree in model["trees"]] for values in rows]
+        written: Written = _READERS[model["format"]].written(model)
+        return written
 
-    def facts(self, ranker: RankerFiles, files: Mapping[str, bytes]) -> dict[str, Any]:  # noqa: ARG002 - protocol
+    def facts(self, ranker: RankerFiles, files: Mapping[str, bytes]) -> dict[str, Any]:
         """Return the missing rule and the features."""
-        names = list(needed_features(ranker.feature_set, ranker.forest.used_features()).names)
-        rule = {"rule": "default", "meaning": "an absent feature follows each node's default direction"}
+        names = list(needed_features(ranker.feature_set, ranker.form.used_features()).names)
+        rule = {"rule": "default", "meaning": _ABSENT[_model(files)["format"]]}
         return {"features": names, "constant": 0.0, "missing_values": rule, "warnings": [], **_PROOF}
 
 
 def _model(files: Mapping[str, bytes]) -> dict[str, Any]:
     model: dict[str, Any] = orjson.loads(files["model.json"])
-    if (model.get("format"), model.get("format_version")) != (scorer.FORMAT, scorer.FORMAT_VERSION):
+    if model.get("format") not in _READERS or model.get("format_version") != scorer.FORMAT_VERSION:
         raise ExportError(
             f"model.json is {model.get('format')!r} version {model.get('format_version')!r}, "
-            f"expected {scorer.FORMAT!r} version {scorer.FORMAT_VERSION}.",
+            f"expected {' or '.join(map(repr, _READERS))} version {scorer.FORMAT_VERSION}.",
             hint="Export the ranker again with this version.",
         )
     return model
@@ -142,8 +188,7 @@ def _trees(forest: Forest) -> list[dict[str, Any]]:
     return [{key: values[start:end] for key, values in lists.items()} for start, end in spans]
 
 
-def _as_forest(model: dict[str, Any]) -> Forest:
-    trees = model["trees"]
+def _as_forest(trees: Sequence[dict[str, Any]], names: tuple[str, ...], base: float) -> Forest:
     sizes = np.array([len(tree["feature"]) for tree in trees], np.int64)
     roots = np.cumsum(sizes) - sizes
     shift = np.repeat(roots, sizes)
@@ -152,9 +197,9 @@ def _as_forest(model: dict[str, Any]) -> Forest:
         return np.concatenate([np.asarray(tree[key], kind) for tree in trees])
 
     return with_depths(
-        feature_names=tuple(model["features"]),
-        base=float(np.float32(model["base_score"])),
-        objective=model["objective"],
+        feature_names=names,
+        base=base,
+        objective="",
         roots=roots,
         feature=joined("feature", np.int64),
         threshold=joined("threshold", np.float32),
@@ -165,11 +210,11 @@ def _as_forest(model: dict[str, Any]) -> Forest:
     )
 
 
-def _path(model: dict[str, Any], tree: dict[str, Any], values: list[float]) -> TreePath:
+def _path(names: tuple[str, ...], tree: dict[str, Any], values: list[float]) -> TreePath:
     *inner, leaf = scorer.path(tree, values)
     steps = tuple(
         Step(
-            feature=model["features"][tree["feature"][node]],
+            feature=names[tree["feature"][node]],
             value=values[tree["feature"][node]],
             threshold=scorer.float32(tree["threshold"][node]),
             left=scorer.goes_left(tree, node, values),

@@ -6,18 +6,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, Field
 
-from rankhammer.exporters import ltr_json
-from rankhammer.exporters.ltr_plugin import LtrEngine, LtrPlugin, LtrPluginOptions, definition_of
+from rankhammer.exporters.ltr_models import LinearModel, LtrModel, XGBoostJson
+from rankhammer.exporters.ltr_plugin import LtrEngine, LtrPlugin, LtrPluginOptions
 from rankhammer.exporters.missing_values import opensearch_rule
-from rankhammer.exporters.nested_trees import TreeFormat
 from rankhammer.exporters.proof import proved
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rankhammer.exporters.trees import Forest
-    from rankhammer.feature_sets import FeatureSet
-
+PLUGIN_MODELS: Mapping[str, LtrModel[Any]] = {"trees": XGBoostJson(), "linear": LinearModel()}
+"""Model types that both products' plugins load."""
 VERSION = r"^\d+\.\d+(\.\d+)*$"
 
 
@@ -27,26 +25,7 @@ class OpenSearchLtrOptions(LtrPluginOptions):
     version: str = Field("3.6", pattern=VERSION, description="OpenSearch version; sets the missing rule")
 
 
-class XGBoostJsonModel(LtrPlugin):
-    """A ranker as the plugin's `model/xgboost+json`: goes left when value < threshold, in float32."""
-
-    format = TreeFormat(read=ltr_json.read_node)
-    model_type = "model/xgboost+json"
-
-    def definition(self, forest: Forest, needed: FeatureSet, constant: float) -> str:  # noqa: ARG002 - has names
-        """Write the trees as XGBoost dumps them; features go by their names."""
-        return ltr_json.definition(forest, last=(constant,))
-
-    def all_trees(self, files: Mapping[str, bytes]) -> list[Any]:
-        """Read the roots of all trees as strictly as the plugin does.
-
-        Raises:
-            ExportError: A key is missing or superfluous, or children stand in the wrong order.
-        """
-        return ltr_json.parse(definition_of(files))
-
-
-class OpenSearchLtr(XGBoostJsonModel):
+class OpenSearchLtr(LtrPlugin):
     """Model, feature set and example query for OpenSearch's Learning to Rank plugin.
 
     Args:
@@ -54,6 +33,7 @@ class OpenSearchLtr(XGBoostJsonModel):
     """
 
     Options: ClassVar[type[BaseModel]] = OpenSearchLtrOptions
+    models: ClassVar[Mapping[str, LtrModel[Any]]] = PLUGIN_MODELS
 
     def __init__(self, options: OpenSearchLtrOptions) -> None:
         super().__init__(options, opensearch(options.version))

@@ -11,12 +11,11 @@ from rankhammer.exporters.base import Coarse, Explains
 from rankhammer.exporters.scorer import float32
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from rankhammer.exporters.base import Exporter, RankerFiles, Step, TreePath
-    from rankhammer.exporters.trees import Forest
+    from rankhammer.exporters.base import Exporter, Part, RankerFiles
     from rankhammer.exporters.vectors import Vectors
 
 NOT_ASKED = "not asked"
@@ -27,10 +26,7 @@ N_TRACED = 10
 
 def booster_scores(ranker: RankerFiles, features: NDArray[np.float32]) -> NDArray[np.float32]:
     """Score vectors with the booster itself: margins, shape (n_rows,); NaN is an absent feature."""
-    scores: NDArray[np.float32] = ranker.booster.inplace_predict(
-        features, predict_type="margin", missing=np.nan, validate_features=False
-    )
-    return scores.reshape(len(features))
+    return _predicted(ranker, features, margin=True)
 
 
 def check_logged_scores(ranker: RankerFiles, vectors: Vectors, logged: NDArray[np.float32], tolerance: float) -> None:
@@ -39,8 +35,8 @@ def check_logged_scores(ranker: RankerFiles, vectors: Vectors, logged: NDArray[n
     Raises:
         ExportError: It scores the logged vectors otherwise.
     """
-    scores = ranker.booster.inplace_predict(vectors.features, missing=np.nan, validate_features=False)
-    worst = float(np.abs(scores.reshape(-1) - logged).max(initial=0.0))
+    scores = _predicted(ranker, vectors.features, margin=False)
+    worst = float(np.abs(scores - logged).max(initial=0.0))
     if not worst <= tolerance:
         raise ExportError(
             f"Corpus {ranker.corpus!r}: model.ubj scores the logged vectors up to {worst:.3g} otherwise than training"
@@ -69,8 +65,8 @@ def check_parity(
         tell a value from a threshold), `tolerance`, `passed`.
 
     Raises:
-        ExportError: A score differs by more than the tolerance; the feature and the node that differ are named where
-            the writer can tell.
+        ExportError: A score differs by more than the tolerance; the feature that differs, and a tree's node, are
+            named where the writer can tell.
     """
     compared = _compared(exporter, ranker, vectors)
     features = vectors.features[compared]
@@ -113,31 +109,12 @@ def order_kept(expected: NDArray[np.float64], scores: NDArray[np.float64], group
     return float(np.mean(before[same_query] == after[same_query])) if same_query.any() else 1.0
 
 
-def first_difference(forest: Forest, leaves: NDArray[np.int64], paths: list[TreePath]) -> str:
-    """Say in words where an export leaves the booster's way.
+def _predicted(ranker: RankerFiles, features: NDArray[np.float32], *, margin: bool) -> NDArray[np.float32]:
+    import xgboost as xgb
 
-    Args:
-        forest: The booster's trees.
-        leaves: Node id of the leaf that the booster reaches in each tree, shape (n_trees,).
-        paths: The export's way through each tree.
-
-    Returns:
-        A sentence that names tree, node and feature; empty where all ways and leaf values agree.
-    """
-    if len(paths) != forest.n_trees:
-        return f"The booster has {forest.n_trees} trees, the export {len(paths)}."
-    for tree, path in enumerate(paths):
-        leaf = int(forest.roots[tree]) + int(leaves[tree])
-        way = _way(forest, leaf)
-        for place, step in zip(way, path.steps, strict=False):
-            if step.left != (int(forest.left[place]) in (*way, leaf)):
-                return _describe(forest, place, step)
-        if len(way) != len(path.steps):
-            return f"Tree {tree}: the export takes {len(path.steps)} decisions, the booster {len(way)}."
-        value = float(forest.value[leaf])
-        if path.value != value:
-            return f"Tree {tree}, leaf node {leaves[tree]}: the export adds {path.value!r}, the booster {value!r}."
-    return ""
+    rows = xgb.DMatrix(features, missing=np.nan)
+    scores: NDArray[np.float32] = ranker.booster.predict(rows, output_margin=margin, validate_features=False)
+    return scores.reshape(len(features))
 
 
 def _compared(exporter: Exporter, ranker: RankerFiles, vectors: Vectors) -> NDArray[np.bool_]:
@@ -159,8 +136,7 @@ def _difference_error(
 ) -> ExportError:
     where = "Where they part cannot be told, because the exporter has no trace."
     if isinstance(exporter, Explains):
-        paths = exporter.trace(files, row[None, :], ranker.feature_set.names)[0]
-        where = first_difference(ranker.forest, booster_leaves(ranker, row[None, :])[0], paths)
+        where = ranker.form.first_difference(row, exporter.trace(files, row[None, :], ranker.feature_set.names)[0])
     return ExportError(
         f"Corpus {ranker.corpus!r}, target {exporter.target}: the export scores {scores[1]:.9g} where the booster"
         f" scores {scores[0]:.9g} (tolerance {tolerance:g}). {where}".rstrip(),
@@ -183,12 +159,9 @@ def _check_traced(
         return 0
     chosen = np.unique(np.linspace(0, len(features) - 1, N_TRACED).astype(np.int64))
     rows = exporter.trace(files, features[chosen], ranker.feature_set.names)
-    leaves = booster_leaves(ranker, features[chosen])
-    for place, paths, reached in zip(chosen.tolist(), rows, leaves, strict=True):
-        total = float32(ranker.forest.base)
-        for path in paths:
-            total = float32(total + path.value)
-        where = first_difference(ranker.forest, reached, paths)
+    for place, parts in zip(chosen.tolist(), rows, strict=True):
+        total = total_of(ranker.form.base, parts)
+        where = ranker.form.first_difference(features[place], parts)
         if where or not abs(total - scores[place]) <= tolerance:
             raise ExportError(
                 f"Corpus {ranker.corpus!r}, target {exporter.target}: walked step by step, the export scores"
@@ -198,30 +171,14 @@ def _check_traced(
     return len(chosen)
 
 
-def booster_leaves(ranker: RankerFiles, features: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Return the node id of the leaf that the booster reaches, shape (n_rows, n_trees)."""
-    import xgboost as xgb
+def total_of(base: float, parts: Sequence[Part]) -> float:
+    """Add up what the parts of a model add, one after the other in 32-bit floats.
 
-    rows = xgb.DMatrix(features, missing=np.nan)
-    leaves = ranker.booster.predict(rows, pred_leaf=True, validate_features=False)
-    return np.asarray(leaves, np.int64).reshape(len(features), -1)
-
-
-def _way(forest: Forest, leaf: int) -> list[int]:
-    """Return the places of the nodes above a leaf, from the root on."""
-    way: list[int] = []
-    node = int(forest.parent[leaf])
-    while node >= 0:
-        way.insert(0, node)
-        node = int(forest.parent[node])
-    return way
-
-
-def _describe(forest: Forest, place: int, step: Step) -> str:
-    tree, node = forest.tree_and_node(place)
-    feature, trained = forest.feature_names[forest.feature[place]], float(forest.threshold[place])
-    return (
-        f"Tree {tree}, node {node}, feature {step.feature!r} = {step.value!r}: the export compares with "
-        f"{step.threshold!r} and goes {'left' if step.left else 'right'}; the booster compares {feature!r} with "
-        f"{trained!r} and goes the other way."
-    )
+    Args:
+        base: Score before the first part.
+        parts: In order.
+    """
+    total = float32(base)
+    for part in parts:
+        total = float32(total + part.value)
+    return total

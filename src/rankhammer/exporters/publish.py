@@ -14,7 +14,7 @@ from rankhammer.exporters.base import Explains, RankerFiles
 from rankhammer.exporters.json_bytes import to_json
 from rankhammer.exporters.parity import NOT_ASKED, check_logged_scores, check_parity
 from rankhammer.exporters.proof import proved
-from rankhammer.exporters.vectors import logged_pairs, parity_vectors, read_sample
+from rankhammer.exporters.vectors import logged_pairs, parity_vectors
 from rankhammer.feature_sets import FeatureSet
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ def read_ranker(corpus: str, files: Mapping[str, bytes]) -> RankerFiles:
         model=files[MODEL],
         feature_set=FeatureSet.model_validate_json(files[FEATURE_SET]),
         manifest=json.loads(files[MANIFEST]),
+        sample=files[SAMPLE],
     )
 
 
@@ -109,7 +110,7 @@ def export_corpus(
         EngineError: The engine cannot be asked.
     """
     ranker = read_ranker(corpus, files)
-    sample, logged = read_sample(files[SAMPLE], ranker)
+    sample, logged = ranker.logged
     if logged is not None:
         check_logged_scores(ranker, sample, logged, checks.tolerance)
     vectors = parity_vectors(sample, ranker, n_vectors=checks.n_vectors, n_ties=checks.n_ties)
@@ -141,7 +142,7 @@ def report(published: Mapping[str, bytes]) -> dict[str, Any]:
         published: "<corpus>/<target>/<file>" to content.
 
     Returns:
-        Corpus to {"targets": [{target, folder, n_trees, size_bytes, parity, warnings}]}.
+        Corpus to {"targets": [{target, folder, model, n_trees or n_weights, size_bytes, parity, warnings}]}.
     """
     corpora: dict[str, Any] = {}
     for folder, files in by_corpus(published).items():
@@ -149,7 +150,7 @@ def report(published: Mapping[str, bytes]) -> dict[str, Any]:
         facts = {
             "target": manifest["target"],
             "folder": folder,
-            "n_trees": manifest["n_trees"],
+            **{key: manifest[key] for key in ("model", "n_trees", "n_weights") if key in manifest},
             "size_bytes": sum(map(len, files.values())),
             "parity": manifest["parity"],
             "warnings": manifest["warnings"],
@@ -176,9 +177,7 @@ def _export_target(
     manifest = {
         "corpus": ranker.corpus,
         "target": exporter.target,
-        "n_trees": ranker.forest.n_trees,
-        "objective": ranker.forest.objective,
-        "base_score": ranker.forest.base,
+        **ranker.form.facts(),
         "feature_set": {"name": ranker.feature_set.name, "version": ranker.feature_set.version},
         **proved("file only", "the exporter's own rules"),
         "ranker": ranker.manifest,

@@ -1,4 +1,4 @@
-"""How low and how high a forest can score, for engines that refuse negative scores."""
+"""How low and how high a forest can score, and what lifts that, for engines that refuse negative scores."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ if TYPE_CHECKING:
     from rankhammer.exporters.trees import Forest
 
 
-def lifting_constant(forest: Forest) -> float:
-    """Return the smallest whole number that lifts every score a document can reach to zero or above."""
-    lowest, _ = score_bounds(forest)
+def lifting_constant(lowest: float) -> float:
+    """Return the smallest whole number that lifts a score to zero or above.
+
+    Args:
+        lowest: The lowest score that a document can reach.
+    """
     return float(math.ceil(-lowest)) if lowest < 0 else 0.0
 
 

@@ -6,7 +6,8 @@
 
 The rules: a node goes left when value < threshold (ties go right), both as 32-bit floats; a feature that is not
 there (no key, None or NaN) goes where the node's default_left says; a document's score is base_score plus one leaf
-value of each tree, added up in 32-bit floats in the order of the trees.
+value of each tree, added up in 32-bit floats in the order of the trees. A linear model has weights in place of trees:
+each adds weight x value, in the order of the features, and a feature that is not there adds nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-FORMAT = "rankhammer-trees"
+TREES = "rankhammer-trees"
+LINEAR = "rankhammer-linear"
 FORMAT_VERSION = 1
 
 
@@ -30,9 +32,24 @@ def score(model: dict[str, Any], features: dict[str, float | None]) -> float:
     """
     values = vector(model, features)
     total = float32(model["base_score"])
-    for tree in model["trees"]:
-        total = float32(total + float32(tree["value"][path(tree, values)[-1]]))
+    for added in products(model, values) if model["format"] == LINEAR else leaves(model, values):
+        total = float32(total + added)
     return total
+
+
+def leaves(model: dict[str, Any], values: list[float]) -> list[float]:
+    """Return what each tree adds."""
+    return [float32(tree["value"][path(tree, values)[-1]]) for tree in model["trees"]]
+
+
+def products(model: dict[str, Any], values: list[float]) -> list[float]:
+    """Return what each weight adds."""
+    return [product(weight, values[place]) for place, weight in enumerate(model["weights"])]
+
+
+def product(weight: float, value: float) -> float:
+    """Return weight x value as a 32-bit float; 0 for a feature that is not there."""
+    return 0.0 if value != value else float32(float32(weight) * value)
 
 
 def vector(model: dict[str, Any], features: dict[str, float | None]) -> list[float]:

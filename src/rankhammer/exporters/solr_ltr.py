@@ -5,34 +5,32 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
 import orjson
 from pydantic import BaseModel, Field
 
 from rankhammer.exporters.content_name import content_name
+from rankhammer.exporters.forms import writer_for
 from rankhammer.exporters.json_bytes import to_json
-from rankhammer.exporters.lower_bound import refuse_negative_splits
+from rankhammer.exporters.lower_bound import refuse_negative_values
 from rankhammer.exporters.ltr_features import KEYWORDS, query_params, text_fields
-from rankhammer.exporters.missing_values import RULES, refuse_other_directions
+from rankhammer.exporters.missing_values import RULES
+from rankhammer.exporters.model_files import ModelFiles
 from rankhammer.exporters.needed_features import located_features, refuse_absent_operands
-from rankhammer.exporters.nested_trees import Node, TreeFormat, fold_trees, shortest
 from rankhammer.exporters.proof import proved
 from rankhammer.exporters.solr_features import function_features, read_params, solr_features
-from rankhammer.exporters.tree_files import TreeFiles
+from rankhammer.exporters.solr_models import SOLR_MODELS
 from rankhammer.feature_sets import TextFields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from rankhammer.exporters.base import RankerFiles
-    from rankhammer.exporters.trees import Forest
+    from rankhammer.exporters.model_files import Written
     from rankhammer.feature_sets import FeatureSet
 
-SLACK = np.float32(1e-6)
-"""Solr adds this to every threshold that it reads, and then goes left when value <= threshold."""
-MODEL_CLASS = "org.apache.solr.ltr.model.MultipleAdditiveTreesModel"
 LARGE_BYTES = 10 * 1024 * 1024
 HEAP_PER_BYTE = 38
 """Heap that took a model, as a multiple of its size: measured on 8.11.4; half of that was not enough."""
@@ -47,41 +45,7 @@ class SolrLtrOptions(TextFields):
     rerank_docs: int = Field(100, ge=1, le=10_000, description="documents that the example query reranks")
 
 
-def solr_thresholds(threshold: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Find what to write so that Solr's `value <= float32(written + 1e-6)` is XGBoost's `value < threshold`.
-
-    Args:
-        threshold: XGBoost's thresholds, shape (n,).
-
-    Returns:
-        For each a 32-bit float that Solr turns into the largest one below the threshold. Not every float can be
-        reached: within 1e-4 of zero, and just above a negative power of two, it may be one less than 1e-12 or one
-        32-bit step lower. It is never the threshold or above.
-    """
-    below = np.nextafter(threshold, np.float32(-np.inf))
-    near = (below.astype(np.float64) - SLACK).astype(np.float32)
-    candidates = [near]
-    for towards in (-np.inf, np.inf):
-        once = np.nextafter(near, np.float32(towards))
-        candidates += [once, np.nextafter(once, np.float32(towards))]
-    stacked = np.stack(candidates)
-    reached = np.where(stacked + SLACK <= below, stacked + SLACK, np.float32(-np.inf))
-    best: NDArray[np.float32] = stacked[np.argmax(reached, axis=0), np.arange(len(threshold))]
-    return best
-
-
-def read_node(node: dict[str, Any]) -> Node:
-    """Read one node of a model's tree, with the threshold that Solr compares with."""
-    if "value" in node:
-        return Node(value=float(node["value"]))
-    return Node(
-        feature=node["feature"],
-        threshold=float(np.float32(node["threshold"]) + SLACK),
-        children=(node["left"], node["right"]),
-    )
-
-
-class SolrLtr(TreeFiles):
+class SolrLtr(ModelFiles):
     """Model, feature store and example query for Solr's Learning To Rank module.
 
     Args:
@@ -89,7 +53,6 @@ class SolrLtr(TreeFiles):
     """
 
     Options: ClassVar[type[BaseModel]] = SolrLtrOptions
-    format = TreeFormat(read=read_node, ties_left=True)
 
     def __init__(self, options: SolrLtrOptions) -> None:
         self._options = options
@@ -111,20 +74,20 @@ class SolrLtr(TreeFiles):
         Raises:
             ExportError: Solr cannot compute a feature, or would see other values than the ranker was trained on.
         """
-        forest = ranker.forest
-        refuse_other_directions(forest, ranker.keep_absent, self.rule, self.target)
+        form, kind = ranker.form, writer_for(ranker, self.target, SOLR_MODELS)
+        form.refuse_absent(ranker.keep_absent, "zero", self.target)
         needed = located_features(ranker, self._options, "solr")
         refuse_absent_operands(needed, "a function query would compute with 0")
         features = solr_features(needed, quoted=self._options.quoted_keywords)
-        refuse_negative_splits(forest, function_features(needed), self.target)
-        trees = [{"weight": "1", "root": root} for root in _roots(forest)]
-        name = content_name(ranker.corpus, features, trees)
+        refuse_negative_values(form, function_features(needed), self.target)
+        params = kind.params(form, needed)
+        name = content_name(ranker.corpus, features, *params.values())
         model = {
             "store": name,
             "name": name,
-            "class": MODEL_CLASS,
+            "class": kind.model_class,
             "features": [{"name": feature} for feature in needed.names],
-            "params": {"trees": trees},
+            "params": params,
         }
         return {
             "feature_store.json": to_json([{"store": name, **feature} for feature in features]),
@@ -132,9 +95,11 @@ class SolrLtr(TreeFiles):
             "rerank_query.json": to_json({"params": self._rerank_params(name, needed, read_params(features))}),
         }
 
-    def trees(self, files: Mapping[str, bytes]) -> list[Any]:
-        """Read the roots of the trees from model.json."""
-        return [tree["root"] for tree in orjson.loads(files["model.json"])["params"]["trees"]]
+    def written(self, files: Mapping[str, bytes]) -> Written:
+        """Read model.json as Solr does; an absent feature is 0."""
+        body = orjson.loads(files["model.json"])
+        kind = next(kind for kind in SOLR_MODELS.values() if kind.model_class == body["class"])
+        return kind.written(body)
 
     def undecided(self, ranker: RankerFiles, features: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Find values just below a threshold that Solr takes for the threshold itself.
@@ -146,24 +111,21 @@ class SolrLtr(TreeFiles):
         Returns:
             True where a row holds such a value, shape (n_rows,).
         """
-        forest, found = ranker.forest, np.zeros(len(features), np.bool_)
-        for place in _inexact(forest).tolist():
-            threshold, values = forest.threshold[place], features[:, forest.feature[place]]
-            found |= (values < threshold) & (values > solr_thresholds(threshold[None])[0] + SLACK)
-        return found
+        return writer_for(ranker, self.target, SOLR_MODELS).undecided(ranker.form, features)
 
     def facts(self, ranker: RankerFiles, files: Mapping[str, bytes]) -> dict[str, Any]:
         """Return names in Solr, the requests that load the files, and the missing rule."""
-        forest = ranker.forest
         needed = located_features(ranker, self._options, "solr")
+        kind = writer_for(ranker, self.target, SOLR_MODELS)
         return {
             "engine": {"name": "solr", "plugin": "solr-ltr"},
+            "model_type": kind.model_class.rpartition(".")[2],
             **proved("real engine", "Solr 8.11.4: a deployed ranker's scores are the booster's"),
             "requests": self._requests(),
             "query_params": sorted({*read_params(json.loads(files["feature_store.json"])), *query_params(needed)}),
             "features": list(needed.names),
-            "missing_values": {"rule": self.rule, "meaning": RULES[self.rule]},
-            "warnings": _warnings(len(files["model.json"]), len(_inexact(forest))),
+            "missing_values": {"rule": "zero", "meaning": RULES["zero"]},
+            "warnings": [*kind.warnings(ranker.form), *_size_warnings(len(files["model.json"]))],
         }
 
     def _requests(self) -> list[dict[str, str]]:
@@ -193,39 +155,13 @@ class SolrLtr(TreeFiles):
         }
 
 
-def _roots(forest: Forest) -> list[dict[str, Any]]:
-    """Numbers are strings: Solr refuses JSON decimals here."""
-    written = solr_thresholds(forest.threshold)
-
-    def leaf(place: int) -> dict[str, Any]:
-        return {"value": shortest(forest.value[place])}
-
-    def split(place: int, left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
-        feature = forest.feature_names[forest.feature[place]]
-        return {"feature": feature, "threshold": shortest(written[place]), "left": left, "right": right}
-
-    return [{"value": shortest(forest.base)}, *fold_trees(forest, leaf, split)]
-
-
-def _inexact(forest: Forest) -> NDArray[np.int64]:
-    """Return the splits that Solr cannot compare with exactly."""
-    threshold = forest.threshold[forest.splits]
-    reached = solr_thresholds(threshold) + SLACK
-    inexact: NDArray[np.int64] = forest.splits[reached != np.nextafter(threshold, np.float32(-np.inf))]
-    return inexact
-
-
-def _warnings(model_bytes: int, n_inexact: int) -> list[str]:
-    warnings = []
-    if n_inexact:
-        warnings.append(
-            f"{n_inexact} thresholds cannot be met exactly, because Solr adds 1e-6 to each: a value less than 1e-12, "
-            "or one 32-bit step, below one of them would go the wrong way. No logged value is that close."
-        )
-    if model_bytes > LARGE_BYTES:
-        heap = HEAP_PER_BYTE * model_bytes / 2**20
-        warnings.append(
+def _size_warnings(model_bytes: int) -> list[str]:
+    if model_bytes <= LARGE_BYTES:
+        return []
+    heap = HEAP_PER_BYTE * model_bytes / 2**20
+    return [
+        (
             f"The model is large: give Solr a heap of about {heap:.0f} MB, or train fewer or shallower trees. When "
             "memory runs out on loading, Solr forgets all models until the core is reloaded."
         )
-    return warnings
+    ]

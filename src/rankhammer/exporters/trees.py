@@ -125,6 +125,11 @@ def load_booster(model: bytes) -> Booster:
         ) from exc
 
 
+def booster_kind(booster: Booster) -> str:
+    """Return XGBoost's name of what a booster is made of: gbtree, dart or gblinear."""
+    return str(json.loads(booster.save_config())["learner"]["gradient_booster"]["name"])
+
+
 def read_forest(booster: Booster, feature_names: tuple[str, ...]) -> Forest:
     """Turn a booster, already cut at its best round, into a forest.
 
@@ -141,12 +146,12 @@ def read_forest(booster: Booster, feature_names: tuple[str, ...]) -> Forest:
     """
     learner = json.loads(bytes(booster.save_raw("json")))["learner"]
     objective = learner["objective"]["name"]
-    _require_one_output(learner)
-    _require_features(learner, feature_names)
+    require_one_output(learner)
+    require_features(learner, feature_names)
     trees, weights = _trees_and_weights(learner["gradient_booster"])
     for number, tree in enumerate(trees):
         _require_plain(tree, number)
-    return _forest(trees, weights, feature_names, objective, _base_margin(learner, objective))
+    return _forest(trees, weights, feature_names, objective, base_margin(learner, objective))
 
 
 def with_depths(**arrays: Any) -> Forest:
@@ -154,7 +159,15 @@ def with_depths(**arrays: Any) -> Forest:
     return Forest(**arrays, depth=_depths(arrays["roots"], arrays["left"], arrays["right"]))
 
 
-def _require_one_output(learner: dict[str, Any]) -> None:
+def require_one_output(learner: dict[str, Any]) -> None:
+    """Check that a booster gives one score.
+
+    Args:
+        learner: Of XGBoost's JSON.
+
+    Raises:
+        ExportError: It has several outputs.
+    """
     shape = learner["learner_model_param"]
     outputs = max(int(shape.get("num_class", 0)), int(shape.get("num_target", 1)))
     if outputs > 1:
@@ -165,7 +178,16 @@ def _require_one_output(learner: dict[str, Any]) -> None:
         )
 
 
-def _require_features(learner: dict[str, Any], expected: tuple[str, ...]) -> None:
+def require_features(learner: dict[str, Any], expected: tuple[str, ...]) -> None:
+    """Check that a booster was trained on a feature set.
+
+    Args:
+        learner: Of XGBoost's JSON.
+        expected: The feature set's names, in training order.
+
+    Raises:
+        ExportError: It has other features, or one that is no number.
+    """
     names, types = tuple(learner.get("feature_names", [])), learner.get("feature_types", [])
     if "c" in types:
         name = names[types.index("c")] if names else f"number {types.index('c')}"
@@ -209,8 +231,16 @@ def _require_plain(tree: dict[str, Any], number: int) -> None:
         )
 
 
-def _base_margin(learner: dict[str, Any], objective: str) -> float:
-    """Read base_score, a number or since XGBoost 3.1 a list in a string ("[5E-1]"), as a float32 margin."""
+def base_margin(learner: dict[str, Any], objective: str) -> float:
+    """Read base_score, a number or since XGBoost 3.1 a list in a string ("[5E-1]"), as a float32 margin.
+
+    Args:
+        learner: Of XGBoost's JSON.
+        objective: Its name.
+
+    Raises:
+        ExportError: How this objective turns it into a margin is not known.
+    """
     score = float(learner["learner_model_param"]["base_score"].strip("[]"))
     if objective in _IDENTITY:
         return float(np.float32(score))

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rankhammer.exporters.base import RankerFiles
-    from rankhammer.exporters.trees import Forest
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +65,7 @@ def logged_pairs(content: bytes, sample: Vectors, n_wanted: int) -> Logged:
             "The sample vectors do not say which query and document they are of, so no engine can be asked.",
             hint="Run the training stage again.",
         )
-    chosen = _spread(len(sample.features), n_wanted)
+    chosen = spread(len(sample.features), n_wanted)
     query, doc_id = (tuple(told[key][row] for row in chosen) for key in ("query", "doc_id"))
     return Logged(sample.features[chosen], sample.group[chosen], query, doc_id)
 
@@ -116,12 +115,12 @@ def parity_vectors(sample: Vectors, ranker: RankerFiles, *, n_vectors: int, n_ti
         Logged vectors; copies with each feature in turn absent, and all of them; ties. Absent is NaN for a feature
         with `absent: keep`, else 0.
     """
-    chosen = _spread(len(sample.features), n_vectors)
+    chosen = spread(len(sample.features), n_vectors)
     logged, group = sample.features[chosen], sample.group[chosen]
     missing = np.where([name in ranker.keep_absent for name in ranker.feature_set.names], np.nan, 0.0)
     parts = [(logged, group)]
     parts.append(_without_each(logged, group, missing.astype(np.float32)))
-    parts.append(_ties(ranker.forest, logged, group, n_ties))
+    parts.append(ranker.form.ties(logged, group, n_ties))
     counts = dict(zip(("logged", "absent", "tie"), (len(rows) for rows, _ in parts), strict=True))
     return Vectors(np.concatenate([rows for rows, _ in parts]), np.concatenate([qid for _, qid in parts]), counts)
 
@@ -136,8 +135,8 @@ def _refuse_absent(features: NDArray[np.float32], ranker: RankerFiles) -> None:
             )
 
 
-def _spread(n_items: int, n_wanted: int) -> NDArray[np.int64]:
-    """Choose evenly spread places, all of them where there are few."""
+def spread(n_items: int, n_wanted: int) -> NDArray[np.int64]:
+    """Choose evenly spread places out of `n_items`, at most `n_wanted` of them."""
     n_chosen = min(n_items, n_wanted)
     return np.arange(n_chosen, dtype=np.int64) * n_items // max(n_chosen, 1)
 
@@ -147,51 +146,9 @@ def _without_each(
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Copy up to four rows a feature with that feature absent, then with every feature absent."""
     n_features = rows.shape[1]
-    some = _spread(len(rows), 4)
+    some = spread(len(rows), 4)
     copies = np.tile(rows[some], (n_features + 1, 1))
     column = np.repeat(np.arange(n_features + 1), len(some))
     everywhere = column[:, None] == np.arange(n_features)[None, :]
     everywhere[column == n_features] = True
     return np.where(everywhere, missing[None, :], copies), np.tile(group[some], n_features + 1)
-
-
-def _ties(
-    forest: Forest, rows: NDArray[np.float32], group: NDArray[np.int64], n_ties: int
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    splits = forest.splits
-    chosen = splits[_spread(len(splits), n_ties)]
-    if not len(chosen):
-        return rows[:0], group[:0]
-    base = np.arange(len(chosen)) % len(rows)
-    vectors = [_pair(forest, int(place), rows[row]) for place, row in zip(chosen, base, strict=True)]
-    return np.concatenate(vectors), np.repeat(group[base], 2)
-
-
-def _pair(forest: Forest, place: int, row: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Change a vector so that it reaches a split, once on the split's threshold and once just below it."""
-    feature, threshold = int(forest.feature[place]), forest.threshold[place]
-    low, high = _bounds(forest, place)
-    vector = row.copy()
-    # Written so that an absent value (NaN) is replaced, too.
-    for name, least in low.items():
-        vector[name] = vector[name] if vector[name] >= least else least
-    for name, limit in high.items():
-        vector[name] = vector[name] if vector[name] < limit else np.nextafter(limit, np.float32(-np.inf))
-    on, below = vector.copy(), vector
-    on[feature], below[feature] = threshold, np.nextafter(threshold, np.float32(-np.inf))
-    return np.stack([on, below])
-
-
-def _bounds(forest: Forest, place: int) -> tuple[dict[int, np.float32], dict[int, np.float32]]:
-    """Return, per feature, the least value and the value to stay below on the way from the root to a node."""
-    low: dict[int, np.float32] = {}
-    high: dict[int, np.float32] = {}
-    child, node = place, int(forest.parent[place])
-    while node >= 0:
-        feature, threshold = int(forest.feature[node]), forest.threshold[node]
-        if forest.left[node] == child:
-            high[feature] = min(high.get(feature, threshold), threshold)
-        else:
-            low[feature] = max(low.get(feature, threshold), threshold)
-        child, node = node, int(forest.parent[node])
-    return low, high

@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rankhammer.exporters import ltr_json
 from rankhammer.exporters.content_name import content_name
-from rankhammer.exporters.missing_values import refuse_other_directions
+from rankhammer.exporters.forms import writer_for
+from rankhammer.exporters.model_files import ModelFiles
 from rankhammer.exporters.needed_features import needed_features
 from rankhammer.exporters.nested_trees import TreeFormat, exact
 from rankhammer.exporters.proof import proved
-from rankhammer.exporters.tree_files import TreeFiles
 from rankhammer.exporters.vespa_features import VespaFeatures, refuse_unknown_names, vespa_features
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rankhammer.exporters.base import RankerFiles, TreePath
+    from rankhammer.exporters.base import Part, RankerFiles
+    from rankhammer.exporters.model_files import Written
     from rankhammer.feature_sets import FeatureSet
 
 RankFeature = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.,()$ -]*$", max_length=200)]
@@ -38,7 +39,7 @@ class VespaOptions(BaseModel):
     rerank_count: int = Field(100, ge=1, le=10_000, description="documents a content node reranks in the example")
 
 
-class Vespa(TreeFiles):
+class Vespa(ModelFiles):
     """Trees as the JSON dump that Vespa's `xgboost()` reads, and an example rank profile.
 
     Vespa compares in 32-bit or 64-bit floats, as it compiles the trees: thresholds are written so that both agree.
@@ -70,8 +71,9 @@ class Vespa(TreeFiles):
         Raises:
             ExportError: A feature has no counterpart in Vespa, or would have other values than in training.
         """
+        writer_for(ranker, self.target, {"trees": self.format})
+        ranker.form.refuse_absent(ranker.keep_absent, "zero", self.target)
         forest = ranker.forest
-        refuse_other_directions(forest, ranker.keep_absent, self.rule, self.target)
         features = self._features(ranker.feature_set, forest.used_features())
         trees = ltr_json.definition(forest, names=features.names, number=exact)
         profile = _rank_profile(content_name(ranker.corpus, trees), features, self._options.rerank_count)
@@ -82,9 +84,9 @@ class Vespa(TreeFiles):
             "rank_features.tsv": names.encode(),
         }
 
-    def trees(self, files: Mapping[str, bytes]) -> list[Any]:
-        """Read the roots of the trees from model.json."""
-        return ltr_json.parse(files["model.json"])
+    def written(self, files: Mapping[str, bytes]) -> Written:
+        """Read the trees from model.json; an absent feature is 0."""
+        return self.format.written(ltr_json.parse(files["model.json"]), "zero")
 
     def score(
         self, files: Mapping[str, bytes], features: NDArray[np.float32], feature_names: tuple[str, ...]
@@ -103,13 +105,13 @@ class Vespa(TreeFiles):
 
     def trace(
         self, files: Mapping[str, bytes], features: NDArray[np.float32], feature_names: tuple[str, ...]
-    ) -> list[list[TreePath]]:
-        """Walk a few vectors through the booster's trees in plain Python; the base score's tree is left out."""
+    ) -> list[list[Part]]:
+        """Walk a few vectors through the booster's trees in plain Python."""
         return super().trace(files, features, _their_names(files, feature_names))
 
     def facts(self, ranker: RankerFiles, files: Mapping[str, bytes]) -> dict[str, Any]:  # noqa: ARG002 - protocol
         """Return what stands for our features, how the files were proved, and the missing rule."""
-        features = self._features(ranker.feature_set, ranker.forest.used_features())
+        features = self._features(ranker.feature_set, ranker.form.used_features())
         return {
             "engine": {"name": "vespa"},
             **proved("file only", "Vespa's documented rules; Vespa itself has not run it"),
