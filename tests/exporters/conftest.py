@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,8 @@ import xgboost as xgb
 
 from rankhammer.exporters import RankerFiles
 from rankhammer.feature_sets import FeatureSet
+from rankhammer.rankers import FitSettings, RankingData
+from rankhammer.rankers.linear import LinearOptions, LinearRanker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +41,7 @@ class Trained:
         """Return the files that the training stage publishes."""
         names = list(self.ranker.feature_set.names)
         rows = np.where(np.isnan(self.features), None, self.features.astype(object)).tolist()
-        scores = self.ranker.booster.inplace_predict(self.features, validate_features=False)
+        scores = self.ranker.booster.predict(xgb.DMatrix(self.features), validate_features=False)
         sample = {"feature_names": names, "features": rows, "scores": scores.tolist()}
         return {
             "model.ubj": self.ranker.model,
@@ -76,6 +78,47 @@ def train(
     booster = xgb.train(settings, data, n_trees)
     ranker = RankerFiles("main", bytes(booster.save_raw("ubj")), feature_set, {"seed": 7})
     return Trained(ranker, rows, booster.predict(data, output_margin=True))
+
+
+def train_linear(
+    *,
+    features: tuple[dict[str, Any], ...] = FEATURES,
+    keep: tuple[str, ...] = (),
+    truth: tuple[float, ...] = (1, 0, -2, 0, 0.5),
+    lowest: float = 0.0,
+    non_negative: bool = False,
+) -> Trained:
+    """Train a linear ranker on features whose part in the grades `truth` says; 0 is a value that queries share."""
+    rng = np.random.default_rng(7)
+    declared = [dict(feature) | ({"absent": "keep"} if feature["name"] in keep else {}) for feature in features]
+    feature_set = FeatureSet.model_validate({"name": "tested", "features": declared})
+    n_rows, n_features = 400, len(declared)
+    rows = (lowest + rng.random((n_rows, n_features)) * np.logspace(-1, 3, n_features)).astype(np.float32)
+    for place, name in enumerate(feature_set.names):
+        rows[rng.random(n_rows) < 0.2, place] = np.nan if name in keep else 0
+    utility = (np.nan_to_num(rows) / rows.std(axis=0, where=~np.isnan(rows))) @ np.array(truth)
+    rows[:, np.array(truth) == 0] = 1
+    label = np.digitize(utility, np.quantile(utility, [0.5, 0.8])).astype(np.float32)
+    qid = np.repeat(np.arange(n_rows // 20, dtype=np.int32), 20)
+    data = RankingData(rows, label, qid, np.ones(n_rows), feature_set.names)
+    learner = LinearRanker(LinearOptions(non_negative=non_negative))
+    settings = FitSettings(50, None, 10, 1, 7)
+    model = learner.fit(learner.prepare(data), None, params={}, settings=settings).model
+    manifest = {"objective": learner.objective}
+    made = Trained(RankerFiles("main", model, feature_set, manifest), rows, learner.score(model, rows))
+    return replace(made, ranker=replace(made.ranker, sample=made.folder()["sample_vectors.json"]))
+
+
+@pytest.fixture(scope="session")
+def make_linear() -> Callable[..., Trained]:
+    """Return the function that trains a small linear ranker."""
+    return train_linear
+
+
+@pytest.fixture(scope="session")
+def linear() -> Trained:
+    """A linear ranker that needs `title_match`, `popularity` and `mixed`, the second with a negative weight."""
+    return train_linear()
 
 
 @pytest.fixture(scope="session")

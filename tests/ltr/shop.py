@@ -49,9 +49,9 @@ def export(folder: Any, *, version: str, seed: int = 7, corpus: str = "shop", **
     return export_with(OpenSearchLtr(OpenSearchLtrOptions(version=version, **options)), folder, seed, corpus)
 
 
-def export_with(exporter: Any, folder: Any, seed: int = 7, corpus: str = "shop") -> str:
+def export_with(exporter: Any, folder: Any, seed: int = 7, corpus: str = "shop", **given: Any) -> str:
     """Train and export a small ranker as the line does; return its folder."""
-    ranker, rows = train(seed, corpus)
+    ranker, rows = given.pop("train", train)(seed, corpus)
     checks = publish.Checks(1e-5, 50, 50)
     files = ranker_files(ranker, rows)
     for name, content in publish.export_corpus(corpus, files, [exporter], lineage={}, checks=checks).items():
@@ -76,9 +76,20 @@ def train(seed: int = 7, corpus: str = "shop", features: FeatureSet = FEATURES, 
     return RankerFiles(corpus, bytes(booster.save_raw("ubj")), features, {"seed": seed}), rows
 
 
+def train_linear(seed: int = 7, corpus: str = "shop", features: FeatureSet = FEATURES) -> Any:
+    """Train a small linear ranker, to which popular is bad; return it and the vectors it was trained on."""
+    rng = np.random.default_rng(seed)
+    rows = rng.choice([0.0, 0.3, 0.7, 1.0, 1.9], (300, len(features.names))).astype(np.float32)
+    label = (rows[:, 0] - rows[:, 2] + rows[:, -1] + 1).clip(0, 4).round().astype(np.float32)
+    learner, qid = LinearRanker(LinearOptions()), np.repeat(np.arange(15, dtype=np.int32), 20)
+    prepared = learner.prepare(RankingData(rows, label, qid, np.ones(300), features.names))
+    model = learner.fit(prepared, None, params={}, settings=FitSettings(30, None, 10, 1, seed)).model
+    return RankerFiles(corpus, model, features, {"objective": learner.objective}), rows
+
+
 def ranker_files(ranker: RankerFiles, rows: Any, **sample: Any) -> dict[str, bytes]:
     """Return the files that training publishes; `sample` holds what vectors have beside them."""
-    scores = ranker.booster.inplace_predict(rows, validate_features=False).tolist()
+    scores = ranker.booster.predict(xgb.DMatrix(rows), validate_features=False).tolist()
     values = np.where(np.isnan(rows), None, rows.astype(object)).tolist()
     told = {"feature_names": list(ranker.feature_set.names), "features": values, "scores": scores, **sample}
     return {

@@ -11,6 +11,7 @@ import numpy as np
 from ltr_node.refusals import bad, of_shards, only_keys
 from ltr_node.templates import evaluate, names_in, render
 from ltr_node.trees import score as score_trees
+from ltr_node.weights import score as score_weights
 
 if TYPE_CHECKING:
     from ltr_node.store import Ranked
@@ -99,6 +100,8 @@ class Evaluator:
     def _sltr(self, body: dict, doc_id: str, source: dict) -> float:
         ranked = self.sltr(body)
         logged, seen = self.values(ranked, body.get("params", {}), doc_id, source)
+        if ranked.weights is not None:
+            return score_weights(ranked.weights, logged)
         if ranked.trees is None:
             return sum(value or 0.0 for value in logged.values())
         return score_trees(ranked.trees, seen, ranked.rule)

@@ -8,18 +8,20 @@ from dataclasses import dataclass, field
 from ltr_node.refusals import Refusal, bad, illegal, only_keys
 from ltr_node.templates import check_features
 from ltr_node.trees import missing_rule, parse
+from ltr_node.weights import parse as parse_weights
 
-_OTHER_TYPES = {"model/linear", "model/ranklib", "model/xgboost+json+raw"}
+_OTHER_TYPES = {"model/ranklib", "model/xgboost+json+raw"}
 _LONGEST_NAME = 512
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """What an sltr query names: features, and trees where it is a model."""
+    """What an sltr query names: features, and trees or weights where it is a model."""
 
     features: list[dict]
     trees: list[dict] | None = None
     rule: str = ""
+    weights: list[float] | None = None
 
 
 @dataclass
@@ -30,6 +32,7 @@ class Store:
     featuresets: dict[str, dict] = field(default_factory=dict)
     models: dict[str, dict] = field(default_factory=dict)
     trees: dict[str, list[dict]] = field(default_factory=dict)
+    weights: dict[str, list[float]] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
 
     def ranked(self, kind: str, name: str) -> Ranked | None:
@@ -38,7 +41,7 @@ class Store:
         if name not in self.models:
             return None
         features = self.models[name]["feature_set"]["features"]
-        return Ranked(features, self.trees[name], missing_rule(self.version))
+        return Ranked(features, self.trees.get(name), missing_rule(self.version), self.weights.get(name))
 
     def put_featureset(self, name: str, body: dict, *, overwrite: bool) -> dict:
         """Store a set; the caller has validated it."""
@@ -59,7 +62,7 @@ class Store:
         if set_name not in self.featuresets:
             raise illegal(f"Stored feature set [{set_name}] does not exist")
         features = copy.deepcopy(self.featuresets[set_name]["features"])
-        trees = self._trees(name, model, [feature["name"] for feature in features])
+        parsed = self._parsed(name, model, [feature["name"] for feature in features])
         key = f"model-{name}"
         if len(key.encode()) > _LONGEST_NAME:
             raise bad("action_request_validation_exception", f"Validation Failed: 1: id [{key}] is too long")
@@ -71,7 +74,7 @@ class Store:
                     "Element of type [model] are not updatable, please create a new one instead.",
                 ),
             )
-        self.trees[name] = trees
+        (self.weights if model["type"] == "model/linear" else self.trees)[name] = parsed
         self.models[name] = {"name": name, "feature_set": {"name": set_name, "features": features}, "model": model}
         return self._stored(key, "created")
 
@@ -83,16 +86,19 @@ class Store:
         return {"_index": ".ltrstore", "_id": f"{kind}-{name}", "found": True, "_source": source}
 
     def delete(self, kind: str, name: str) -> bool:
-        self.trees.pop(name if kind == "model" else "", None)
+        for parsed in (self.trees, self.weights):
+            parsed.pop(name if kind == "model" else "", None)
         return (self.featuresets if kind == "featureset" else self.models).pop(name, None) is not None
 
-    def _trees(self, name: str, model: dict, names: list[str]) -> list[dict]:
+    def _parsed(self, name: str, model: dict, names: list[str]) -> list:
         outer = ("illegal_argument_exception", f"Error while parsing model [{name}] with type [{model['type']}]")
         if model["type"] in _OTHER_TYPES:
             raise Refusal(501, ("stand_in", f"this stand-in does not know {model['type']}"))
-        if model["type"] != "model/xgboost+json":
+        if model["type"] not in {"model/xgboost+json", "model/linear"}:
             raise illegal(f"Unsupported LtrRanker format/type [{model['type']}]").inside(outer)
         try:
+            if model["type"] == "model/linear":
+                return parse_weights(model["definition"], names)
             return parse(model["definition"], names, self.version)
         except Refusal as refusal:
             raise refusal.inside(outer) from refusal

@@ -63,9 +63,10 @@ class LinearForm:
     def bounds(self) -> tuple[float, float]:
         """See `ModelForm`: for documents each of whose values lies where one was logged, or is 0."""
         ends = self.ranges * self.weights
-        # Half a unit in the last place for every product and every addition.
-        lost = (len(self.weights) + 1) * 2.0**-23 * float(np.abs(ends).max(axis=0, initial=0.0).sum())
-        return float(ends.min(axis=0).sum()) - lost, float(ends.max(axis=0).sum()) + lost
+        lowest, highest = float(ends.min(axis=0).sum()), float(ends.max(axis=0).sum())
+        # Half a unit in the last place for every product and every addition; nothing where all of them go one way.
+        lost = (len(self.weights) + 1) * 2.0**-23 * float(np.abs(ends).max(axis=0).sum())
+        return lowest - lost if lowest < 0 else 0.0, highest + lost
 
     def unproved(self) -> list[str]:
         """See `ModelForm`: a value may lie further out than any that was logged."""

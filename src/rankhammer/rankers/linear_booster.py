@@ -55,6 +55,8 @@ def score(model: bytes, features: NDArray[np.float32], *, n_threads: int) -> NDA
     """Score feature vectors, shape (n_rows, n_features) to (n_rows,); NaN adds nothing."""
     import xgboost as xgb
 
+    if not len(features):
+        return np.zeros(0, np.float32)
     booster = xgb.Booster({"nthread": n_threads}, model_file=bytearray(model))
     rows = xgb.DMatrix(features, missing=np.nan, nthread=n_threads)
     scores: NDArray[np.float32] = booster.predict(rows, output_margin=True, validate_features=False)
