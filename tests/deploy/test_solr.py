@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import xgboost as xgb
 
-from ltr.shop import DOCS, export, export_with
+from ltr.shop import DOCS, export, export_with, train_linear
 from rankhammer.deploy import deploy, planned, planned_rollback, read_options, read_package, rollback
 from rankhammer.deploy.solr_records import SolrRecords
 from rankhammer.engines.remote.client import Answer, Client
@@ -107,6 +109,29 @@ def test_what_is_active_is_a_parameter_set_that_a_search_names(core, packages, a
     (done,) = rollback(CORPUS, options(core))
     assert (done.active, done.before) == (first.name, second.name)
     assert f"model={first.name} " in active(core)
+
+
+def test_a_linear_ranker_is_stored_and_its_rerank_gives_the_boosters_scores(core, tmp_path):
+    package = read_package(export_with(SolrLtr(SolrLtrOptions(**FIELDS)), tmp_path, 7, CORPUS, train=train_linear))
+    (done,) = deploy(package, options(core))
+    assert max(trial["max_abs_difference"] for trial in done.tried) <= 1e-5
+    stored = core.call(f"/{CORE}/schema/model-store")["models"]
+    assert {model["class"] for model in stored if model["name"] == package.name} == {
+        "org.apache.solr.ltr.model.LinearModel"
+    }
+    ranker, _ = train_linear(7, CORPUS)
+    words = {"keywords": "red shoe", "keywords_quoted": "red shoe", "query_length_standard": 2}
+    passed = " ".join(f"efi.{name}=${name}" for name in words)
+    log = f"values:[features store={package.name} format=dense {passed}]"
+    params = {"q": "*:*", "fl": f"id,score,{log}", **words, "rq": active(core), "rerank_docs": 9}
+    docs = core.call(f"/{CORE}/select", {"params": params})["response"]["docs"]
+    rows = np.zeros((len(docs), len(ranker.feature_set.names)), np.float32)
+    for row, doc in zip(rows, docs, strict=True):
+        for name, value in (pair.split("=") for pair in doc["values"].split(",")):
+            row[ranker.feature_set.names.index(name)] = float(value)
+    wanted = ranker.booster.predict(xgb.DMatrix(rows), validate_features=False)
+    assert [doc["score"] for doc in docs] == pytest.approx(wanted.tolist(), abs=1e-5)
+    assert len(docs) == len(DOCS) == len(set(wanted.tolist()))
 
 
 def test_an_interrupted_upload_leaves_nothing_active_and_can_be_repeated(core, packages, asked):

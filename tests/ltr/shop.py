@@ -11,6 +11,8 @@ import xgboost as xgb
 from rankhammer.exporters import RankerFiles, publish
 from rankhammer.exporters.opensearch_ltr import OpenSearchLtr, OpenSearchLtrOptions
 from rankhammer.feature_sets import FeatureSet
+from rankhammer.rankers import FitSettings, RankingData
+from rankhammer.rankers.linear import LinearOptions, LinearRanker
 
 FEATURES = FeatureSet.model_validate(
     {

@@ -165,7 +165,7 @@ class LtrPluginTarget(ABC):
         if below:
             raise EngineError(
                 f"{below[0]:g} came as a score; a rescore query must give 0 or more.",
-                hint="Nothing was made active. Report this.",
+                hint="Nothing was made active. Do what the export's warnings say of scores below zero, or report this.",
             )
         return found
 

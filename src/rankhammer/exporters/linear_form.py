@@ -103,7 +103,8 @@ class LinearForm:
         """See `ModelForm`: names the feature with the largest difference."""
         added = {term.feature: term for term in parts if isinstance(term, Term)}
         wanted = dict(zip(self.feature_names, _contributions(self.ranker.booster, row), strict=True))
-        found = {name: added[name].value if name in added else 0.0 for name in wanted}
+        # Plus 0: never "-0.0" in the message.
+        found = {name: (added[name].value if name in added else 0.0) + 0.0 for name in wanted}
         name = max(wanted, key=lambda one: abs(found[one] - wanted[one]))
         if found[name] == wanted[name]:
             return ""
@@ -152,4 +153,4 @@ def _contributions(booster: Booster, row: NDArray[np.float32]) -> list[float]:
 
     added = booster.predict(xgb.DMatrix(row[None, :], missing=np.nan), pred_contribs=True, validate_features=False)
     contributions: list[float] = np.asarray(added, np.float64).reshape(-1)[:-1].tolist()
-    return contributions
+    return [one + 0.0 for one in contributions]
