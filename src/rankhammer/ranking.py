@@ -35,8 +35,8 @@ class RankedDocument:
         doc_id: The document.
         score: The exported ranker's.
         rank_by_words: Place before it was reranked: by the sum of the text features.
-        contributions: What each feature adds to the score (Shapley values of the trees), the largest first; with the
-            constant that all documents share they sum up to it.
+        contributions: What each feature adds to the score (Shapley values of the trees, or weight x value), the
+            largest first; with the constant that all documents share they sum up to it.
     """
 
     rank: int

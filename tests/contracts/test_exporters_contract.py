@@ -16,6 +16,7 @@ from rankhammer.exporters import Explains, RankerFiles
 from rankhammer.exporters.parity import check_parity
 from rankhammer.exporters.vectors import Vectors, parity_vectors
 from rankhammer.feature_sets import FeatureSet
+from rankhammer.rankers import FitSettings, RankingData
 
 NAMES = [info.name for info in plugins.installed() if info.group == "exporters"]
 FEATURE_SET = FeatureSet.model_validate(
@@ -102,6 +103,22 @@ def test_scores_equal_the_boosters_to_1e_5_on_logged_absent_and_tied_vectors(
     facts = check_parity(exporter, exporter.write(ranker), ranker, make_vectors(rows, ranker), tolerance=1e-5)
 
     assert facts["max_abs_difference"] <= 1e-5
+
+
+def test_a_linear_ranker_is_scored_alike_or_refused_with_the_targets_that_take_it(exporter: Any, rows: Any) -> None:
+    learner = plugins.create("rankers", plugins.Choice(name="linear"))
+    qid = np.repeat(np.arange(10, dtype=np.int32), 30)
+    data = RankingData(rows, (rows[:, 2] > 2).astype(np.float32), qid, np.ones(300), FEATURE_SET.names)
+    fitted = learner.fit(learner.prepare(data), None, params={}, settings=FitSettings(30, None, 10, 1, 1))
+    sample = json.dumps({"feature_names": FEATURE_SET.names, "features": rows.tolist()}).encode()
+    ranker = RankerFiles("main", fitted.model, FEATURE_SET, {}, sample)
+    if exporter.target.startswith(("opensearch_ltr", "elasticsearch_ltr", "solr_ltr", "json")):
+        facts = check_parity(exporter, exporter.write(ranker), ranker, make_vectors(rows, ranker), tolerance=1e-5)
+        assert facts["max_abs_difference"] <= 1e-5
+        return
+    with pytest.raises(ExportError, match="is linear") as caught:
+        exporter.write(ranker)
+    assert "opensearch_ltr, elasticsearch_ltr, solr_ltr and json take linear rankers" in (caught.value.hint or "")
 
 
 def test_files_of_another_ranker_do_not_pass_the_gate(exporter: Any, rows: Any, ranker: RankerFiles) -> None:

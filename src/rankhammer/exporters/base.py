@@ -56,9 +56,9 @@ class RankerFiles:
         Raises:
             ExportError: The model is of a kind that no engine can load.
         """
+        from rankhammer.exporters.boosters import booster_kind
         from rankhammer.exporters.linear_form import read_linear
         from rankhammer.exporters.tree_form import TreeForm
-        from rankhammer.exporters.trees import booster_kind
 
         is_linear = booster_kind(self.booster) == "gblinear"
         return read_linear(self) if is_linear else TreeForm(self.forest, self.booster)

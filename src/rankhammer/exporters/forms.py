@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from rankhammer.errors import ExportError
+from rankhammer.exporters.trees import NOT_TREES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,11 +19,6 @@ if TYPE_CHECKING:
     Rows = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 T = TypeVar("T")
-
-_HINTS = {
-    "linear": "opensearch_ltr, elasticsearch_ltr, solr_ltr and json take it; for this target train with xgboost.",
-    "trees": "Train with a ranker of the kind that this target takes.",
-}
 
 
 class ModelForm(Protocol):
@@ -97,7 +93,7 @@ def writer_for(ranker: RankerFiles, target: str, writers: Mapping[str, T]) -> T:
     if kind not in writers:
         raise ExportError(
             f"{target} takes {', '.join(writers)} alone, and the ranker of corpus {ranker.corpus!r} is {kind}.",
-            hint=_HINTS[kind],
+            hint=NOT_TREES,
             target=target,
         )
     return writers[kind]

@@ -11,8 +11,8 @@ import numpy as np
 
 from rankhammer.errors import ExportError
 from rankhammer.exporters.base import Term
+from rankhammer.exporters.boosters import base_margin, require_features, require_one_output
 from rankhammer.exporters.lower_bound import never_negative
-from rankhammer.exporters.trees import base_margin, require_features, require_one_output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

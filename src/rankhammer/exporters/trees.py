@@ -7,7 +7,6 @@ in full. A forest is a handful of flat arrays over all nodes of all trees, so th
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,25 +14,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rankhammer.errors import ExportError
+from rankhammer.exporters.boosters import base_margin, require_features, require_one_output
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from xgboost import Booster
 
 UNREACHABLE = -1
-
-_IDENTITY = (
-    "rank:ndcg",
-    "rank:map",
-    "rank:pairwise",
-    "reg:squarederror",
-    "reg:squaredlogerror",
-    "reg:absoluteerror",
-    "reg:pseudohubererror",
-    "binary:logitraw",
+NOT_TREES = (
+    "opensearch_ltr, elasticsearch_ltr, solr_ltr and json take linear rankers; for other targets train trees, with "
+    "ranker xgboost."
 )
-_LOGIT = ("binary:logistic", "reg:logistic")
-_LOG = ("count:poisson", "reg:gamma", "reg:tweedie")
+"""What to do where a ranker has no trees."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,11 +117,6 @@ def load_booster(model: bytes) -> Booster:
         ) from exc
 
 
-def booster_kind(booster: Booster) -> str:
-    """Return XGBoost's name of what a booster is made of: gbtree, dart or gblinear."""
-    return str(json.loads(booster.save_config())["learner"]["gradient_booster"]["name"])
-
-
 def read_forest(booster: Booster, feature_names: tuple[str, ...]) -> Forest:
     """Turn a booster, already cut at its best round, into a forest.
 
@@ -159,55 +146,6 @@ def with_depths(**arrays: Any) -> Forest:
     return Forest(**arrays, depth=_depths(arrays["roots"], arrays["left"], arrays["right"]))
 
 
-def require_one_output(learner: dict[str, Any]) -> None:
-    """Check that a booster gives one score.
-
-    Args:
-        learner: Of XGBoost's JSON.
-
-    Raises:
-        ExportError: It has several outputs.
-    """
-    shape = learner["learner_model_param"]
-    outputs = max(int(shape.get("num_class", 0)), int(shape.get("num_target", 1)))
-    if outputs > 1:
-        raise ExportError(
-            f"The ranker has {outputs} outputs; an engine's ranker has one score.",
-            hint="Train with one target and an objective such as rank:ndcg.",
-            outputs=outputs,
-        )
-
-
-def require_features(learner: dict[str, Any], expected: tuple[str, ...]) -> None:
-    """Check that a booster was trained on a feature set.
-
-    Args:
-        learner: Of XGBoost's JSON.
-        expected: The feature set's names, in training order.
-
-    Raises:
-        ExportError: It has other features, or one that is no number.
-    """
-    names, types = tuple(learner.get("feature_names", [])), learner.get("feature_types", [])
-    if "c" in types:
-        name = names[types.index("c")] if names else f"number {types.index('c')}"
-        raise ExportError(
-            f"Feature {name!r} is categorical; engines compare numbers with thresholds only.",
-            hint="Declare it as a number and train again.",
-            feature=name,
-        )
-    if names and names != expected:
-        raise ExportError(
-            f"The booster was trained on features {list(names)}, the feature set says {list(expected)}.",
-            hint="Run the training stage again with this feature set.",
-        )
-    if int(learner["learner_model_param"]["num_feature"]) > len(expected):
-        raise ExportError(
-            f"The booster has {learner['learner_model_param']['num_feature']} features, the set {len(expected)}.",
-            hint="Run the training stage again with this feature set.",
-        )
-
-
 def _trees_and_weights(gradient_booster: dict[str, Any]) -> tuple[list[dict[str, Any]], list[float]]:
     kind = gradient_booster["name"]
     if kind == "gbtree":
@@ -215,7 +153,7 @@ def _trees_and_weights(gradient_booster: dict[str, Any]) -> tuple[list[dict[str,
         return trees, [1.0] * len(trees)
     if kind == "dart":
         return gradient_booster["gbtree"]["model"]["trees"], gradient_booster["weight_drop"]
-    raise ExportError(f"A {kind!r} booster is no ensemble of trees.", hint="Train with booster gbtree or dart.")
+    raise ExportError(f"A {kind!r} booster is no ensemble of trees: it is linear.", hint=NOT_TREES)
 
 
 def _require_plain(tree: dict[str, Any], number: int) -> None:
@@ -229,30 +167,6 @@ def _require_plain(tree: dict[str, Any], number: int) -> None:
             f"Tree {number} splits on categories; engines compare numbers with thresholds only.",
             hint="Declare every feature as a number and train again.",
         )
-
-
-def base_margin(learner: dict[str, Any], objective: str) -> float:
-    """Read base_score, a number or since XGBoost 3.1 a list in a string ("[5E-1]"), as a float32 margin.
-
-    Args:
-        learner: Of XGBoost's JSON.
-        objective: Its name.
-
-    Raises:
-        ExportError: How this objective turns it into a margin is not known.
-    """
-    score = float(learner["learner_model_param"]["base_score"].strip("[]"))
-    if objective in _IDENTITY:
-        return float(np.float32(score))
-    if objective in _LOGIT:
-        return float(np.float32(math.log(score / (1.0 - score))))
-    if objective in _LOG:
-        return float(np.float32(math.log(score)))
-    raise ExportError(
-        f"How objective {objective!r} turns base_score into a margin is not known here.",
-        hint=f"Train with one of: {', '.join(_IDENTITY + _LOGIT + _LOG)}.",
-        objective=objective,
-    )
 
 
 def _forest(

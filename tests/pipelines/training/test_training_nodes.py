@@ -14,11 +14,15 @@ from kedro.validation.type_extractor import TypeExtractor
 
 from rankhammer import schemas
 from rankhammer.errors import DataError, SchemaError
+from rankhammer.exporters.linear_form import read_linear
 from rankhammer.feature_sets import FeatureSet
+from rankhammer.pipelines.export import nodes as export_nodes
+from rankhammer.pipelines.export.params import ExportParams
 from rankhammer.pipelines.training import nodes
 from rankhammer.pipelines.training.params import TrainingParams
 from rankhammer.pipelines.training.pipeline import create_pipeline
 from rankhammer.query_norm import add_query_columns
+from rankhammer.ranking import open_ranker
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -99,21 +103,22 @@ def _store(spark, table: DataFrame, path: Path, *partitions: str) -> DataFrame:
     return spark.read.parquet(str(path)).select(*table.columns)
 
 
-def _run(spark, folder: Path, rows: list[tuple], *, judged: bool = True, n_partitions: int = 2) -> Stage:
+def _run(
+    spark, folder: Path, rows: list[tuple], *, judged: bool = True, n_partitions: int = 2, ranker: str = "xgboost"
+) -> Stage:
+    params = TrainingParams.model_validate(PARAMS.model_dump() | {"ranker": {"name": ranker}})
     training_rows, reference = _tables(spark, rows)
     reference = reference if judged else None
     matrix = nodes.build_training_matrix(
-        training_rows.repartition(n_partitions), reference, PARAMS, FEATURES, "english"
+        training_rows.repartition(n_partitions), reference, params, FEATURES, "english"
     )
     matrix = _store(spark, matrix, folder / "matrix", "corpus")
-    trials, failures = nodes.tune(matrix, PARAMS, SEED)
+    trials, failures = nodes.tune(matrix, params, SEED)
     trials = _store(spark, schemas.TUNING_TRIALS.check(trials), folder / "trials")
-    ranker, oracle, failures = nodes.train_ranker(matrix, trials, failures, PARAMS, FEATURES, SEED)
-    measured = _store(
-        spark, nodes.evaluate(matrix, ranker, oracle, reference, PARAMS, "english"), folder / "evaluation"
-    )
-    report, _, _, table = nodes.report_training(measured, trials, ranker, failures, PARAMS, SEED)
-    return Stage(matrix, ranker, oracle, failures, schemas.EVALUATION.check(measured), report, table)
+    made, oracle, failures = nodes.train_ranker(matrix, trials, failures, params, FEATURES, SEED)
+    measured = _store(spark, nodes.evaluate(matrix, made, oracle, reference, params, "english"), folder / "evaluation")
+    report, _, _, table = nodes.report_training(measured, trials, made, failures, params, SEED)
+    return Stage(matrix, made, oracle, failures, schemas.EVALUATION.check(measured), report, table)
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +171,44 @@ def test_a_rerun_gives_the_same_bytes_and_a_retrain_does_not_read_stale_files(sp
     assert again.oracle == stage.oracle
     assert again.report == stage.report
     assert other.ranker["a/model.ubj"] != stage.ranker["a/model.ubj"]
+
+
+class _Known:
+    """A feature source that knows the values already."""
+
+    def __init__(self, found: DataFrame) -> None:
+        self._found = found
+
+    def collect(self, pairs: DataFrame, *, documents: DataFrame, feature_set: FeatureSet) -> DataFrame:
+        return pairs.join(self._found, "doc_id")
+
+
+def test_a_linear_ranker_is_trained_measured_exported_and_explained(spark, folder):
+    rows = _rows("a")
+    stage = _run(spark, folder, rows, ranker="linear")
+    facts = stage.report["corpora"]["a"]
+    assert facts["ndcg@10"]["ranker"]["mean"] > facts["ndcg@10"]["baseline"]["mean"]
+    assert (facts["ranker"], facts["n_trials"]) == ("linear", PARAMS.n_trials)
+    assert min(facts["feature_importance"][name] for name in NAMES[:2]) > facts["feature_importance"]["noise"]
+
+    targets = ["opensearch_ltr", "elasticsearch_ltr", "solr_ltr", "json"]
+    checks = {"tolerance": 1e-5, "n_vectors": 100, "n_ties": 10, "engine": None}
+    wanted = ExportParams.model_validate({"targets": [{"name": name} for name in targets], **checks})
+    exported, failures = export_nodes.export(stage.ranker, {}, wanted)
+    parities = [json.loads(content) for name, content in exported.items() if name.endswith("/parity.json")]
+    assert (failures, len(parities)) == ([], len(targets))
+    assert max(parity["max_abs_difference"] for parity in parities) <= 1e-6
+
+    offline = open_ranker("a", ranker=stage.ranker, exported=exported)
+    values = stage.matrix.where("query = 'term1'").select("doc_id", "features")
+    documents = values.selectExpr("doc_id", "'a' AS corpus")
+    first, *_, last = offline.rank("any", documents=documents, source=_Known(values), n_candidates=8)
+    weights = dict(zip(NAMES, read_linear(offline.trained).weights.tolist(), strict=True))
+    for found in (first, last):
+        (vector,) = values.where(f"doc_id = '{found.doc_id}'").collect()
+        assert found.contributions == pytest.approx({n: weights[n] * vector.features[n] for n in NAMES}, abs=1e-6)
+        assert found.score == pytest.approx(sum(found.contributions.values()), abs=1e-6)
+    assert first.score > last.score
 
 
 def test_a_run_whose_every_corpus_fails_stops(spark, folder):
