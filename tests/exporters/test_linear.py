@@ -94,6 +94,7 @@ def test_an_engines_score_is_the_boosters_on_logged_and_absent_features(
     files, rows = exporter(target).write(ranker), vectors_of(ranker).features
     wanted = ranker.booster.predict(xgb.DMatrix(rows), validate_features=False)
 
+    assert exporter(target).score(files, rows, names) == pytest.approx(wanted, abs=1e-5)
     for row, expected in zip(rows.tolist(), wanted, strict=True):
         document = {name: value for name, value in zip(names, row, strict=True) if value == value}
         assert SCORERS[target](files, document) == pytest.approx(float(expected), abs=1e-5)
@@ -170,6 +171,14 @@ def test_a_constant_lifts_every_score_of_values_within_the_logged_ones(linear: A
     assert "'popularity' (-" in warning
     assert "title_match" not in warning
     assert "non_negative: true" in warning
+
+
+def test_a_document_without_any_feature_counts_for_the_bounds(linear: Any) -> None:
+    names = list(linear.ranker.feature_set.names)
+    sample = json.dumps({"feature_names": names, "features": [[2.0] * 5, [3.0] * 5]}).encode()
+    form = replace(linear.ranker, sample=sample).form
+
+    assert form.bounds() == pytest.approx([3 * form.weights.clip(max=0).sum(), 3 * form.weights.clip(min=0).sum()])
 
 
 def test_a_score_below_zero_is_refused_when_the_constant_is_too_small(linear: Any) -> None:

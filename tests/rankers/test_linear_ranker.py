@@ -126,6 +126,13 @@ def test_queries_without_a_relevant_document_say_nothing():
     assert RANKER.score(first, data.features) == pytest.approx(RANKER.score(second, data.features), rel=0.01, abs=0.01)
 
 
+def test_a_value_that_is_not_finite_is_refused_by_its_features_name():
+    data = _data(4)
+    data.features[3, 1] = np.inf
+    with pytest.raises(DataError, match="Feature 'sold' is infinite in 1 rows"):
+        RANKER.prepare(data)
+
+
 def test_grades_that_cannot_be_learned_from_give_a_ranker_that_knows_nothing():
     data = _data(4)
     assert _weights(_fit(replace(data, label=np.zeros_like(data.label))).model).tolist() == [0] * 5

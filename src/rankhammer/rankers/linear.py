@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from rankhammer.errors import DataError
 from rankhammer.rankers import linear_booster
 from rankhammer.rankers.base import FitSettings, FittedRanker, RankingData
 from rankhammer.rankers.xgboost import check_labels, query_weights
@@ -119,9 +120,10 @@ class LinearRanker:
             n_threads: Not used: a fit takes one thread.
 
         Raises:
-            DataError: A label is not a whole number from 0 to 31.
+            DataError: A label is not a whole number from 0 to 31, or a value is infinite.
         """
         check_labels(data.label)
+        _refuse_infinite(data)
         features = np.nan_to_num(data.features, nan=0.0)
         spread = _spread(features, data.qid) if reference is None else reference.spread
         features *= _inverse(spread).astype(np.float32)
@@ -206,6 +208,18 @@ class _Steps:
 
     def _keep(self, weights: NDArray[np.float64], ndcg: float) -> None:
         self.best, self.best_round, self._best_ndcg = weights.copy(), self._n_rounds, ndcg
+
+
+def _refuse_infinite(data: RankingData) -> None:
+    infinite = np.isinf(data.features).sum(axis=0)
+    if infinite.any():
+        place = int(np.argmax(infinite))
+        name = data.feature_names[place]
+        raise DataError(
+            f"Feature {name!r} is infinite in {infinite[place]} rows; a weighted sum needs numbers.",
+            hint="Bound the feature, for example by min(..., 1000) in an expression.",
+            feature=name,
+        )
 
 
 def _loss(lists: Lists, reg_lambda: float) -> Callable[[NDArray[np.float64]], tuple[float, NDArray[np.float64]]]:

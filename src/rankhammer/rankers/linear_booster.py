@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+_SCHEMA = [3, 2, 0]
+"""Version of XGBoost whose JSON this is; the booster that reads it writes its own."""
 _SPREAD = "spread"
 """Attribute of the booster: how far each feature's values lay apart within queries."""
 
@@ -47,7 +49,7 @@ def write(weights: NDArray[np.float32], feature_names: Sequence[str], spread: ND
         # It is trained elsewhere; here an objective only says that a score is the sum itself.
         "objective": {"name": "reg:squarederror", "reg_loss_param": {"scale_pos_weight": "1"}},
     }
-    content = json.dumps({"learner": learner, "version": list(map(int, xgb.__version__.split(".")[:3]))})
+    content = json.dumps({"learner": learner, "version": _SCHEMA})
     return bytes(xgb.Booster(model_file=bytearray(content.encode())).save_raw("ubj"))
 
 
