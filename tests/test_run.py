@@ -66,7 +66,7 @@ def test_the_demo_refuses_a_folder_with_something_else_in_it(tmp_path):
 def test_the_project_is_found_from_below_it(monkeypatch):
     repository = Path(__file__).parents[1]
     monkeypatch.chdir(repository / "docs" / "stages")
-    with run._session({"env": None, "conf_source": None, "params": {}}) as session:
+    with run.open_session({"env": None, "conf_source": None, "params": {}}) as session:
         assert session.load_context().project_path == repository
 
 

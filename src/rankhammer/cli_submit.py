@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rankhammer.cluster.following import Progress
     from rankhammer.cluster.settings import ClusterSettings
     from rankhammer.cluster.submission import Wish
+    from rankhammer.wishes import Asked
 
 
 class Screen:
@@ -48,16 +49,18 @@ class Screen:
 @click.option("--pipeline", "-p", default=None, help="Stage, branch or line, as `kedro run` takes it.")
 @click.option("--env", "-e", default=None, help="Kedro environment.")
 @click.option("--params", default=None, help="Parameters, as `kedro run` takes them.")
+@click.option("--by-size", is_flag=True, help="One submission a profile: resources.rules give each corpus one.")
 @click.option("--deploy-mode", type=click.Choice(["cluster", "client"]), default=None, help="Where the driver runs.")
 @click.option("--queue", default=None, help="YARN queue.")
 @click.option("--conf", "pairs", multiple=True, metavar="KEY=VALUE", help="Spark setting, over spark.yml; repeatable.")
 @click.option("--dry-run", is_flag=True, help="Print what would be submitted, and change nothing.")
 @click.option("--detach", is_flag=True, help="Leave the application alone once YARN has accepted it.")
 @click.argument("more", nargs=-1, type=click.UNPROCESSED)
-def submit(*, dry_run: bool, detach: bool, **given: Any) -> None:
+def submit(*, by_size: bool, dry_run: bool, detach: bool, **given: Any) -> None:
     """Run on YARN what `kedro run` runs here; further options of it (MORE) stand behind `--`.
 
-    Exit codes: 0, 1 (the application failed), 2 (refused before work), 3 (some corpora failed), 130 (interrupted).
+    Exit codes: 0, 1 (the application failed), 2 (refused before work), 3 (some corpora failed), 130 (interrupted). Of
+    several submissions, the gravest one's counts.
     """
     from rankhammer.user_errors import guarded
 
@@ -65,67 +68,97 @@ def submit(*, dry_run: bool, detach: bool, **given: Any) -> None:
     if threading.current_thread() is threading.main_thread():
         # A scheduler ends a job by SIGTERM; it means the same as Ctrl-C.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-    code = guarded(lambda: codes.append(_submit(given, is_dry=dry_run, is_detached=detach)))
+    work = _submit_by_size if by_size else _submit
+    code = guarded(lambda: codes.append(work(read_asked(given), is_dry=dry_run, is_detached=detach)))
     sys.exit(code or codes[0])
 
 
-def _submit(given: dict[str, Any], *, is_dry: bool, is_detached: bool) -> int:
-    from rankhammer import spark
-    from rankhammer.cluster.resource_manager import ResourceManager
-    from rankhammer.cluster.submission import prepare, shown
-    from rankhammer.cluster.submitting import Submitting
-    from rankhammer.cluster.uploads import NoUploads, Uploads
-    from rankhammer.run import project_folder
+def _submit(asked: Asked, *, is_dry: bool, is_detached: bool) -> int:
+    from rankhammer import wishes
 
-    screen, manager = Screen(), ResourceManager()
-    if not is_dry:
-        # A JVM of this command's own, small and without the settings of the run; it starts while Kedro is imported.
-        spark.configure(lambda: {"spark.master": "yarn", "spark.driver.memory": "256m"})
-        threading.Thread(target=spark.hadoop, name="jvm-start", daemon=True).start()
-    wanted, settings = wish(given)
-    project, root = project_folder(), settings.runtime.root
-    if is_dry:
-        click.echo(shown(prepare(wanted, settings, NoUploads(root), project=project, told=screen.line)))
-        return 0
-    target = Uploads(*spark.hadoop(), root, screen.line)
-    planned = prepare(wanted, settings, target, project=project, told=screen.line)
-    submitting = Submitting(manager, settings.submit, told=screen.line, watched=screen.state, may_kill=screen.may_kill)
-    return submitting.run(planned, is_detached=is_detached)
+    shop = _Shop(is_dry=is_dry, is_detached=is_detached)
+    return shop.submit(*wishes.one(asked))
 
 
-def wish(given: dict[str, Any]) -> tuple[Wish, ClusterSettings]:
-    """Work out what a submission asks for.
+def _submit_by_size(asked: Asked, *, is_dry: bool, is_detached: bool) -> int:
+    from rankhammer import corpus_status, summary, wishes
+    from rankhammer.cluster.submitting import INTERRUPTED
+    from rankhammer.errors import ConfigError
+    from rankhammer.run import SOME_CORPORA_FAILED
+
+    if is_detached:
+        raise ConfigError("--by-size waits for each submission, and --detach for none.", hint="Leave one of them out.")
+    shop, codes, statuses = _Shop(is_dry=is_dry), [], []
+    parts, found, settings = wishes.by_size(asked)
+    shop.screen.line(found.told)
+    for part in parts:
+        shop.screen.line(f"Profile {part.profile}: {', '.join(part.corpora)}")
+        codes.append(shop.submit(part.wish, settings))
+        if codes[-1] == INTERRUPTED:
+            break
+        if not is_dry:
+            ended_well = codes[-1] in (0, SOME_CORPORA_FAILED)
+            statuses.append(wishes.status_after(asked, part, found, has_ended_well=ended_well))
+    if statuses:
+        summary.show_status(corpus_status.merged(statuses))
+    return next(code for code in (INTERRUPTED, 1, 2, SOME_CORPORA_FAILED, 0) if code in codes)
+
+
+class _Shop:
+    """Submits, one after the other, by one JVM.
 
     Args:
-        given: Options of `submit`.
+        is_dry: Whether to print what would be submitted, and to change nothing.
+        is_detached: Whether to leave an application alone once it is accepted.
+    """
+
+    def __init__(self, *, is_dry: bool, is_detached: bool = False) -> None:
+        from rankhammer import spark
+
+        self.screen = Screen()
+        self._is_dry, self._is_detached = is_dry, is_detached
+        # A JVM of this command's own, small and without the settings of the run; it starts while Kedro is imported.
+        spark.configure(lambda: {"spark.master": "yarn", "spark.driver.memory": "256m"})
+        if not is_dry:
+            threading.Thread(target=spark.hadoop, name="jvm-start", daemon=True).start()
+
+    def submit(self, wish: Wish, settings: ClusterSettings) -> int:
+        """Submit, and return the exit code."""
+        from rankhammer import spark
+        from rankhammer.cluster.resource_manager import ResourceManager
+        from rankhammer.cluster.submission import prepare, shown
+        from rankhammer.cluster.submitting import Submitting
+        from rankhammer.cluster.uploads import NoUploads, Uploads
+        from rankhammer.run import project_folder
+
+        screen, project, root = self.screen, project_folder(), settings.runtime.root
+        if self._is_dry:
+            click.echo(shown(prepare(wish, settings, NoUploads(root), project=project, told=screen.line)))
+            return 0
+        target = Uploads(*spark.hadoop(), root, screen.line)
+        planned = prepare(wish, settings, target, project=project, told=screen.line)
+        submitting = Submitting(
+            ResourceManager(), settings.submit, told=screen.line, watched=screen.state, may_kill=screen.may_kill
+        )
+        return submitting.run(planned, is_detached=self._is_detached)
+
+
+def read_asked(given: dict[str, Any]) -> Asked:
+    """Read the options of `submit`.
+
+    Args:
+        given: By name.
 
     Raises:
-        ConfigError: A pipeline is unknown, or a setting wrong.
-        ClusterError: The cluster has no room for it.
+        ConfigError: A Spark setting is none.
     """
-    from rankhammer.cluster.resources import spark_settings
-    from rankhammer.cluster.session import plan
-    from rankhammer.cluster.submission import CLUSTER, Wish
-    from rankhammer.pipeline_registry import COMPOSITES
-    from rankhammer.run import cluster_settings, require_known
     from rankhammer.run_options import read_params
+    from rankhammer.wishes import Asked
 
-    flags, name = _flags(given), given["pipeline"] or "__default__"
-    require_known([name])
-    settings, keys = cluster_settings(
-        given["env"], read_params(click.get_current_context(), None, given["params"] or "")
-    )
-    mode = given["deploy_mode"] or settings.submit.deploy_mode
-    if mode == CLUSTER:
-        # There the profile says how large the driver is; spark.yml's size is for a driver here.
-        keys.pop("spark.driver.memory", None)
-    queue = {"queue": flags.get("spark.yarn.queue", settings.resources.queue)}
-    settings = settings.model_copy(update={"resources": settings.resources.model_copy(update=queue)})
-    stages = frozenset(COMPOSITES.get(name, (name,)))
-    asked = plan(settings, stages=stages, matrix=None, driver_in_cluster=mode == CLUSTER)
-    arguments = tuple(f"--{option}={given[option]}" for option in ("pipeline", "params") if given[option])
-    worked_out = spark_settings(asked, settings.resources)
-    return Wish((*arguments, *given["more"]), given["env"], mode, {**worked_out, **keys}, flags), settings
+    text = given["params"] or ""
+    params = read_params(click.get_current_context(), None, text)
+    name = given["pipeline"] or "__default__"
+    return Asked(name, given["env"], text, params, given["deploy_mode"], _flags(given), given["more"])
 
 
 def _flags(given: dict[str, Any]) -> dict[str, str]:

@@ -95,19 +95,23 @@ def chosen(catalog: DataCatalog) -> list[str] | None:
 
 def reported_rows(catalog: DataCatalog, wanted: Sequence[str] | None = None) -> dict[str, int]:
     """Return the feature rows of each corpus, as far as an earlier run's report tells them."""
-    return {corpus: facts["n_rows"] for corpus, facts in _reported_features(catalog, wanted).items()}
+    return {corpus: matrix.n_rows for corpus, matrix in matrices(catalog, wanted).items()}
 
 
-def largest_matrix(catalog: DataCatalog, wanted: Sequence[str] | None = None) -> Matrix | None:
-    """Return the size of the largest training matrix, as far as an earlier run's report tells it.
+def matrices(catalog: DataCatalog, wanted: Sequence[str] | None = None) -> dict[str, Matrix]:
+    """Return the size of each corpus' training matrix, as far as an earlier run's report tells it.
 
     Args:
         catalog: Of the run.
         wanted: Corpora to work on; None: all.
     """
-    facts = _reported_features(catalog, wanted).values()
-    sizes = [Matrix(one["n_rows"], len(one["features"])) for one in facts]
-    return max(sizes, key=lambda matrix: matrix.n_bytes, default=None)
+    found = _reported_features(catalog, wanted)
+    return {corpus: Matrix(facts["n_rows"], len(facts["features"])) for corpus, facts in found.items()}
+
+
+def largest_matrix(catalog: DataCatalog, wanted: Sequence[str] | None = None) -> Matrix | None:
+    """Return the largest of `matrices`, or None where nothing is reported."""
+    return max(matrices(catalog, wanted).values(), key=lambda matrix: matrix.n_bytes, default=None)
 
 
 def recorded_reports(catalog: DataCatalog) -> dict[str, str]:

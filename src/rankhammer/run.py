@@ -50,7 +50,7 @@ def plan(options: dict[str, Any]) -> Plan:
 
     names = list(options["pipelines"])
     require_known(names)
-    return planning.plan({**options, "conf_source": None}, names, opened=_session)
+    return planning.plan({**options, "conf_source": None}, names, opened=open_session)
 
 
 def handoffs(env: str | None, run: str | None = None) -> list[dict[str, Any]]:
@@ -103,7 +103,7 @@ def rank(
 
 def read_credentials(env: str | None) -> None:
     """Let entries of conf/<env>/credentials.yml be found by name."""
-    session = _session({"env": env, "conf_source": None, "params": {}})
+    session = open_session({"env": env, "conf_source": None, "params": {}})
     with session:
         session.load_context()
 
@@ -124,7 +124,7 @@ def read_deploy_options(given: dict[str, Any]) -> DeployOptions:
     clusters = [{"url": url, "credentials": given["credentials"]} for url in given["urls"]]
     told = {"clusters": clusters, **{name: given.get(name) for name in ("engine", "index", "queries", "keep")}}
     set_here = {name: value for name, value in told.items() if value not in (None, (), [])}
-    session = _session({"env": given["env"], "conf_source": None, "params": {}})
+    session = open_session({"env": given["env"], "conf_source": None, "params": {}})
     with session:
         settings = dict(session.load_context().config_loader["deploy"])
     return read_options(settings | set_here)
@@ -158,7 +158,7 @@ def cluster_settings(
     """
     from rankhammer.cluster.settings import read_settings
 
-    session = _session({"env": env, "conf_source": None, "params": params or {}})
+    session = open_session({"env": env, "conf_source": None, "params": params or {}})
     with session:
         loader = session.load_context().config_loader
         return read_settings(loader["cluster"]), spark.effective_settings(loader["spark"], submitted=False)
@@ -186,7 +186,7 @@ def probe(env: str | None, *, with_container: bool) -> Iterator[Answer]:
     from rankhammer.cluster import probe as parts
     from rankhammer.cluster.settings import read_settings
 
-    session = _session({"env": env, "conf_source": None, "params": {}})
+    session = open_session({"env": env, "conf_source": None, "params": {}})
     with session:
         loader = session.load_context().config_loader
         on_yarn = str(loader["spark"].get("spark.master", "")).startswith("yarn")
@@ -214,12 +214,12 @@ def _run(options: dict[str, Any]) -> int:
     names = [name for name in [options["pipeline"], *options["pipelines"]] if name]
     require_known(names)
     runner = _runner(options)
-    choice = choosing.choose(options, lambda: choosing.needed_by(names, options), session=_session)
+    choice = choosing.choose(options, lambda: choosing.needed_by(names, options), session=open_session)
     if choice.told:
         click.echo(choice.told)
     spark.want_early()
     filters = ("from_nodes", "to_nodes", "from_inputs", "to_outputs", "load_versions", "namespaces")
-    session = _session({**options, "params": choice.params})
+    session = open_session({**options, "params": choice.params})
     with session:
         session.run(
             pipeline_names=names,
@@ -250,13 +250,13 @@ def _runner(options: dict[str, Any]) -> AbstractRunner:
 def _session_of_run(env: str | None, run: str | None, needed: Callable[[], Iterable[str]]) -> KedroSession:
     """Open a session on what a run has made."""
     options = {"env": env, "conf_source": None, "params": {} if run is None else {choosing.RUN: run}}
-    choice = choosing.choose(options, needed, session=_session)
+    choice = choosing.choose(options, needed, session=open_session)
     if choice.told:
         click.echo(choice.told, err=True)
-    return _session({**options, "params": choice.params})
+    return open_session({**options, "params": choice.params})
 
 
-def _session(options: Mapping[str, Any]) -> KedroSession:
+def open_session(options: Mapping[str, Any]) -> KedroSession:
     """Open a Kedro session in a project folder, or, in a wheel, on its conf archive."""
     from kedro.framework.project import configure_project
     from kedro.framework.session import KedroSession

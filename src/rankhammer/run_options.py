@@ -39,13 +39,16 @@ def read_params(context: click.Context, param: click.Parameter | None, value: An
     """
     from kedro.framework.cli.utils import _split_params
 
-    others, names = _without_corpora(value) if isinstance(value, str) else (value, [])
+    others, names = without_corpora(value) if isinstance(value, str) else (value, [])
     found: dict[str, Any] = _split_params(context, param, others)
     return {**found, _CORPORA: names} if names else found
 
 
-def _without_corpora(text: str) -> tuple[str, list[str]]:
+def without_corpora(text: str) -> tuple[str, list[str]]:
     """Take `corpora=a,b` out of name=value,name=value; names stay texts, also 001.
+
+    Args:
+        text: As typed.
 
     Returns:
         What is left, and the names; none where there is no such item.

@@ -45,6 +45,7 @@ def configure(
         settings: Returns flat Spark keys to values, as in conf/<env>/spark.yml.
         more: Returns what is worked out when the session is opened, such as its share of a cluster. It may open
             filesystems, and its keys give way to those of `settings`.
+        ready: Called with the session that was opened, before anybody gets it.
     """
     global _settings, _more, _ready
     _settings, _more, _ready = settings, more, ready
@@ -122,7 +123,7 @@ def _open() -> SparkSession:
         builder = builder.config("spark.jars", "")
     opened = builder.getOrCreate()
     opened.sparkContext.setLogLevel(settings.get("spark.log.level", "ERROR"))
-    if _ready is not None and not is_submitted():
+    if _ready is not None:
         _ready(opened)
     _opened = opened
     return opened

@@ -135,6 +135,11 @@ def show(facts: Mapping[str, Any], *, where: str) -> None:
     console.print("Next:    " + "\n         ".join(facts["next"]), soft_wrap=True)
 
 
+def show_status(status: Mapping[str, Mapping[str, str | None]]) -> None:
+    """Print what became of each corpus, as the closing table does."""
+    Console(width=PLAIN_WIDTH).print(_status_table(status))
+
+
 def _facts(corpus: str, reports: Mapping[str, Mapping[str, Any]], metric: str) -> dict[str, Any]:
     of_stage = {stage: report["corpora"].get(corpus, {}) for stage, report in reports.items()}
     facts: dict[str, Any] = {name: of_stage.get(stage, {}).get(fact) for name, (stage, fact) in COUNTS.items()}

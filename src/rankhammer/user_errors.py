@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rankhammer import errors, spark
+from rankhammer import errors
 from rankhammer.errors import ConfigError, RankhammerError
 
 if TYPE_CHECKING:
@@ -89,10 +89,11 @@ def _hadoop_refusal(error: BaseException) -> str:
     """Return what Hadoop's own filesystem said; what a Spark job ended with has another type."""
     from py4j.java_gateway import is_instance_of
     from py4j.protocol import Py4JJavaError
+    from pyspark import SparkContext
 
-    session = spark.active_session()
-    if session is None or not isinstance(error, Py4JJavaError):
+    if not isinstance(error, Py4JJavaError):
         return ""
     thrown = error.java_exception
-    is_refusal = is_instance_of(session.sparkContext._gateway, thrown, "java.io.IOException")
+    # The JVM's own, since a filesystem is opened by it before there is a session.
+    is_refusal = is_instance_of(SparkContext._gateway, thrown, "java.io.IOException")
     return str(thrown.toString()) if is_refusal else ""

@@ -70,6 +70,7 @@ class Site:
     folder: Path
     project: Path
     variables: dict[str, str] = field(repr=False)
+    started: list[subprocess.Popen[str]] = field(default_factory=list, repr=False)
 
     @property
     def hadoop(self) -> Path:
@@ -100,12 +101,20 @@ class Site:
             stdin=subprocess.PIPE,
             text=True,
         )
+        self.started.append(process)
         process.stdin.write(typed)
         process.stdin.close()
         return Run(process)
 
     def kedro(self, *arguments: str, expect: int = 0, **environment: str) -> str:
         return self.start("kedro", *arguments, "--env=prod", **environment).end(expect)
+
+    def end(self) -> None:
+        """End what a test that was interrupted has left running, and the servers."""
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+        dev_cluster.stop(self.folder)
 
     def configure(self, name: str, text: str) -> None:
         (self.project / "conf" / "prod" / name).write_text(text)
@@ -166,10 +175,12 @@ def site(tmp_path_factory) -> Iterator[Site]:
         _copy(REPOSITORY / part, project / part)
     (project / "conf" / "prod" / "parameters.yml").write_text(QUICK)
     make_demo(folder / "demo", random_state=42, sizes={n: replace(SIZES[n], **change) for n, change in SMALL.items()})
+    started = Site(folder, project, {})
     try:
-        yield Site(folder, project, dev_cluster.start(folder, folder / "demo"))
+        started.variables.update(dev_cluster.start(folder, folder / "demo"))
+        yield started
     finally:
-        dev_cluster.stop(folder)
+        started.end()
 
 
 @pytest.fixture(scope="session")

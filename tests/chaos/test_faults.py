@@ -79,6 +79,24 @@ def test_a_driver_that_is_killed_leaves_nothing_half_done(whole, baseline):
     assert whole.published() == baseline
 
 
+def test_a_run_that_is_taken_for_dead_is_taken_over_and_writes_nothing_more(whole, baseline):
+    file = whole.project / "conf" / "prod" / "cluster.yml"
+    before = file.read_text()
+    whole.configure("cluster.yml", before + "  lock: {heartbeat_s: 1, expires_s: 3}\n")
+    try:
+        late = whole.start("kedro", "run", "--pipeline=train", "--env=prod")
+        late.wait_for(TUNING)
+        driver = psutil.Process(late.process.pid)
+        driver.suspend()
+        assert "no sign of life for" in whole.kedro("run", "--pipeline=train")
+        assert whole.published() == baseline
+        driver.resume()
+        assert "took over, because this run showed no sign of life" in late.end(2)
+    finally:
+        file.write_text(before)
+    assert whole.published() == baseline
+
+
 def test_hdfs_in_safe_mode_stops_a_run_with_the_reason(whole, baseline):
     whole.dfsadmin("-safemode", "enter")
     try:

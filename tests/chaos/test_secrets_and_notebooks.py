@@ -68,18 +68,20 @@ def test_a_secret_is_in_no_log_no_report_and_no_process_list(site, baseline):
 
 
 def test_a_notebook_has_catalog_parameters_and_a_session_on_the_cluster(site, baseline):
+    runs = hadoop_cluster.web_hdfs(site.hadoop, "GET", "/apps/rankhammer/runs", op="LISTSTATUS")
+    newest = max(runs["FileStatuses"]["FileStatus"], key=lambda status: status["modificationTime"])["pathSuffix"]
     typed = "\n".join(
         (
+            f"%reload_kedro --env=prod --params=run={newest}",
             "from rankhammer import spark",
             "print('MASTER', spark.session().sparkContext.master)",
             "print('ROWS', catalog.load('training_rows').count() > 0)",
-            "print('SEED', context.params['run']['random_state'])",
+            "print('SEED', context.params['random_state'])",
             "exit",
             "",
         )
     )
-    runs = hadoop_cluster.web_hdfs(site.hadoop, "GET", "/apps/rankhammer/runs", op="LISTSTATUS")
-    newest = max(runs["FileStatuses"]["FileStatus"], key=lambda status: status["modificationTime"])["pathSuffix"]
-    told = site.start("kedro", "ipython", "--env=prod", f"--params=run={newest}", "--simple-prompt", typed=typed).end()
+    told = site.start("kedro", "ipython", "--env=prod", "--simple-prompt", typed=typed).end()
     assert "MASTER yarn" in told
     assert "ROWS True" in told
+    assert "SEED 42" in told

@@ -13,6 +13,7 @@ import hadoop_cluster
 import psutil
 import pyspark
 import pytest
+import yaml
 
 from rankhammer.cluster import hadoop_conf, resource_manager, secrets
 
@@ -24,17 +25,24 @@ SETTINGS = {
     "resources": {"profile": "small", "max_share": 0.9},
     "runs": {"folder": "hdfs:///apps/rankhammer/runs"},
 }
+SIZE = {"instances": 1, "cores": 1, "memory_mb": 640, "overhead_mb": 896, "driver_memory_mb": 1024}
 LOOPBACK = [f"--conf=spark.{who}.SPARK_LOCAL_IP=127.0.0.1" for who in ("yarn.appMasterEnv", "executorEnv")]
 
 
 @pytest.fixture
-def submitted(site):
-    """Starts a submission in cluster mode; every node of this machine has its Python and its Spark."""
+def configured(site):
+    """Lets a test write cluster.yml."""
     file = site.project / "conf" / "prod" / "cluster.yml"
     before = file.read_text()
-    site.configure("cluster.yml", json.dumps(SETTINGS))
-    yield lambda *more: site.start("rankhammer", "submit", "--pipeline=ingestion", "--env=prod", *LOOPBACK, *more)
+    yield lambda settings: site.configure("cluster.yml", json.dumps(settings))
     file.write_text(before)
+
+
+@pytest.fixture
+def submitted(site, configured):
+    """Starts a submission in cluster mode; every node of this machine has its Python and its Spark."""
+    configured(SETTINGS)
+    return lambda *more: site.start("rankhammer", "submit", "--pipeline=ingestion", "--env=prod", *LOOPBACK, *more)
 
 
 def _applications(site) -> list[dict]:
@@ -55,6 +63,18 @@ def _seen_with(secret: str) -> list[str]:
     return [line for line in lines if secret in line]
 
 
+def _files_with(folder: Path, secret: bytes) -> list[Path]:
+    """Find files on the disks of HDFS and YARN, which go on working: what is deleted meanwhile is left out."""
+    found = []
+    for file in folder.rglob("*"):
+        try:
+            if file.is_file() and secret in file.read_bytes():
+                found.append(file)
+        except FileNotFoundError:
+            continue
+    return found
+
+
 def test_what_the_driver_refuses_ends_submit_with_its_words_and_its_code(site, submitted):
     output = submitted("--params=ingestion.nonsense=1").end(2)
     assert "Extra inputs are not permitted" in output
@@ -73,5 +93,18 @@ def test_interrupted_submit_ends_the_application_and_leaves_no_key(site, submitt
     newest = max(_applications(site), key=lambda application: application["startedTime"])
     assert newest["finalStatus"] == "KILLED"
     assert _key_stores(site) == []
-    files = [file for file in site.hadoop.rglob("*") if file.is_file()]
-    assert [file for file in files if site.secret.encode() in file.read_bytes()] == []
+    assert _files_with(site.hadoop, site.secret.encode()) == []
+
+
+def test_corpora_are_submitted_by_their_size_and_publish_what_a_run_here_does(site, baseline, configured):
+    """The driver runs in YARN, with the Python and the Spark that travel."""
+    cluster = yaml.safe_load((site.project / "conf" / "prod" / "cluster.yml").read_text())
+    rules = [{"max_rows": 2000, "profile": "small"}, {"profile": "medium"}]
+    resources = {"max_share": 0.9, "profiles": {"small": SIZE, "medium": {**SIZE, "instances": 2}}, "rules": rules}
+    configured({**cluster, "resources": resources})
+    run = site.start("rankhammer", "submit", "--pipeline=train", "--env=prod", "--by-size", *LOOPBACK)
+    output = run.end()
+    assert "Profile small: network" in output
+    assert "Profile medium: stdlib" in output
+    assert output.count("ended: SUCCEEDED") == 2
+    assert site.published() == baseline

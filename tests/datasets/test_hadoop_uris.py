@@ -7,7 +7,7 @@ import json
 import fsspec
 import pytest
 
-from rankhammer import storage
+from rankhammer import hadoop_storage, storage
 from rankhammer.datasets import FilesDataset, InputDataset, PublishedDataset, TableDataset, hadoop_files
 from rankhammer.datasets.handoff import MARKER
 from rankhammer.errors import ConfigError
@@ -92,8 +92,8 @@ class NeverRenames:
 
 
 def test_a_file_that_hadoop_does_not_rename_is_not_taken_for_written(root, monkeypatch):
-    opened = storage._open
-    monkeypatch.setattr(storage, "_open", lambda uri: (NeverRenames(opened(uri)[0]), opened(uri)[1]))
+    opened = hadoop_storage._open
+    monkeypatch.setattr(hadoop_storage, "_open", lambda uri: (NeverRenames(opened(uri)[0]), opened(uri)[1]))
     with pytest.raises(OSError, match="_fingerprint"):
         FilesDataset(filepath=f"{root}/models/ranker").handoff.finish()
 

@@ -65,7 +65,8 @@ def require_nodes(session: SparkSession) -> None:
     Raises:
         ClusterError: One cannot; it is named with the reason.
     """
-    check_nodes(session, session.conf.get(_EXECUTORS_PYTHON, "") or "")
+    python = session.conf.get(_EXECUTORS_PYTHON, None) or os.environ.get("PYSPARK_PYTHON")
+    check_nodes(session, python or "python3")
 
 
 def plan(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from kedro.framework.hooks import hook_impl
 
 from rankhammer import spark
-from rankhammer.cluster.nodes import check_nodes
 from rankhammer.cluster.session import require_nodes, session_settings
 from rankhammer.cluster.settings import ClusterSettings, read_settings
 from rankhammer.errors import ConfigError
@@ -77,8 +75,6 @@ class SparkHook:
         if self._cluster is not None:
             self._matrix = largest_matrix(catalog, chosen(catalog))
             spark.open_early()
-            if spark.is_submitted():
-                check_nodes(spark.session(), os.environ.get("PYSPARK_PYTHON", "python3"))
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
