@@ -65,8 +65,18 @@ class LockHook:
 
     @hook_impl(trylast=True)
     def on_pipeline_error(self) -> None:
-        """Give the lock back."""
-        self._release()
+        """Give the lock back.
+
+        Raises:
+            ClusterError: Another run has taken over: what broke this one, such as a file that is gone, follows from it.
+        """
+        try:
+            if self._lock is not None:
+                self._lock.require_held()
+        except (OSError, Py4JError):
+            logger.debug("The lock could not be looked at", exc_info=True)
+        finally:
+            self._release()
 
     def _release(self) -> None:
         lock, self._lock = self._lock, None
