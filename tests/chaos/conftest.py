@@ -153,7 +153,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 bootstrap_project(Path.cwd())
 with KedroSession.create(env="prod") as session:
-    for name, content in sorted(session.load_context().catalog["exported_model"].load().items()):
+    for name, content in sorted(session.load_context().catalog["exported_model"].load_all().items()):
         print(name, hashlib.sha256(content).hexdigest(), sep="\\t")
 """
 

@@ -6,6 +6,7 @@ import getpass
 import json
 import signal
 import sys
+import time
 import urllib.request
 from pathlib import Path
 
@@ -63,12 +64,12 @@ def _seen_with(secret: str) -> list[str]:
     return [line for line in lines if secret in line]
 
 
-def _files_with(folder: Path, secret: bytes) -> list[Path]:
-    """Find files on the disks of HDFS and YARN, which go on working: what is deleted meanwhile is left out."""
+def _files_with(folder: Path, secret: bytes, since: float) -> list[Path]:
+    """Find new files on the disks of HDFS and YARN, which go on working: what is deleted meanwhile is left out."""
     found = []
     for file in folder.rglob("*"):
         try:
-            if file.is_file() and secret in file.read_bytes():
+            if file.is_file() and file.stat().st_mtime >= since and secret in file.read_bytes():
                 found.append(file)
         except FileNotFoundError:
             continue
@@ -83,6 +84,7 @@ def test_what_the_driver_refuses_ends_submit_with_its_words_and_its_code(site, s
 
 
 def test_interrupted_submit_ends_the_application_and_leaves_no_key(site, submitted):
+    began = time.time()
     run = submitted()
     run.wait_for("RUNNING")
     ((name, mode),) = _key_stores(site)
@@ -93,7 +95,7 @@ def test_interrupted_submit_ends_the_application_and_leaves_no_key(site, submitt
     newest = max(_applications(site), key=lambda application: application["startedTime"])
     assert newest["finalStatus"] == "KILLED"
     assert _key_stores(site) == []
-    assert _files_with(site.hadoop, site.secret.encode()) == []
+    assert _files_with(site.hadoop, site.secret.encode(), since=began) == []
 
 
 def test_corpora_are_submitted_by_their_size_and_publish_what_a_run_here_does(site, baseline, configured):
