@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from kedro.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 STAGES = ("ingestion", "labeling", "features", "folding", "training", "export")
 BRANCHES = ("judgment_export",)
@@ -17,6 +21,11 @@ def register_pipelines() -> dict[str, Pipeline]:
     stages = {name: _stage(name) for name in (*STAGES, *BRANCHES)}
     composites = {name: Pipeline([stages[part] for part in parts]) for name, parts in COMPOSITES.items()}
     return stages | composites
+
+
+def trains_only(stages: Collection[str]) -> bool:
+    """Say whether a run trains and does nothing before it: then a task may use many cores."""
+    return "training" in stages and {*stages} <= {*COMPOSITES["train"]}
 
 
 def _stage(name: str) -> Pipeline:

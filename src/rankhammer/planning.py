@@ -153,8 +153,9 @@ class _Asked:
         """Work out what YARN would be asked for; nothing where the master is another one."""
         if not self.master.startswith("yarn"):
             return {}
-        matrix, settings = largest_matrix(catalog, wanted), self._settings.resources
-        request = plan_resources(self._settings, stages=self._stages, matrix=matrix, driver_in_cluster=False)
+        matrix = largest_matrix(catalog, wanted) if "training" in self._stages else None
+        is_training, settings = pipeline_registry.trains_only(self._stages), self._settings.resources
+        request = plan_resources(self._settings, is_training=is_training, matrix=matrix, driver_in_cluster=False)
         own = {key: self._keys[key] for key in resources.spark_settings(request, settings) if key in self._keys}
         return {**resources.describe(request), "queue": settings.queue or "default", "set_in_spark_yml": own}
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from rankhammer import choosing, corpus_status, expectations
 from rankhammer.cluster.by_size import by_profile
 from rankhammer.cluster.resources import spark_settings
-from rankhammer.cluster.session import TRAINING, plan
+from rankhammer.cluster.session import plan
 from rankhammer.cluster.submission import CLUSTER, Wish
 from rankhammer.errors import ConfigError
-from rankhammer.pipeline_registry import COMPOSITES
+from rankhammer.pipeline_registry import COMPOSITES, trains_only
 from rankhammer.run import cluster_settings, open_session, require_known
 from rankhammer.run_options import without_corpora
 
@@ -101,7 +101,7 @@ def one(asked: Asked) -> tuple[Wish, ClusterSettings]:
     """
     require_known([asked.pipeline])
     settings, keys = cluster_settings(asked.env, asked.params)
-    found = _found(asked) if _only_trains(asked) else Found(None, "", {})
+    found = _found(asked) if trains_only(asked.stages) else Found(None, "", {})
     return _wish(asked, settings, keys, asked.text, found.matrices), settings
 
 
@@ -120,7 +120,7 @@ def by_size(asked: Asked) -> tuple[list[Part], Found, ClusterSettings]:
         ClusterError: The cluster has no room for a part.
     """
     require_known([asked.pipeline])
-    if not _only_trains(asked):
+    if not trains_only(asked.stages):
         raise ConfigError(
             f"--by-size needs the sizes that collecting reports, and {asked.pipeline} does not begin behind it.",
             hint="Submit --pipeline=collect first, then --pipeline=train --by-size.",
@@ -156,10 +156,6 @@ def status_after(asked: Asked, part: Part, found: Found, *, has_ended_well: bool
     return status
 
 
-def _only_trains(asked: Asked) -> bool:
-    return "training" in asked.stages and asked.stages <= TRAINING
-
-
 def _found(asked: Asked) -> Found:
     """Look at the run that would be gone on with."""
     choice = choosing.choose(asked.options, lambda: choosing.needed_by([asked.pipeline], {}), session=open_session)
@@ -178,7 +174,7 @@ def _wish(
     queue = {"queue": asked.flags.get("spark.yarn.queue", settings.resources.queue)}
     settings = settings.model_copy(update={"resources": settings.resources.model_copy(update=queue)})
     largest = max(matrices.values(), key=lambda matrix: matrix.n_bytes, default=None)
-    request = plan(settings, stages=asked.stages, matrix=largest, driver_in_cluster=mode == CLUSTER)
+    request = plan(settings, is_training=trains_only(asked.stages), matrix=largest, driver_in_cluster=mode == CLUSTER)
     pipeline = () if asked.pipeline == "__default__" else (f"--pipeline={asked.pipeline}",)
     arguments = (*pipeline, *([f"--params={text}"] if text else ()), *asked.more)
     return Wish(arguments, asked.env, mode, {**spark_settings(request, settings.resources), **kept}, asked.flags)

@@ -25,19 +25,18 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 _EXECUTORS_PYTHON = "spark.executorEnv.PYSPARK_PYTHON"
-TRAINING = frozenset({"folding", "training", "export"})
 
 
 def session_settings(
-    settings: ClusterSettings, *, project: Path, stages: frozenset[str], matrix: Matrix | None = None
+    settings: ClusterSettings, *, project: Path, is_training: bool, matrix: Matrix | None = None
 ) -> Mapping[str, str]:
     """Work out what a session in client mode asks YARN for, and put on the cluster what its nodes need.
 
     Args:
         settings: Of cluster.yml.
         project: Folder of the project.
-        stages: That the run has; empty where the session is somebody's own, as in a notebook.
-        matrix: Largest training matrix, where it is known.
+        is_training: See `plan`.
+        matrix: See `plan`.
 
     Returns:
         Flat Spark keys.
@@ -45,7 +44,7 @@ def session_settings(
     Raises:
         ClusterError: The cluster does not answer, has no room for what is asked for, or the runtime cannot be built.
     """
-    request = plan(settings, stages=stages, matrix=matrix, driver_in_cluster=False)
+    request = plan(settings, is_training=is_training, matrix=matrix, driver_in_cluster=False)
     size = f"{request.profile.instances} executors of {request.profile.container_mb} MB, {request.profile.cores} cores"
     logger.info("Resources: profile %s, at most %s", request.name, size)
     uploads = Uploads(*spark.hadoop(), settings.runtime.root, logger.info)
@@ -69,24 +68,17 @@ def require_nodes(session: SparkSession) -> None:
     check_nodes(session, python or "python3")
 
 
-def plan(
-    settings: ClusterSettings, *, stages: frozenset[str], matrix: Matrix | None, driver_in_cluster: bool
-) -> Request:
+def plan(settings: ClusterSettings, *, is_training: bool, matrix: Matrix | None, driver_in_cluster: bool) -> Request:
     """Work out what a run asks YARN for; nothing is asked for yet.
 
     Args:
         settings: Of cluster.yml.
-        stages: That the run has.
-        matrix: Largest training matrix, where it is known.
+        is_training: Whether every stage of the run belongs to training: then a task may use many cores.
+        matrix: Largest training matrix of a run that trains, where it is known.
         driver_in_cluster: Whether YARN runs the driver, too.
     """
     wanted = settings.resources
     found = limits.read(ResourceManager(), queue=wanted.queue, node_label=wanted.node_label)
-    is_training = "training" in stages and stages <= TRAINING
     return resources.work_out(
-        wanted,
-        found,
-        is_training=is_training,
-        driver_in_cluster=driver_in_cluster,
-        matrix=matrix if "training" in stages else None,
+        wanted, found, is_training=is_training, driver_in_cluster=driver_in_cluster, matrix=matrix
     )

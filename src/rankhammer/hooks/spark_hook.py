@@ -14,7 +14,7 @@ from rankhammer.cluster.settings import ClusterSettings, read_settings
 from rankhammer.errors import ConfigError
 from rankhammer.expectations import chosen, largest_matrix
 from rankhammer.hooks.outputs_left import OutputsLeft
-from rankhammer.pipeline_registry import BRANCHES, STAGES
+from rankhammer.pipeline_registry import BRANCHES, STAGES, trains_only
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,7 +73,7 @@ class SparkHook:
         self._outputs = OutputsLeft()
         self._stages = frozenset().union(*(node.tags for node in pipeline.nodes)) & {*STAGES, *BRANCHES}
         if self._cluster is not None:
-            self._matrix = largest_matrix(catalog, chosen(catalog))
+            self._matrix = largest_matrix(catalog, chosen(catalog)) if "training" in self._stages else None
             spark.open_early()
 
     @hook_impl
@@ -84,7 +84,8 @@ class SparkHook:
 
     def _worked_out(self) -> Mapping[str, str]:
         settings = self._cluster or ClusterSettings()
-        return session_settings(settings, project=self._project, stages=self._stages, matrix=self._matrix)
+        is_training = trains_only(self._stages)
+        return session_settings(settings, project=self._project, is_training=is_training, matrix=self._matrix)
 
 
 def _is_on_yarn(settings: Mapping[str, Any]) -> bool:
