@@ -64,9 +64,12 @@ def measure(project: Path, size: int):
     n_serps = sum(corpus.n_serps for corpus in made.corpora.values())
     for stage in STAGES:
         watched = watch([sys.executable, "-m", "kedro", "run", f"--pipelines={stage}"], project)
-        log = next(events.iterdir())
-        yield {"benchmark": "scaling", "size": size, "n_serps": n_serps, "stage": stage, **watched, **read_events(log)}
-        log.unlink()
+        # A stage that needs no Spark writes none.
+        logs = list(events.iterdir())
+        facts = {"benchmark": "scaling", "size": size, "n_serps": n_serps, "stage": stage, **watched}
+        yield {**facts, **read_events(logs)}
+        for log in logs:
+            log.unlink()
 
 
 def watch(command: list[str], folder: Path) -> dict[str, float]:
@@ -105,17 +108,20 @@ def follow(pid: int, cpu_s: dict[int, float], rss: dict[str, int], done: threadi
             rss[kind] = max(rss[kind], memory)
 
 
-def read_events(log: Path) -> dict[str, int]:
-    """Sum up what Spark's own event log says of a run."""
+def read_events(logs: list[Path]) -> dict[str, int]:
+    """Sum up what Spark's own event logs say of a run."""
     totals = dict.fromkeys(SHUFFLED, 0)
-    with log.open() as lines:
-        for line in lines:
-            if '"SparkListenerStageCompleted"' not in line:
-                continue
-            for entry in json.loads(line)["Stage Info"]["Accumulables"]:
+    for log in logs:
+        with log.open() as lines:
+            for entry in (entry for line in lines for entry in accumulables(line)):
                 if entry["Name"] in totals:
                     totals[entry["Name"]] += int(entry["Value"])
     return {"shuffled_bytes": totals[SHUFFLED[0]], "rows_read": totals[SHUFFLED[1]]}
+
+
+def accumulables(line: str) -> list[dict]:
+    """Return a stage's sums, where a line of an event log is of a stage that ended."""
+    return json.loads(line)["Stage Info"]["Accumulables"] if '"SparkListenerStageCompleted"' in line else []
 
 
 def print_fit(lines: list[dict]) -> None:
