@@ -86,8 +86,9 @@ class Client:
     def __init__(self, server: Server, login: Login, *, n_connections: int = 1) -> None:
         self.server = server
         self._login = login
+        self._root = urllib3.util.parse_url(server.url).path or ""
         self._n_connections = n_connections
-        self._pool: urllib3.PoolManager | None = None
+        self._pool: urllib3.HTTPConnectionPool | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the open connections behind."""
@@ -145,21 +146,23 @@ class Client:
             content = body if isinstance(body, str) else json.dumps(body)
         began = time.perf_counter()
         try:
-            found = self._open().request(method, self.server.url + path, body=content, headers=headers)
+            found = self._open().urlopen(method, self._root + path, content, headers, retries=False, redirect=False)
         except (urllib3.exceptions.HTTPError, OSError) as exc:
             return None, _plain(exc)
         return Answer(found.status, _parsed(found.data), time.perf_counter() - began), ""
 
-    def _open(self) -> urllib3.PoolManager:
+    def _open(self) -> urllib3.HTTPConnectionPool:
         if self._pool is None:
             server = self.server
-            self._pool = urllib3.PoolManager(
+            is_secure = server.url.lower().startswith("https:")
+            checked = {"cert_reqs": "CERT_REQUIRED" if server.verify else "CERT_NONE", "ca_certs": server.ca_certs}
+            # One engine, so one pool: to look for it at each question takes as long as to send it.
+            self._pool = urllib3.connection_from_url(
+                server.url,
                 maxsize=self._n_connections,
                 block=True,
-                retries=False,
                 timeout=urllib3.Timeout(total=server.timeout_s),
-                cert_reqs="CERT_REQUIRED" if server.verify else "CERT_NONE",
-                ca_certs=server.ca_certs,
+                **(checked if is_secure else {}),
             )
         return self._pool
 

@@ -28,7 +28,7 @@ class CollectOptions(Server, TextFields):
         5.0, ge=0, description="others' searches a second above which the cluster is too busy to begin; polite only"
     )
     searches_per_batch: int = Field(
-        500, ge=1, le=100_000, description="searches a worker makes between two savings of progress"
+        2000, ge=1, le=100_000, description="searches a worker makes between two savings of progress"
     )
     progress: str | None = Field(
         None, description="folder of finished batches, where an interrupted run goes on; null: begin again"
