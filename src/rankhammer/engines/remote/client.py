@@ -119,7 +119,7 @@ class Client:
         Args:
             method: GET, POST, PUT, DELETE or HEAD.
             path: From the first slash on, with its parameters.
-            body: Sent as JSON; a text is sent as lines of JSON.
+            body: Sent as JSON; a text is sent as lines of JSON, bytes are JSON already.
             allowed: Statuses from 400 on that are answers, not errors.
             on_busy: Called whenever the engine says that it is busy (429).
 
@@ -143,7 +143,7 @@ class Client:
         content = None
         if body is not None:
             headers["content-type"] = "application/x-ndjson" if isinstance(body, str) else "application/json"
-            content = body if isinstance(body, str) else json.dumps(body)
+            content = body if isinstance(body, str | bytes) else json.dumps(body)
         began = time.perf_counter()
         try:
             found = self._open().urlopen(method, self._root + path, content, headers, retries=False, redirect=False)

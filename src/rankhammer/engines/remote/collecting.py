@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from rankhammer import spark
 from rankhammer.engines.remote.cutting import PAIR, QUERY, requests_of
+from rankhammer.engines.remote.keeping import FORMAT, PACKED, keep, pack, read_kept
 from rankhammer.engines.remote.pace import Pace
 from rankhammer.storage import storage_for
 
@@ -56,7 +57,8 @@ class Collector:
         self.logging.prepare(self.client)
         n_tasks = min(self.options.max_in_flight, spark.tasks_at_once())
         if self.options.progress is None:
-            return self._ask(_dealt(rows, n_tasks), n_tasks)
+            dealt = _dealt(rows, n_tasks)
+            return dealt.mapInArrow(self._ask(n_tasks), self._schema(rows))
         return self._ask_in_batches(rows, n_tasks)
 
     def _ask_in_batches(self, rows: DataFrame, n_tasks: int) -> DataFrame:
@@ -67,11 +69,11 @@ class Collector:
         is_of_these_rows = _claim(f"{folder}/{_ROWS}", content.rows)
         paths = [f"{folder}/batch={number}" for number in range(n_batches)]
         self._fill(paths, rows.withColumn(_BATCH, _batch(n_batches)), n_tasks)
-        kept = rows.sparkSession.read.schema(self._schema(rows)).parquet(*paths)
         if is_of_these_rows:
-            return kept
+            return read_kept(rows.sparkSession, paths, self._schema(rows))
         # Their pairs are these, and grades, say, are others: nobody is asked again for that.
-        return rows.join(kept.select(*PAIR, "features").dropDuplicates(PAIR), PAIR, "left")
+        kept = read_kept(rows.sparkSession, paths, self._schema(rows.select(*PAIR)))
+        return rows.join(kept.dropDuplicates(PAIR), PAIR, "left")
 
     def _fill(self, paths: Sequence[str], rows: DataFrame, n_tasks: int) -> None:
         left = [n for n, path in enumerate(paths) if not storage_for(path).exists(f"{path}/_SUCCESS")]
@@ -82,24 +84,23 @@ class Collector:
         try:
             for number in left:
                 # An action a batch: what it brought is kept, whatever happens to the next one.
-                asked = self._ask(dealt.where(f"`{_BATCH}` = {number}").drop(_BATCH), n_tasks)
-                asked.write.mode("overwrite").parquet(paths[number])
+                own, ask = dealt.where(f"`{_BATCH}` = {number}").drop(_BATCH), self._ask(n_tasks)
+                keep(own.mapInArrow(lambda batches, ask=ask: pack(ask(batches)), PACKED), paths[number])
         finally:
             dealt.unpersist()
 
     def _own_folder(self, pairs: str) -> str:
         """Return the folder of this very question, and clear away those of earlier ones."""
         root = str(self.options.progress).rstrip("/")
-        key = hashlib.sha256(f"{self.logging.key}\n{pairs}".encode()).hexdigest()[:16]
+        key = hashlib.sha256(f"{FORMAT}\n{self.logging.key}\n{pairs}".encode()).hexdigest()[:16]
         for path in storage_for(root).glob(f"{root}/*"):
             if not path.rstrip("/").endswith(key):
                 storage_for(path).delete(path)
         return f"{root}/{key}"
 
-    def _ask(self, dealt: DataFrame, n_tasks: int) -> DataFrame:
-        # Half of what is allowed: beside as many searches again, others would wait for twice as long.
-        share = 1 if self.options.pace == "greedy" else 2
-        n_threads = max(1, self.options.max_in_flight // (share * n_tasks))
+    def _ask(self, n_tasks: int) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+        """Return what turns dealt rows into those with features; runs on a worker."""
+        n_threads = self.options.max_in_flight // n_tasks
         logging = self.logging
 
         def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -112,7 +113,7 @@ class Collector:
             with ThreadPoolExecutor(n_threads) as pool:
                 yield from _in_order(pool, answer, requests, 2 * n_threads)
 
-        return dealt.mapInArrow(run, self._schema(dealt))
+        return run
 
     def _schema(self, rows: DataFrame) -> StructType:
         from pyspark.sql.types import FloatType, StructField, StructType
