@@ -99,7 +99,7 @@ class RealEngine(ABC):
             EngineError: The cluster is live, busy, not there, or lacks an index or a plugin.
             ConfigError: There are no such credentials, or the engine cannot compute a feature.
         """
-        client = connect(self._options, n_connections=self._options.max_in_flight)
+        client = connect(self._options)
         logging = self.logging(self._options.locate(feature_set), corpora)
         check_cluster(self.cluster(client), self._options, corpora)
         return Collector(client, self._options, logging)

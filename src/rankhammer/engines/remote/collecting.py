@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from rankhammer import spark
 from rankhammer.engines.remote.cutting import PAIR, QUERY, requests_of
-from rankhammer.engines.remote.keeping import FORMAT, PACKED, keep, pack, read_kept
+from rankhammer.engines.remote.keeping import FORMAT, keep, read_kept
 from rankhammer.engines.remote.pace import Pace
 from rankhammer.storage import storage_for
 
@@ -84,8 +84,7 @@ class Collector:
         try:
             for number in left:
                 # An action a batch: what it brought is kept, whatever happens to the next one.
-                own, ask = dealt.where(f"`{_BATCH}` = {number}").drop(_BATCH), self._ask(n_tasks)
-                keep(own.mapInArrow(lambda batches, ask=ask: pack(ask(batches)), PACKED), paths[number])
+                keep(dealt.where(f"`{_BATCH}` = {number}").drop(_BATCH), self._ask(n_tasks), paths[number])
         finally:
             dealt.unpersist()
 

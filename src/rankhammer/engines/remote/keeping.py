@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.types import StructType
@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 FORMAT = "arrow 1"
 """Is part of a batch's key, so that none is read as another than it is."""
 
-PACKED = "rows binary"
-"""Schema of packed rows."""
-
+_PACKED = "rows binary"
 _PACK_BYTES = 2**20
 _WRITTEN = {"compression": "uncompressed", "parquet.block.size": str(16 * 2**20)}
 """Packs are compressed already; small groups let Spark read a large file in parts."""
@@ -60,13 +58,15 @@ def unpack(packs: Iterable[pa.RecordBatch], columns: Sequence[str]) -> Iterator[
                 yield from (rows.select(columns) for rows in stream)
 
 
-def keep(packed: DataFrame, path: str) -> None:
-    """Write one batch; the folder counts once it has `_SUCCESS`.
+def keep(rows: DataFrame, answer: Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]], path: str) -> None:
+    """Have one batch answered and write it; the folder counts once it has `_SUCCESS`.
 
     Args:
-        packed: Has the schema PACKED.
+        rows: What is asked for.
+        answer: Turns rows into those that are kept; runs on a worker.
         path: Folder, replaced.
     """
+    packed = rows.mapInArrow(lambda batches: pack(answer(batches)), _PACKED)
     packed.write.mode("overwrite").options(**_WRITTEN).parquet(path)
 
 
@@ -79,5 +79,5 @@ def read_kept(session: SparkSession, paths: Sequence[str], schema: StructType) -
         schema: Of the rows, or of those columns that are wanted.
     """
     columns = schema.names
-    packs = session.read.schema(PACKED).parquet(*paths)
+    packs = session.read.schema(_PACKED).parquet(*paths)
     return packs.mapInArrow(lambda batches: unpack(batches, columns), schema)

@@ -154,9 +154,9 @@ class Answers:
         place = {doc_id: row for row, doc_id in enumerate(self._searches[number].doc_ids, first)}
         hits = body.get("hits", {}).get("hits", [])
         self._known[[place[hit["_id"]] for hit in hits]] = True
-        # Through memory: most hits match few of the clauses, and numpy takes long for single numbers.
-        scores = {name: memoryview(column) for name, column in self._scores.items()}
-        numbers = {field: memoryview(column) for field, column in self._numbers.items()}
+        # Most hits match few of the clauses, and numpy takes long for single numbers: hence views of its memory.
+        scores: dict[str, Any] = {name: column.data for name, column in self._scores.items()}
+        numbers: dict[str, Any] = {field: column.data for field, column in self._numbers.items()}
         for hit in hits:
             row = place[hit["_id"]]
             for name, score in hit.get("matched_queries", _NOTHING).items():

@@ -15,7 +15,7 @@ SLOWER = 2.0
 STEADY = 8
 """Answers in good time before one more question at once is tried."""
 
-RESTS = 2.0
+RESTS = 4.0
 """So many times an answer's own time passes before a polite place asks again."""
 
 _FORGET = 0.05
