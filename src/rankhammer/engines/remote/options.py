@@ -21,7 +21,8 @@ class CollectOptions(Server, TextFields):
         None, description="with role live: the cluster's own name, to say that it may be asked all the same"
     )
     pace: Literal["polite", "greedy"] = Field(
-        "polite", description="polite gives way when answers slow down; greedy only when the engine refuses"
+        "polite",
+        description="polite rests between answers, gives way when they slow down; greedy only when the engine refuses",
     )
     max_in_flight: int = Field(4, ge=1, le=256, description="searches at once at most, all workers together")
     max_other_searches_per_s: float = Field(
