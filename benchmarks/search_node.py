@@ -9,6 +9,10 @@ The documents are the demo's (Python's standard library), the feature set is the
 - greedy: the feature source as the stage uses it, judgments to Parquet, `pace: greedy`; `share_of_ceiling` is the ratio
 - polite: the 95 % quantile of a probe that searches all the time, alone and beside a run with `pace: polite`
 
+The node is warm before anything counts: it is asked until two replays take as long, for its JVM compiles for a minute.
+Then ceiling and greedy take turns, and the best of each counts. `cpu_s` are seconds of CPU of that one, by process: the
+node, Spark's JVM, its Python workers and this process (the bare client). On one machine they share its cores.
+
 A value is one that the node computes: query lengths and expressions are not counted.
 """
 
@@ -17,19 +21,21 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import math
 import os
 import shutil
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import numpy as np
+import psutil
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
@@ -48,11 +54,12 @@ from rankhammer.feature_sets import Expression, FeatureSet, QueryLength
 from rankhammer.plugins import Choice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 CONF = Path(__file__).parents[1] / "conf/base"
 TEXT_FIELD = "{field}.{analyzer}"
 CORPUS, IN_FLIGHT, PROBE_PAUSE_S, PROBE_S = "stdlib", 8, 0.02, 10.0
+TURNS, MOST_REPLAYS, STEADY = 3, 12, 0.05
 
 
 def main() -> None:
@@ -123,12 +130,17 @@ def measure(url: str, searches: list[tuple[str, list[str]]], folder: Path) -> It
     n_values = n_asked * sum(len(docs) for _, docs in searches)
     located = SearchOptions(url=url, text_field=TEXT_FIELD).locate(feature_set)
     bodies = [body_of(located, *search) for search in searches]
-    replay(url, bodies[: len(bodies) // 4])
-    ceiling = best_of(2, lambda: replay(url, bodies))
-    yield {"what": "ceiling", "values": n_values, "seconds": ceiling, "values_per_s": round(n_values / ceiling)}
-    greedy = best_of(2, lambda: collect(url, feature_set, folder, pace="greedy", max_in_flight=IN_FLIGHT))
-    per_s = round(n_values / greedy)
-    yield {"what": "greedy", "seconds": greedy, "values_per_s": per_s, "share_of_ceiling": round(ceiling / greedy, 3)}
+    warm(lambda: replay(url, bodies))
+    turns: dict[str, list[tuple[float, dict[str, float]]]] = {"ceiling": [], "greedy": []}
+    collect(url, feature_set, folder, pace="greedy", max_in_flight=IN_FLIGHT)
+    for _ in range(TURNS):
+        turns["ceiling"].append(timed(lambda: replay(url, bodies)))
+        turns["greedy"].append(timed(lambda: collect(url, feature_set, folder, pace="greedy", max_in_flight=IN_FLIGHT)))
+    (ceiling, node_cpu), (greedy, all_cpu) = (min(turns[what], key=lambda turn: turn[0]) for what in turns)
+    per_s = {"seconds": ceiling, "values_per_s": round(n_values / ceiling)}
+    yield {"what": "ceiling", "values": n_values, **per_s, "cpu_s": node_cpu}
+    per_s = {"seconds": greedy, "values_per_s": round(n_values / greedy)}
+    yield {"what": "greedy", **per_s, "share_of_ceiling": round(ceiling / greedy, 3), "cpu_s": all_cpu}
     yield {"what": "polite", **politeness(url, feature_set, folder, bodies[:200], n_values)}
 
 
@@ -136,13 +148,41 @@ def body_of(feature_set: FeatureSet, query: str, docs: list[str]) -> bytes:
     return json.dumps(search_body(feature_set, query, docs)).encode()
 
 
-def best_of(n: int, work: Any) -> float:
-    times = []
-    for _ in range(n):
-        began = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - began)
-    return round(min(times), 2)
+def timed(work: Callable[[], None]) -> tuple[float, dict[str, float]]:
+    """Return the seconds that some work takes, and the seconds of CPU that each kind of process spends meanwhile."""
+    before, began = cpu_seconds(), time.perf_counter()
+    work()
+    seconds, after = time.perf_counter() - began, cpu_seconds()
+    return round(seconds, 2), {kind: round(after[kind] - before.get(kind, 0.0), 1) for kind in sorted(after)}
+
+
+def warm(work: Callable[[], None]) -> None:
+    """Repeat some work until it takes as long as the time before."""
+    last = math.inf
+    for _ in range(MOST_REPLAYS):
+        seconds, _ = timed(work)
+        if abs(seconds - last) < STEADY * seconds:
+            return
+        last = seconds
+
+
+def cpu_seconds() -> dict[str, float]:
+    """Return seconds of CPU so far of this process, its JVM and workers, and every search node on the machine."""
+    me, found = psutil.Process(), dict[str, float]()
+    kinds = {process: "jvm" if process.name() == "java" else "workers" for process in me.children(recursive=True)}
+    nodes = (process for process in psutil.process_iter() if process.name() == "java" and process not in kinds)
+    for process, kind in [*kinds.items(), *((node, "node") for node in nodes if is_node(node)), (me, "client")]:
+        with suppress(psutil.Error):
+            spent = process.cpu_times()
+            found[kind] = found.get(kind, 0.0) + spent.user + spent.system
+    return found
+
+
+def is_node(process: psutil.Process) -> bool:
+    try:
+        return "org.opensearch.bootstrap.OpenSearch" in process.cmdline()
+    except psutil.Error:
+        return False
 
 
 def replay(url: str, bodies: list[bytes]) -> None:
@@ -192,7 +232,7 @@ def politeness(url: str, feature_set: FeatureSet, folder: Path, bodies: list[byt
     probing = threading.Thread(target=lambda: beside.extend(probe(url, bodies, ended, 3600)))
     probing.start()
     # The probe is somebody else's load, and known to be there.
-    seconds = best_of(1, lambda: collect(url, feature_set, folder, pace="polite", max_other_searches_per_s=1000))
+    seconds, _ = timed(lambda: collect(url, feature_set, folder, pace="polite", max_other_searches_per_s=1000))
     ended.set()
     probing.join()
     before, during = (round(1000 * float(np.quantile(times, 0.95)), 1) for times in (alone, beside))

@@ -48,3 +48,9 @@ def test_whoever_configures_the_session_looks_at_it_first(monkeypatch):
     given = (dict, dict, lambda _: None)
     spark.configure(*given)
     assert (spark._settings, spark._more, spark._ready) == given
+
+
+def test_tasks_at_once_are_as_many_as_cores_however_finely_data_are_cut(request, monkeypatch):
+    session = request.getfixturevalue("spark")
+    monkeypatch.setattr(type(session.sparkContext), "defaultParallelism", 64)
+    assert spark.tasks_at_once() == 2

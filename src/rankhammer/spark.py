@@ -207,6 +207,17 @@ def is_submitted() -> bool:
     return "PYSPARK_GATEWAY_PORT" in os.environ
 
 
+def tasks_at_once() -> int:
+    """Return how many tasks the session runs at once: on all executors' cores, whatever the number of partitions."""
+    context = session().sparkContext
+    if context.getConf().get("spark.dynamicAllocation.enabled", "false") == "true":
+        # Executors come and go; this number is what the cluster was asked to be cut into.
+        return context.defaultParallelism
+    scala: Any = context._jsc.sc()
+    found = int(scala.maxNumConcurrentTasks(scala.resourceProfileManager().defaultResourceProfile()))
+    return found or context.defaultParallelism
+
+
 def _owned_by_launcher(key: str) -> bool:
     return key in ("spark.master", "spark.submit.deployMode") or key.startswith("spark.driver.")
 

@@ -101,6 +101,7 @@ class HoldsItsOwn:
     """A source that has the documents itself, all but 404."""
 
     Options = Bm25
+    keeps_answers = False
 
     def collect(self, rows: DataFrame, *, documents: DataFrame | None, feature_set: FeatureSet) -> DataFrame:
         assert documents is None
@@ -113,4 +114,16 @@ def test_a_source_with_its_own_documents_is_counted_by_its_answers(spark: SparkS
     assert collected.missing()["a"]["n_missing"] == 1
     assert [failure.corpus for failure in collected.failures] == ["b"]
     assert [row["doc_id"] for row in collected.rows.collect()] == ["1"]
+    spark.catalog.clearCache()
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+def test_answers_are_persisted_where_the_source_keeps_none(spark: SparkSession, keeps: bool) -> None:
+    source = HoldsItsOwn()
+    source.keeps_answers = keeps
+    collected = collect_features(
+        source, judge(spark, ("a", "1")), documents=None, feature_set=FEATURES, max_bad_share=0
+    )
+    plan = collected.rows._jdf.queryExecution().withCachedData().toString()
+    assert ("InMemoryRelation" in plan) is not keeps
     spark.catalog.clearCache()

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import pickle
+import socket
+import ssl
+import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import StreamRequestHandler
 
 import pytest
 from pydantic import SecretStr, ValidationError
@@ -152,3 +156,43 @@ def test_an_address_has_a_scheme_and_no_password(url):
 def test_lines_of_json_are_sent_as_they_are(engine):
     client(engine).ask("POST", "/_bulk", '{"index":{}}\n{}\n')
     assert engine.asked[0][2]["content-type"] == "application/x-ndjson"
+
+
+@pytest.fixture
+def keeps_connections(engine, monkeypatch):
+    """The engine, and each connection that was made to it."""
+    made = []
+    monkeypatch.setattr(_Scripted, "protocol_version", "HTTP/1.1")
+    monkeypatch.setattr(_Scripted, "setup", lambda self: (made.append(self.request), StreamRequestHandler.setup(self)))
+    return engine, made
+
+
+def test_a_connection_is_used_again_until_the_engine_hangs_up(keeps_connections):
+    engine, made = keeps_connections
+    asking = client(engine, patience_s=0)
+    for _ in range(3):
+        asking.ask("GET", "/")
+    assert len(made) == 1
+    made[0].shutdown(socket.SHUT_RDWR)
+    made[0].close()
+    assert asking.ask("GET", "/").status == 200
+    assert len(made) == 2
+
+
+def test_a_certificate_is_checked_unless_told_otherwise(engine, tmp_path):
+    key, signed = tmp_path / "key.pem", tmp_path / "signed.pem"
+    names = ["-subj", "/CN=search", "-addext", "subjectAltName=IP:127.0.0.1"]
+    new = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", signed, "-days", "2"]
+    subprocess.run([*new, *names], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(signed, key)
+    engine.socket = context.wrap_socket(engine.socket, server_side=True)
+
+    def ask(**options):
+        address = f"https://127.0.0.1:{engine.server_address[1]}"
+        return Client(Server(url=address, patience_s=0, **options), Login()).ask("GET", "/").status
+
+    assert ask(ca_certs=str(signed)) == 200
+    assert ask(verify=False) == 200
+    with pytest.raises(EngineError, match="CERTIFICATE_VERIFY_FAILED"):
+        ask()

@@ -133,6 +133,28 @@ def test_another_question_begins_anew(opensearch, corpus, tmp_path):
     assert first != second
 
 
+def test_other_grades_of_the_same_pairs_ask_nobody(opensearch, corpus, tmp_path):
+    opensearch.load(str(corpus[0]))
+    documents, _, rows = corpus[0], corpus[1], corpus[2].unionAll(corpus[2].limit(5))
+    options = {"progress": str(tmp_path / "progress"), "searches_per_batch": 10}
+    first = graded(ask(opensearch, (documents, None, rows.selectExpr("*", "1 AS grade")), DEMO, **options))
+    stamps = {path: path.stat().st_mtime_ns for path in tmp_path.glob("progress/*/*/_SUCCESS")}
+    second = graded(ask(opensearch, (documents, None, rows.selectExpr("2D AS grade", "*")), DEMO, **options))
+    assert len(stamps) > 1
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("progress/*/*/_SUCCESS")} == stamps
+    assert {grade for *_, grade in first} == {1}
+    assert {grade for *_, grade in second} == {2}
+    assert [row[:-1] for row in first] == [row[:-1] for row in second]
+    assert len(first) == N_QUERIES * N_DOCS + 6
+    # Five pairs are there twice, each with its own values.
+    assert len({row[:-1] for row in first}) == N_QUERIES * N_DOCS + 1
+
+
+def graded(collected):
+    found = collected.collect()
+    return sorted((row["query"], row["doc_id"], str(row["features"]), row["grade"]) for row in found)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -53,3 +53,13 @@ class ChecksFeatures(Protocol):
             ConfigError: A feature cannot be computed; it is named.
         """
         ...
+
+
+@runtime_checkable
+class KeepsAnswers(Protocol):
+    """A source that writes down what its engine answers; what others return is persisted until it is written."""
+
+    @property
+    def keeps_answers(self) -> bool:
+        """Whether what `collect` returns is read from files, so that to read it twice asks nobody twice."""
+        ...

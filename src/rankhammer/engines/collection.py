@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rankhammer.engines.base import KeepsAnswers
 from rankhammer.engines.coverage import Coverage, coverage_in, coverage_of
 from rankhammer.errors import CorpusFailure, DataError, stop_if_all_failed
 from rankhammer.schemas import FEATURE_ROWS
@@ -71,7 +72,9 @@ def collect_features(
         DataError: There are no judgments, or no corpus can be served.
     """
     if documents is None:
-        collected = source.collect(judgments, documents=None, feature_set=feature_set).persist()
+        collected = source.collect(judgments, documents=None, feature_set=feature_set)
+        if not (isinstance(source, KeepsAnswers) and source.keeps_answers):
+            collected = collected.persist()
         coverage = coverage_of(collected)
         failures = _failures(coverage, max_bad_share)
         rows = _without(collected, failures)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from rankhammer.engines.remote.bundle import Bundle
 from rankhammer.engines.remote.client import connect
-from rankhammer.engines.remote.collecting import PAIR, Collector
+from rankhammer.engines.remote.collecting import Collector
 from rankhammer.engines.remote.courtesy import SearchCluster, SolrCluster, check_cluster
 from rankhammer.engines.remote.named_queries import NamedQueries
 from rankhammer.engines.remote.options import SearchOptions, SolrOptions
@@ -41,6 +41,11 @@ class RealEngine(ABC):
     def __init__(self, options: BaseModel) -> None:
         self._options: Any = self.Options.model_validate(options.model_dump(exclude_unset=True))
 
+    @property
+    def keeps_answers(self) -> bool:
+        """See `base.KeepsAnswers`."""
+        return self._options.progress is not None
+
     @abstractmethod
     def cluster(self, client: Client) -> Cluster:
         """Return what tells of the cluster."""
@@ -62,7 +67,7 @@ class RealEngine(ABC):
         """Add the column `features` to rows of (query, document) pairs; see `base.FeatureSource`.
 
         With `progress` set the engine is asked when this is called, batch by batch, and a batch that ended is not
-        asked again by the next run; else it is asked when the result is used.
+        asked again by the next run; else it is asked whenever the result is used: persist it to use it twice.
 
         Args:
             rows: Has at least corpus, query, doc_id; every other column is carried through.
@@ -80,8 +85,8 @@ class RealEngine(ABC):
         # An action: one row a corpus comes back; an index that is not there stops the run before any search.
         corpora = sorted(row["corpus"] for row in rows.select("corpus").distinct().collect())
         if self._options.bundle:
-            return rows.join(self._bundle(feature_set, corpora).collect(rows), PAIR, "left")
-        return rows.join(self.collector(feature_set, corpora).collect(rows), PAIR, "left")
+            return self._bundle(feature_set, corpora).collect(rows)
+        return self.collector(feature_set, corpora).collect(rows)
 
     def collector(self, feature_set: FeatureSet, corpora: Sequence[str]) -> Collector:
         """Return what asks the engine, which is there and may be asked.
@@ -94,7 +99,7 @@ class RealEngine(ABC):
             EngineError: The cluster is live, busy, not there, or lacks an index or a plugin.
             ConfigError: There are no such credentials, or the engine cannot compute a feature.
         """
-        client = connect(self._options, n_connections=self._options.max_in_flight)
+        client = connect(self._options)
         logging = self.logging(self._options.locate(feature_set), corpora)
         check_cluster(self.cluster(client), self._options, corpora)
         return Collector(client, self._options, logging)

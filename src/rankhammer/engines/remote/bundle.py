@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rankhammer.engines.remote.collecting import Collector, content_of, grouped
+from rankhammer.engines.remote.base import Search
+from rankhammer.engines.remote.cutting import PAIR
 from rankhammer.engines.remote.pace import Pace
 from rankhammer.errors import DataError, EngineError
 from rankhammer.storage import storage_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pyspark.sql import DataFrame
+
+    from rankhammer.engines.remote.collecting import Collector
 
 MANIFEST, SEARCHES, ANSWERS, COMPLETE = "bundle.json", "searches", "answers", "_SUCCESS"
 _VERSION = 1
@@ -42,21 +45,21 @@ class Bundle:
     key: str
 
     def collect(self, rows: DataFrame) -> DataFrame:
-        """Return the answers that were brought back.
+        """Return the rows with the column `features`, as the answers that were brought back have them.
 
         Args:
-            rows: Has corpus, query, doc_id.
+            rows: Has PAIR; every other column is carried through.
 
         Raises:
             EngineError: There are none to this question; the searches are written now.
         """
-        asked = grouped(rows)
-        n_queries, content = content_of(asked)
+        asked = _grouped(rows)
+        n_queries, content = _content_of(asked)
         name = hashlib.sha256(f"{self.key}\n{n_queries}\n{content}".encode()).hexdigest()[:16]
         root = f"{self.folder.rstrip('/')}/{name}"
         storage = storage_for(root)
         if storage.exists(f"{root}/{ANSWERS}/{COMPLETE}"):
-            return rows.sparkSession.read.parquet(f"{root}/{ANSWERS}")
+            return rows.join(rows.sparkSession.read.parquet(f"{root}/{ANSWERS}"), PAIR, "left")
         if not storage.exists(f"{root}/{MANIFEST}"):
             asked.write.mode("overwrite").json(f"{root}/{SEARCHES}")
             facts = {"bundle_version": _VERSION, "n_queries": n_queries, **self.facts}
@@ -113,10 +116,28 @@ def answer(folder: Path, collector: Collector, told: Callable[[int], None]) -> i
 
 
 def _ask(collector: Collector, rows: list[dict[str, Any]]) -> list[pa.RecordBatch]:
-    n_threads = collector.options.max_in_flight
+    n_threads, logging = collector.options.max_in_flight, collector.logging
     pace = Pace(n_threads, greedy=collector.options.pace == "greedy")
+    requests = _requests(rows, max_docs=logging.max_docs, max_searches=logging.max_searches)
     with ThreadPoolExecutor(n_threads) as pool:
-        return list(pool.map(lambda searches: collector.answer(searches, pace), collector.requests(rows)))
+        return list(pool.map(lambda searches: _answers(searches, collector.features(searches, pace)), requests))
+
+
+def _requests(rows: Iterable[Mapping[str, Any]], *, max_docs: int, max_searches: int) -> Iterator[tuple[Search, ...]]:
+    """Cut queries into searches, and searches into groups that are asked together."""
+    searches = (
+        Search(row["corpus"], row["query"], tuple(row["doc_ids"][first : first + max_docs]))
+        for row in rows
+        for first in range(0, len(row["doc_ids"]), max_docs)
+    )
+    while group := tuple(islice(searches, max_searches)):
+        yield group
+
+
+def _answers(searches: Sequence[Search], features: pa.StructArray) -> pa.RecordBatch:
+    pairs = [(search.corpus, search.query, doc_id) for search in searches for doc_id in search.doc_ids]
+    keys = [pa.array(column, pa.string()) for column in zip(*pairs, strict=True)]
+    return pa.RecordBatch.from_arrays([*keys, features], names=[*PAIR, "features"])
 
 
 def _parts(folder: Path, size: int) -> Iterator[list[dict[str, Any]]]:
@@ -130,3 +151,20 @@ def _queries(folder: Path) -> Iterator[dict[str, Any]]:
     for path in sorted(folder.glob("part-*.json")):
         with path.open(encoding="utf-8") as lines:
             yield from map(json.loads, lines)
+
+
+def _grouped(rows: DataFrame) -> DataFrame:
+    """Return corpus, query and `doc_ids`, sorted: one row a query."""
+    from pyspark.sql import functions as F
+
+    return rows.groupBy("corpus", "query").agg(F.sort_array(F.collect_set("doc_id")).alias("doc_ids"))
+
+
+def _content_of(asked: DataFrame) -> tuple[int, int]:
+    """Return how many queries there are, and a number that their content determines."""
+    from pyspark.sql import functions as F
+
+    content = F.sum(F.xxhash64("corpus", "query", "doc_ids").cast("decimal(38,0)"))
+    # An action: answers are those to this very question or to another. One row comes back.
+    n_queries, found = asked.agg(F.count("*"), content).collect()[0]
+    return n_queries, int(found or 0)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import ssl
 import time
+from collections import deque
 from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import TYPE_CHECKING, Any
 
 import orjson
-import urllib3
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+from urllib3.util import parse_url, wait_for_read
 
 from rankhammer import credentials
 from rankhammer.errors import EngineError
@@ -42,7 +45,7 @@ class Server(BaseModel):
     @field_validator("url")
     @classmethod
     def _is_an_address(cls, url: str) -> str:
-        parsed = urllib3.util.parse_url(url)
+        parsed = parse_url(url)
         if parsed.scheme not in ("http", "https") or not parsed.host:
             raise ValueError("not an address of the form http://host:port")
         if parsed.auth:
@@ -80,18 +83,22 @@ class Client:
     Args:
         server: Where the engine is.
         login: What it is told of who asks.
-        n_connections: Connections kept open, at least as many as threads ask at once.
     """
 
-    def __init__(self, server: Server, login: Login, *, n_connections: int = 1) -> None:
+    def __init__(self, server: Server, login: Login) -> None:
+        self._idle: deque[HTTPConnection] = deque()
         self.server = server
         self._login = login
-        self._n_connections = n_connections
-        self._pool: urllib3.PoolManager | None = None
+        self._root = parse_url(server.url).path or ""
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the open connections behind."""
-        return {**self.__dict__, "_pool": None}
+        return {**self.__dict__, "_idle": deque()}
+
+    def __del__(self) -> None:
+        """Hang up."""
+        while self._idle:
+            self._idle.pop().close()
 
     def __repr__(self) -> str:
         """Name the engine, and no secret."""
@@ -100,7 +107,7 @@ class Client:
     def impatient(self) -> Client:
         """Return a client of the same engine that asks once and does not wait."""
         server = self.server.model_copy(update={"patience_s": 0.0})
-        return Client(server, self._login, n_connections=self._n_connections)
+        return Client(server, self._login)
 
     def ask(
         self,
@@ -118,7 +125,7 @@ class Client:
         Args:
             method: GET, POST, PUT, DELETE or HEAD.
             path: From the first slash on, with its parameters.
-            body: Sent as JSON; a text is sent as lines of JSON.
+            body: Sent as JSON; a text is sent as lines of JSON, bytes are JSON already.
             allowed: Statuses from 400 on that are answers, not errors.
             on_busy: Called whenever the engine says that it is busy (429).
 
@@ -142,26 +149,50 @@ class Client:
         content = None
         if body is not None:
             headers["content-type"] = "application/x-ndjson" if isinstance(body, str) else "application/json"
-            content = body if isinstance(body, str) else json.dumps(body)
+            content = body if isinstance(body, str | bytes) else json.dumps(body)
         began = time.perf_counter()
         try:
-            found = self._open().request(method, self.server.url + path, body=content, headers=headers)
-        except (urllib3.exceptions.HTTPError, OSError) as exc:
+            status, data = self._exchange(method, self._root + path, content, headers)
+        except (HTTPException, OSError) as exc:
             return None, _plain(exc)
-        return Answer(found.status, _parsed(found.data), time.perf_counter() - began), ""
+        return Answer(status, _parsed(data), time.perf_counter() - began), ""
 
-    def _open(self) -> urllib3.PoolManager:
-        if self._pool is None:
-            server = self.server
-            self._pool = urllib3.PoolManager(
-                maxsize=self._n_connections,
-                block=True,
-                retries=False,
-                timeout=urllib3.Timeout(total=server.timeout_s),
-                cert_reqs="CERT_REQUIRED" if server.verify else "CERT_NONE",
-                ca_certs=server.ca_certs,
-            )
-        return self._pool
+    def _exchange(
+        self, method: str, path: str, content: str | bytes | None, headers: Mapping[str, str]
+    ) -> tuple[int, bytes]:
+        """Ask once, over a connection that stays open for the next question.
+
+        By the standard library's own connections: a pool that follows redirects and counts retries takes twice as long.
+        """
+        connection = self._idle_connection() or self._connect()
+        try:
+            connection.request(method, path, content.encode() if isinstance(content, str) else content, dict(headers))
+            answer = connection.getresponse()
+            data = answer.read()
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.append(connection)
+        return answer.status, data
+
+    def _idle_connection(self) -> HTTPConnection | None:
+        while self._idle:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                return None
+            # Readable before anything was asked: the engine has hung up.
+            if connection.sock is None or not wait_for_read(connection.sock, timeout=0):
+                return connection
+            connection.close()
+        return None
+
+    def _connect(self) -> HTTPConnection:
+        server, address = self.server, parse_url(self.server.url)
+        host = str(address.host).strip("[]")
+        if address.scheme == "http":
+            return HTTPConnection(host, address.port, timeout=server.timeout_s)
+        return HTTPSConnection(host, address.port, timeout=server.timeout_s, context=_checks(server))
 
     def _checked(self, method: str, path: str, answer: Answer, allowed: tuple[int, ...]) -> Answer:
         if answer.status < 400 or answer.status in allowed:
@@ -182,17 +213,16 @@ class Client:
         )
 
 
-def connect(server: Server, *, n_connections: int = 1) -> Client:
+def connect(server: Server) -> Client:
     """Return a client with the secrets that `server.credentials` names.
 
     Args:
         server: Where the engine is.
-        n_connections: Connections kept open.
 
     Raises:
         ConfigError: There are no such credentials.
     """
-    return Client(server, credentials.login(server.credentials), n_connections=n_connections)
+    return Client(server, credentials.login(server.credentials))
 
 
 _HINTS: Mapping[int, str] = {
@@ -201,6 +231,15 @@ _HINTS: Mapping[int, str] = {
     404: "Check the index's name: option `index` of the feature source.",
     413: "The request is larger than http.max_content_length: make batches smaller.",
 }
+
+
+def _checks(server: Server) -> ssl.SSLContext:
+    """Say which certificates are good."""
+    checks = ssl.create_default_context(cafile=server.ca_certs)
+    if not server.verify:
+        checks.check_hostname = False
+        checks.verify_mode = ssl.CERT_NONE
+    return checks
 
 
 def _parsed(data: bytes) -> Any:

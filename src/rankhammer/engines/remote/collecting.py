@@ -4,29 +4,34 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-from rankhammer.engines.remote.base import Search
+from rankhammer import spark
+from rankhammer.engines.remote.cutting import PAIR, QUERY, requests_of
+from rankhammer.engines.remote.keeping import FORMAT, keep, read_kept
 from rankhammer.engines.remote.pace import Pace
 from rankhammer.storage import storage_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from concurrent.futures import Future
 
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, DataFrame
+    from pyspark.sql.types import StructType
 
-    from rankhammer.engines.remote.base import FeatureLogging, Values
+    from rankhammer.engines.remote.base import FeatureLogging, Search
     from rankhammer.engines.remote.client import Client
+    from rankhammer.engines.remote.cutting import Request
     from rankhammer.engines.remote.options import CollectOptions
 
-PAIR = ["corpus", "query", "doc_id"]
 _MAX_BATCHES = 10_000
+_BATCH, _ROWS = "batch of collecting", "rows.txt"
 
 
 @dataclass(frozen=True)
@@ -44,119 +49,162 @@ class Collector:
     logging: FeatureLogging
 
     def collect(self, rows: DataFrame) -> DataFrame:
-        """Return PAIR and `features` of every pair, null where the engine does not have the document.
+        """Return the rows with the column `features`, null where the engine does not have the document.
 
         Args:
-            rows: Has PAIR.
+            rows: Has PAIR; every other column is carried through.
         """
-        asked = grouped(rows)
-        n_tasks = min(self.options.max_in_flight, rows.sparkSession.sparkContext.defaultParallelism)
         self.logging.prepare(self.client)
+        n_tasks = min(self.options.max_in_flight, spark.tasks_at_once())
         if self.options.progress is None:
-            return self._ask(asked, n_tasks)
-        # Every batch reads it: without this, each would group all rows anew.
-        asked.persist()
-        try:
-            return rows.sparkSession.read.parquet(*self._ask_in_batches(asked, n_tasks))
-        finally:
-            asked.unpersist()
+            dealt = _dealt(rows, n_tasks)
+            return dealt.mapInArrow(self._ask(n_tasks), self._schema(rows))
+        return self._ask_in_batches(rows, n_tasks)
 
-    def _ask_in_batches(self, asked: DataFrame, n_tasks: int) -> list[str]:
-        from pyspark.sql import functions as F
-
-        n_queries, content = content_of(asked)
-        n_batches = min(_MAX_BATCHES, max(1, math.ceil(n_queries / (n_tasks * self.options.searches_per_batch))))
-        folder = self._own_folder(f"{content}/{n_queries}/{n_batches}")
-        batch = F.pmod(F.xxhash64("corpus", "query"), F.lit(n_batches))
+    def _ask_in_batches(self, rows: DataFrame, n_tasks: int) -> DataFrame:
+        content = content_of(rows)
+        n_batches = math.ceil(content.n_queries / (n_tasks * self.options.searches_per_batch))
+        n_batches = min(_MAX_BATCHES, max(1, n_batches))
+        folder = self._own_folder(f"{content.pairs}/{n_batches}")
+        is_of_these_rows = _claim(f"{folder}/{_ROWS}", content.rows)
         paths = [f"{folder}/batch={number}" for number in range(n_batches)]
-        for number, path in enumerate(paths):
-            if not storage_for(path).exists(f"{path}/_SUCCESS"):
-                # An action a batch: what it brought is kept, whatever happens to the next one.
-                self._ask(asked.where(batch == number), n_tasks).write.mode("overwrite").parquet(path)
-        return paths
+        self._fill(paths, rows.withColumn(_BATCH, _batch(n_batches)), n_tasks)
+        if is_of_these_rows:
+            return read_kept(rows.sparkSession, paths, self._schema(rows))
+        # Their pairs are these, and grades, say, are others: nobody is asked again for that.
+        kept = read_kept(rows.sparkSession, paths, self._schema(rows.select(*PAIR)))
+        return rows.join(kept.dropDuplicates(PAIR), PAIR, "left")
 
-    def _own_folder(self, rows: str) -> str:
+    def _fill(self, paths: Sequence[str], rows: DataFrame, n_tasks: int) -> None:
+        left = [n for n, path in enumerate(paths) if not storage_for(path).exists(f"{path}/_SUCCESS")]
+        dealt = _dealt(rows, n_tasks)
+        if len(left) > 1:
+            # Every batch reads it: without this, each would deal all rows anew.
+            dealt.persist()
+        try:
+            for number in left:
+                # An action a batch: what it brought is kept, whatever happens to the next one.
+                keep(dealt.where(f"`{_BATCH}` = {number}").drop(_BATCH), self._ask(n_tasks), paths[number])
+        finally:
+            dealt.unpersist()
+
+    def _own_folder(self, pairs: str) -> str:
         """Return the folder of this very question, and clear away those of earlier ones."""
         root = str(self.options.progress).rstrip("/")
-        key = hashlib.sha256(f"{self.logging.key}\n{rows}".encode()).hexdigest()[:16]
+        key = hashlib.sha256(f"{FORMAT}\n{self.logging.key}\n{pairs}".encode()).hexdigest()[:16]
         for path in storage_for(root).glob(f"{root}/*"):
             if not path.rstrip("/").endswith(key):
                 storage_for(path).delete(path)
         return f"{root}/{key}"
 
-    def requests(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Search, ...]]:
-        """Cut queries into searches, and searches into groups that are asked together.
-
-        Args:
-            rows: corpus, query, doc_ids.
-        """
-        most = self.logging.max_docs
-        searches = (
-            Search(row["corpus"], row["query"], tuple(row["doc_ids"][first : first + most]))
-            for row in rows
-            for first in range(0, len(row["doc_ids"]), most)
-        )
-        while group := tuple(islice(searches, self.logging.max_searches)):
-            yield group
-
-    def _ask(self, asked: DataFrame, n_tasks: int) -> DataFrame:
-        from pyspark.sql import functions as F
-
-        n_threads = max(1, self.options.max_in_flight // n_tasks)
-        fields = ", ".join(f"`{name}`: float" for name in self.logging.feature_set.names)
-        schema = f"corpus string, query string, doc_id string, features struct<{fields}>"
-        dealt = asked.repartition(n_tasks, F.xxhash64("query", "corpus"))
+    def _ask(self, n_tasks: int) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+        """Return what turns dealt rows into those with features; runs on a worker."""
+        n_threads = self.options.max_in_flight // n_tasks
+        logging = self.logging
 
         def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             pace = Pace(n_threads, greedy=self.options.pace == "greedy")
+            requests = requests_of(batches, max_docs=logging.max_docs, max_searches=logging.max_searches)
+
+            def answer(request: Request) -> pa.RecordBatch:
+                return request.with_features(self.features(request.searches, pace))
+
             with ThreadPoolExecutor(n_threads) as pool:
-                for batch in batches:
-                    requests = self.requests(batch.to_pylist())
-                    yield from pool.map(lambda searches: self.answer(searches, pace), requests)
+                yield from _in_order(pool, answer, requests, 2 * n_threads)
 
-        return dealt.mapInArrow(run, schema)
+        return run
 
-    def answer(self, searches: Sequence[Search], pace: Pace) -> pa.RecordBatch:
-        """Ask some searches at once, and return PAIR and `features`.
+    def _schema(self, rows: DataFrame) -> StructType:
+        from pyspark.sql.types import FloatType, StructField, StructType
+
+        features = StructType([StructField(name, FloatType()) for name in self.logging.feature_set.names])
+        return StructType([*rows.schema.fields, StructField("features", features)])
+
+    def features(self, searches: Sequence[Search], pace: Pace) -> pa.StructArray:
+        """Ask some searches at once, and return the features of every document, null where there is none.
 
         Args:
             searches: At most the logging's `max_searches`.
             pace: Of this process.
         """
-        return _batch(searches, self.logging.ask(self.client, searches, pace), self.logging.feature_set.names)
+        found = self.logging.ask(self.client, searches, pace)
+        known = np.concatenate([known for known, _ in found])
+        numbers = np.concatenate([values.T for _, values in found], axis=1)
+        columns = [pa.array(column) for column in numbers]
+        return pa.StructArray.from_arrays(columns, list(self.logging.feature_set.names), mask=pa.array(~known))
 
 
-def grouped(rows: DataFrame) -> DataFrame:
-    """Return corpus, query and `doc_ids`, sorted: one row a query.
+def _in_order(
+    pool: ThreadPoolExecutor, answer: Callable[[Request], pa.RecordBatch], requests: Iterable[Request], n_ahead: int
+) -> Iterator[pa.RecordBatch]:
+    """Yield the answers in order; requests are taken as they are needed, and the pool is never without one."""
+    asked: deque[Future[pa.RecordBatch]] = deque()
+    for request in requests:
+        if len(asked) == n_ahead:
+            yield asked.popleft().result()
+        asked.append(pool.submit(answer, request))
+    while asked:
+        yield asked.popleft().result()
+
+
+@dataclass(frozen=True)
+class Content:
+    """What tells rows from others, whatever their order.
+
+    Args:
+        n_queries: How many there are.
+        pairs: A text that the pairs determine.
+        rows: A text that all columns determine.
+    """
+
+    n_queries: int
+    pairs: str
+    rows: str
+
+
+def content_of(rows: DataFrame) -> Content:
+    """Sum up rows.
 
     Args:
         rows: Has PAIR.
     """
     from pyspark.sql import functions as F
 
-    return rows.groupBy("corpus", "query").agg(F.sort_array(F.collect_set("doc_id")).alias("doc_ids"))
+    numbers = [number for columns in (PAIR, rows.columns) for number in _sums(F.xxhash64(*columns))]
+    # An action: what is kept of an earlier run is of this very question or of another. One row comes back.
+    n_queries, *sums = rows.agg(F.count_distinct(_hash()), *numbers).collect()[0]
+    return Content(n_queries, f"{n_queries} {sums[:2]}", f"{sums[2:]} {rows.schema.simpleString()}")
 
 
-def content_of(asked: DataFrame) -> tuple[int, int]:
-    """Return how many queries there are, and a number that their content determines.
-
-    Args:
-        asked: What `grouped` returned.
-    """
+def _sums(number: Column) -> list[Column]:
+    """Return sums of both halves: that of the whole numbers could be too large."""
     from pyspark.sql import functions as F
 
-    content = F.sum(F.xxhash64("corpus", "query", "doc_ids").cast("decimal(38,0)"))
-    # An action: what is kept of an earlier run is of this very question or of another. One row comes back.
-    n_queries, found = asked.agg(F.count("*"), content).collect()[0]
-    return n_queries, int(found or 0)
+    return [F.sum(number.bitwiseAND(F.lit(2**32 - 1))), F.sum(F.shiftrightunsigned(number, 32))]
 
 
-def _batch(searches: Sequence[Search], found: Sequence[Values], names: Sequence[str]) -> pa.RecordBatch:
-    known = np.concatenate([known for known, _ in found])
-    numbers = np.concatenate([values.T for _, values in found], axis=1)
-    features = pa.StructArray.from_arrays([pa.array(column) for column in numbers], list(names), mask=pa.array(~known))
-    search = pa.array(np.repeat(np.arange(len(searches)), [len(one.doc_ids) for one in searches]))
-    corpus = pa.array([one.corpus for one in searches]).take(search)
-    query = pa.array([one.query for one in searches]).take(search)
-    doc_id = pa.array([doc_id for one in searches for doc_id in one.doc_ids])
-    return pa.RecordBatch.from_arrays([corpus, query, doc_id, features], names=[*PAIR, "features"])
+def _claim(path: str, content: str) -> bool:
+    """Say whether a folder is of these rows; it is, when nobody has said so before."""
+    storage = storage_for(path)
+    if not storage.exists(path):
+        storage.write(path, content.encode())
+    return storage.read(path).decode() == content
+
+
+def _dealt(rows: DataFrame, n_tasks: int) -> DataFrame:
+    """Put all rows of a query into one partition, side by side, and equal pairs, too."""
+    # First by the hash, which is compared in one step and is in the order of batches.
+    return rows.repartition(n_tasks, _hash()).sortWithinPartitions(_hash(), *PAIR)
+
+
+def _batch(n_batches: int) -> Column:
+    """Return the number of a query's batch; it grows with the hash."""
+    from pyspark.sql import functions as F
+
+    return F.least(F.floor((_hash() / 2.0**64 + 0.5) * n_batches), F.lit(n_batches - 1))
+
+
+def _hash() -> Column:
+    from pyspark.sql import functions as F
+
+    return F.xxhash64(*QUERY)

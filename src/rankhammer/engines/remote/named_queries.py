@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import orjson
 
 from rankhammer.engines.remote.base import require_whole
 from rankhammer.feature_sets import (
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from rankhammer.engines.remote.pace import Pace
     from rankhammer.feature_sets import Feature, FeatureSet
 
-_NONE = (np.nan,)
+_NOTHING: dict[str, Any] = {}
 _PARAMETERS = (
     "search_type=dfs_query_then_fetch&include_named_queries_score=true&filter_path=timed_out,_shards.failed,"
     "_shards.failures.reason,hits.hits._id,hits.hits.matched_queries,hits.hits.fields"
@@ -85,7 +86,7 @@ class NamedQueries:
         return answers.values()
 
     def _ask(self, client: Client, search: Search, pace: Pace) -> Any:
-        body = search_body(self.feature_set, search.query, search.doc_ids)
+        body = orjson.dumps(search_body(self.feature_set, search.query, search.doc_ids))
         with pace:
             answer = client.ask("POST", search_path(self.options, search.corpus), body, on_busy=pace.refused)
             pace.answered(answer.duration_s, len(search.doc_ids))
@@ -152,14 +153,16 @@ class Answers:
         first = int(self._ends[number]) - self._sizes[number]
         place = {doc_id: row for row, doc_id in enumerate(self._searches[number].doc_ids, first)}
         hits = body.get("hits", {}).get("hits", [])
-        rows = [place[hit["_id"]] for hit in hits]
-        self._known[rows] = True
-        scored = [hit.get("matched_queries", {}) for hit in hits]
-        for name, scores in self._scores.items():
-            scores[rows] = [found.get(name, np.nan) for found in scored]
-        stored = [hit.get("fields", {}) for hit in hits]
-        for field, numbers in self._numbers.items():
-            numbers[rows] = [found.get(field, _NONE)[0] for found in stored]
+        self._known[[place[hit["_id"]] for hit in hits]] = True
+        # Most hits match few of the clauses, and numpy takes long for single numbers: hence views of its memory.
+        scores: dict[str, Any] = {name: column.data for name, column in self._scores.items()}
+        numbers: dict[str, Any] = {field: column.data for field, column in self._numbers.items()}
+        for hit in hits:
+            row = place[hit["_id"]]
+            for name, score in hit.get("matched_queries", _NOTHING).items():
+                scores[name][row] = score
+            for field, stored in hit.get("fields", _NOTHING).items():
+                numbers[field][row] = float(stored[0])
 
     def values(self) -> list[Values]:
         """Return, for each search, whether the engine has each document, and finished float32 values."""

@@ -21,14 +21,15 @@ class CollectOptions(Server, TextFields):
         None, description="with role live: the cluster's own name, to say that it may be asked all the same"
     )
     pace: Literal["polite", "greedy"] = Field(
-        "polite", description="polite gives way when answers slow down; greedy only when the engine refuses"
+        "polite",
+        description="polite rests between answers, gives way when they slow down; greedy only when the engine refuses",
     )
     max_in_flight: int = Field(4, ge=1, le=256, description="searches at once at most, all workers together")
     max_other_searches_per_s: float = Field(
         5.0, ge=0, description="others' searches a second above which the cluster is too busy to begin; polite only"
     )
     searches_per_batch: int = Field(
-        500, ge=1, le=100_000, description="searches a worker makes between two savings of progress"
+        2000, ge=1, le=100_000, description="searches a worker makes between two savings of progress"
     )
     progress: str | None = Field(
         None, description="folder of finished batches, where an interrupted run goes on; null: begin again"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -14,13 +15,17 @@ SLOWER = 2.0
 STEADY = 8
 """Answers in good time before one more question at once is tried."""
 
+RESTS = 4.0
+"""So many times an answer's own time passes before a polite place asks again."""
+
 _FORGET = 0.05
 
 
 class Pace:
     """Additive increase, multiplicative decrease over the answers' time a document and the engine's own 429.
 
-    Use as a context manager around each question.
+    Use as a context manager around each question. A polite place rests after each answer, so that the engine is free
+    for others most of the time.
 
     Args:
         most: Questions at once that are never exceeded, at least 1.
@@ -56,7 +61,7 @@ class Pace:
             self._free.notify_all()
 
     def answered(self, duration_s: float, n_docs: int) -> None:
-        """Learn from an answer.
+        """Learn from an answer and, when polite, rest for `RESTS` times as long as it took.
 
         Args:
             duration_s: How long it took.
@@ -70,6 +75,8 @@ class Pace:
                 self._slow_down()
             else:
                 self._speed_up()
+        if not self._greedy:
+            time.sleep(RESTS * duration_s)
 
     def refused(self) -> None:
         """Learn that the engine is busy (429)."""
