@@ -2,8 +2,11 @@
 
     python benchmarks/search_node.py                      # starts an OpenSearch node of its own
     python benchmarks/search_node.py --url http://127.0.0.1:9200
+    python benchmarks/search_node.py --env cranfield --input data/01_raw/cranfield --corpus cranfield --queries 1000
 
-The documents are the demo's (Python's standard library), the feature set is the demo's. Prints one JSON line each:
+Documents, queries and feature set are the demo's (Python's standard library, short queries), or an environment's; see
+benchmarks/cranfield.py for whole questions against abstracts. Where the log has too few queries, words of it are put
+together to as many more, as long as those are. Prints one JSON line each:
 
 - ceiling: a bare client replays the stage's very searches over kept-alive connections and does not look at the answers
 - greedy: the feature source as the stage uses it, judgments to Parquet, `pace: greedy`; `share_of_ceiling` is the ratio
@@ -56,9 +59,11 @@ from rankhammer.plugins import Choice
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-CONF = Path(__file__).parents[1] / "conf/base"
+CONF = Path(__file__).parents[1] / "conf"
 TEXT_FIELD = "{field}.{analyzer}"
-CORPUS, IN_FLIGHT, PROBE_PAUSE_S, PROBE_S = "stdlib", 8, 0.02, 10.0
+IN_FLIGHT, PROBE_PAUSE_S, PROBE_S = 8, 0.02, 10.0
+# The probe is somebody else's load, and known to be there.
+POLITE = {"pace": "polite", "max_other_searches_per_s": 1000}
 TURNS, MOST_REPLAYS, STEADY = 3, 12, 0.05
 
 
@@ -66,11 +71,14 @@ def main() -> None:
     given = parse()
     with TemporaryDirectory() as name, node(given) as url:
         folder = Path(name)
-        make_demo(folder / "demo", random_state=42)
-        load_documents.load(url, str(folder / "demo/documents"))
-        searches = make_searches(folder, given.queries, given.documents)
+        source = given.input or folder / "demo"
+        if not given.input:
+            make_demo(source, random_state=42)
+        load_documents.load(url, str(source / "documents"))
+        searches = make_searches(source, given.corpus, given.queries, given.documents)
+        write_pairs(searches, given.corpus, folder)
         open_session()
-        for figures in measure(url, searches, folder):
+        for figures in measure(url, given, searches, folder):
             print(json.dumps({"benchmark": "search_node", **figures}), flush=True)
 
 
@@ -78,6 +86,9 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--url", help="a running OpenSearch node; it gets the demo's indices")
     parser.add_argument("--version", default="3.6.0", help="of the node that is started")
+    parser.add_argument("--env", default="base", help="environment whose feature set is asked")
+    parser.add_argument("--input", type=Path, help="folder with documents and click_log in Parquet; else the demo's")
+    parser.add_argument("--corpus", default="stdlib", help="which one of the input is asked")
     parser.add_argument("--queries", type=int, default=4000)
     parser.add_argument("--documents", type=int, default=100, help="documents asked for a query")
     return parser.parse_args()
@@ -97,51 +108,64 @@ def node(given: argparse.Namespace) -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def make_searches(folder: Path, n_queries: int, n_documents: int) -> list[tuple[str, list[str]]]:
-    """Pair the demo's queries, and pairs of their words, with random documents; and keep the pairs for the stage."""
+def make_searches(source: Path, corpus: str, n_queries: int, n_documents: int) -> list[tuple[str, list[str]]]:
+    """Pair the log's queries, and more of its words, with random documents."""
     rng = np.random.default_rng(5)
-    of_corpus = ds.field("corpus") == CORPUS
-    ids = ds.dataset(folder / "demo/documents").to_table(filter=of_corpus)["doc_id"].to_pylist()
-    asked = sorted(set(ds.dataset(folder / "demo/click_log").to_table(filter=of_corpus)["query"].to_pylist()))
+    of_corpus = ds.field("corpus") == corpus
+    ids = ds.dataset(source / "documents").to_table(filter=of_corpus)["doc_id"].to_pylist()
+    asked = sorted(set(ds.dataset(source / "click_log").to_table(filter=of_corpus)["query"].to_pylist()))
     words = sorted({word for query in asked for word in query.split()})
-    more = sorted({" ".join(rng.choice(words, 2, replace=False)) for _ in range(2 * n_queries)} - set(asked))
-    queries = (asked + more)[:n_queries]
-    searches = [(query, sorted(map(str, rng.choice(ids, n_documents, replace=False)))) for query in queries]
-    rows = {
-        "corpus": [CORPUS] * len(queries) * n_documents,
-        "query": [query for query, docs in searches for _ in docs],
-        "doc_id": [doc for _, docs in searches for doc in docs],
-    }
+    lengths = rng.choice([len(query.split()) for query in asked], 2 * n_queries)
+    more = sorted({" ".join(rng.choice(words, min(n, len(words)), replace=False)) for n in lengths} - set(asked))
+    # Sorted they would begin with the same word.
+    queries = (asked + [str(query) for query in rng.permutation(more)])[:n_queries]
+    return [(query, sorted(map(str, rng.choice(ids, n_documents, replace=False)))) for query in queries]
+
+
+def write_pairs(searches: list[tuple[str, list[str]]], corpus: str, folder: Path) -> None:
+    """Write the pairs as the stage gets them."""
+    pairs = [(query, doc) for query, docs in searches for doc in docs]
+    rows = {"corpus": [corpus] * len(pairs), "query": [q for q, _ in pairs], "doc_id": [doc for _, doc in pairs]}
     pq.write_table(pa.table(rows), folder / "pairs.parquet", row_group_size=50_000)
-    return searches
+
+
+def read_feature_set(env: str) -> FeatureSet:
+    """Read an environment's feature set, or the one of base where it has none of its own."""
+    own = CONF / env / "parameters/feature_set.yml"
+    file = own if own.exists() else CONF / "base/parameters/feature_set.yml"
+    return FeatureSet.model_validate(yaml.safe_load(file.read_text())["feature_set"])
 
 
 def open_session() -> None:
-    settings = yaml.safe_load((CONF / "spark.yml").read_text())
+    settings = yaml.safe_load((CONF / "base/spark.yml").read_text())
     spark_provider.configure(lambda: {**settings, "spark.master": "local[2]"})
     spark_provider.session().range(1).count()
 
 
-def measure(url: str, searches: list[tuple[str, list[str]]], folder: Path) -> Iterator[dict[str, Any]]:
-    feature_set = FeatureSet.model_validate(
-        yaml.safe_load((CONF / "parameters/feature_set.yml").read_text())["feature_set"]
-    )
+def measure(
+    url: str, given: argparse.Namespace, searches: list[tuple[str, list[str]]], folder: Path
+) -> Iterator[dict[str, Any]]:
+    feature_set = read_feature_set(given.env)
     n_asked = sum(not isinstance(feature, QueryLength | Expression) for feature in feature_set.features)
     n_values = n_asked * sum(len(docs) for _, docs in searches)
     located = SearchOptions(url=url, text_field=TEXT_FIELD).locate(feature_set)
     bodies = [body_of(located, *search) for search in searches]
-    warm(lambda: replay(url, bodies))
+    at = url + search_path(SearchOptions(url=url), given.corpus)
+    warm(lambda: replay(at, bodies))
     turns: dict[str, list[tuple[float, dict[str, float]]]] = {"ceiling": [], "greedy": []}
     collect(url, feature_set, folder, pace="greedy", max_in_flight=IN_FLIGHT)
     for _ in range(TURNS):
-        turns["ceiling"].append(timed(lambda: replay(url, bodies)))
+        turns["ceiling"].append(timed(lambda: replay(at, bodies)))
         turns["greedy"].append(timed(lambda: collect(url, feature_set, folder, pace="greedy", max_in_flight=IN_FLIGHT)))
     (ceiling, node_cpu), (greedy, all_cpu) = (min(turns[what], key=lambda turn: turn[0]) for what in turns)
     per_s = {"seconds": ceiling, "values_per_s": round(n_values / ceiling)}
     yield {"what": "ceiling", "values": n_values, **per_s, "cpu_s": node_cpu}
     per_s = {"seconds": greedy, "values_per_s": round(n_values / greedy)}
     yield {"what": "greedy", **per_s, "share_of_ceiling": round(ceiling / greedy, 3), "cpu_s": all_cpu}
-    yield {"what": "polite", **politeness(url, feature_set, folder, bodies[:200], n_values)}
+    seconds, before, beside = politeness(at, bodies[:200], lambda: collect(url, feature_set, folder, **POLITE))
+    per_s = {"seconds": seconds, "values_per_s": round(n_values / seconds)}
+    ratio = round(beside / before, 2)
+    yield {"what": "polite", **per_s, "probe_p95_ms_alone": before, "probe_p95_ms_beside": beside, "ratio": ratio}
 
 
 def body_of(feature_set: FeatureSet, query: str, docs: list[str]) -> bytes:
@@ -185,13 +209,13 @@ def is_node(process: psutil.Process) -> bool:
         return False
 
 
-def replay(url: str, bodies: list[bytes]) -> None:
-    """Send the bodies over kept-alive connections, as fast as the node answers."""
+def replay(at: str, bodies: list[bytes]) -> None:
+    """Send the bodies to an address over kept-alive connections, as fast as the node answers."""
     waiting = iter(bodies)
     lock = threading.Lock()
 
     def work(_: int) -> None:
-        ask = asker(url)
+        ask = asker(at)
         while True:
             with lock:
                 body = next(waiting, None)
@@ -203,12 +227,12 @@ def replay(url: str, bodies: list[bytes]) -> None:
         list(pool.map(work, range(IN_FLIGHT)))
 
 
-def asker(url: str) -> Any:
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
-    path = search_path(SearchOptions(url=url), CORPUS)
+def asker(at: str) -> Any:
+    address = urlsplit(at)
+    connection = http.client.HTTPConnection(address.netloc, timeout=60)
 
     def ask(body: bytes) -> None:
-        connection.request("POST", path, body, {"content-type": "application/json"})
+        connection.request("POST", f"{address.path}?{address.query}", body, {"content-type": "application/json"})
         answer = connection.getresponse()
         if answer.status != 200:
             raise RuntimeError(answer.read()[:300])
@@ -225,28 +249,21 @@ def collect(url: str, feature_set: FeatureSet, folder: Path, **options: Any) -> 
     source.collect(rows, documents=None, feature_set=feature_set).write.mode("overwrite").parquet(str(folder / "out"))
 
 
-def politeness(url: str, feature_set: FeatureSet, folder: Path, bodies: list[bytes], n_values: int) -> dict[str, Any]:
-    """Return the probe's 95 % quantile alone and beside a polite run, in milliseconds."""
-    alone = probe(url, bodies, threading.Event(), PROBE_S)
+def politeness(at: str, bodies: list[bytes], work: Callable[[], None]) -> tuple[float, float, float]:
+    """Return the seconds of polite work, and the probe's 95 % quantile alone and beside it, in milliseconds."""
+    alone = probe(at, bodies, threading.Event(), PROBE_S)
     ended, beside = threading.Event(), []
-    probing = threading.Thread(target=lambda: beside.extend(probe(url, bodies, ended, 3600)))
+    probing = threading.Thread(target=lambda: beside.extend(probe(at, bodies, ended, 3600)))
     probing.start()
-    # The probe is somebody else's load, and known to be there.
-    seconds, _ = timed(lambda: collect(url, feature_set, folder, pace="polite", max_other_searches_per_s=1000))
+    seconds, _ = timed(work)
     ended.set()
     probing.join()
     before, during = (round(1000 * float(np.quantile(times, 0.95)), 1) for times in (alone, beside))
-    return {
-        "seconds": seconds,
-        "values_per_s": round(n_values / seconds),
-        "probe_p95_ms_alone": before,
-        "probe_p95_ms_beside": during,
-        "ratio": round(during / before, 2),
-    }
+    return seconds, before, during
 
 
-def probe(url: str, bodies: list[bytes], ended: threading.Event, longest_s: float) -> list[float]:
-    ask, times, until = asker(url), [], time.monotonic() + longest_s
+def probe(at: str, bodies: list[bytes], ended: threading.Event, longest_s: float) -> list[float]:
+    ask, times, until = asker(at), [], time.monotonic() + longest_s
     while not ended.wait(PROBE_PAUSE_S) and time.monotonic() < until:
         began = time.perf_counter()
         ask(bodies[len(times) % len(bodies)])
