@@ -51,6 +51,7 @@ def build_env(env: str | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the answers as JSON.")
 def probe(env: str | None, *, without_container: bool, as_json: bool) -> None:
     """Ask every part of the cluster that runs need, a line each, and say what to mend."""
+    from rankhammer.cluster.probe import FAILED
     from rankhammer.run import probe as ask
     from rankhammer.user_errors import USER_ERROR, guarded
 
@@ -60,7 +61,7 @@ def probe(env: str | None, *, without_container: bool, as_json: bool) -> None:
         answers = []
         for answer in ask(env, with_container=not without_container):
             answers.append(answer)
-            if answer.state == "failed":
+            if answer.state == FAILED:
                 failed.append(answer.part)
             if not as_json:
                 _print_answer(answer)
@@ -106,7 +107,9 @@ def plan(env: str | None, *, names: str, params: dict[str, Any], as_json: bool) 
 
 
 def _print_answer(answer: Answer) -> None:
-    state = click.style(f"{answer.state:6}", fg="green" if answer.state == "ok" else "red")
+    from rankhammer.cluster.probe import OK
+
+    state = click.style(f"{answer.state:6}", fg="green" if answer.state == OK else "red")
     click.echo(f"{state} {answer.seconds:5.1f} s  {answer.part}: {answer.told}")
     if answer.hint:
         click.echo(f"{'':15} Hint: {answer.hint}")
