@@ -193,9 +193,10 @@ def warm(work: Callable[[], None]) -> None:
 def cpu_seconds() -> dict[str, float]:
     """Return seconds of CPU so far of this process, its JVM and workers, and every search node on the machine."""
     me, found = psutil.Process(), dict[str, float]()
-    kinds = {process: "jvm" if process.name() == "java" else "workers" for process in me.children(recursive=True)}
-    nodes = (process for process in psutil.process_iter() if process.name() == "java" and process not in kinds)
-    for process, kind in [*kinds.items(), *((node, "node") for node in nodes if is_node(node)), (me, "client")]:
+    mine = me.children(recursive=True)
+    kinds = {process: "jvm" if process.name() == "java" else "workers" for process in mine}
+    kinds |= {process: "node" for process in psutil.process_iter() if is_node(process)}
+    for process, kind in [*kinds.items(), (me, "client")]:
         with suppress(psutil.Error):
             spent = process.cpu_times()
             found[kind] = found.get(kind, 0.0) + spent.user + spent.system
@@ -204,7 +205,7 @@ def cpu_seconds() -> dict[str, float]:
 
 def is_node(process: psutil.Process) -> bool:
     try:
-        return "org.opensearch.bootstrap.OpenSearch" in process.cmdline()
+        return process.name() == "java" and "org.opensearch.bootstrap.OpenSearch" in process.cmdline()
     except psutil.Error:
         return False
 
