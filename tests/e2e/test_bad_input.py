@@ -54,11 +54,9 @@ def test_a_log_that_cannot_be_used_stops_the_run(small_project, tmp_path, log, t
     [
         ("labeling: {click_model: {name: dbnn}}", ["dbnn", "Did you mean 'dbn'?"]),
         ("labeling: {min_examinded: 1}", ["min_examinded"]),
-        ("training: {ranker: {name: xgbost}}", ["Did you mean 'xgboost'?"]),
         ("export: {targets: [{name: opensearch}]}", ["opensearch_ltr"]),
-        ("features: {source: {name: embeded}}", ["Did you mean 'embedded'?"]),
     ],
-    ids=["model", "parameter", "ranker", "exporter", "source"],
+    ids=["model", "parameter", "exporter"],
 )
 def test_a_mistyped_name_stops_the_run_before_any_node(small_project, tmp_path, parameters, told):
     output = stopped(small_project, tmp_path, **{"conf/local/parameters_typo.yml": parameters})
