@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import contextmanager
 
 import hadoop_cluster
 import psutil
@@ -28,9 +29,22 @@ def whole(site, baseline):
     site.heal()
 
 
-def test_an_undisturbed_rerun_publishes_the_same(whole, baseline):
-    whole.kedro("run", "--pipeline=train")
-    assert whole.published() == baseline
+@contextmanager
+def in_safe_mode(site):
+    site.dfsadmin("-safemode", "enter")
+    try:
+        yield
+    finally:
+        site.dfsadmin("-safemode", "leave")
+
+
+@contextmanager
+def quota_used_up(site):
+    site.dfsadmin("-setSpaceQuota", "1m", "/apps/rankhammer")
+    try:
+        yield
+    finally:
+        site.dfsadmin("-clrSpaceQuota", "/apps/rankhammer")
 
 
 def test_an_executor_that_is_killed_is_replaced(whole, baseline):
@@ -97,27 +111,15 @@ def test_a_run_that_is_taken_for_dead_is_taken_over_and_writes_nothing_more(whol
     assert whole.published() == baseline
 
 
-def test_hdfs_in_safe_mode_stops_a_run_with_the_reason(whole, baseline):
-    whole.dfsadmin("-safemode", "enter")
-    try:
+def test_hdfs_that_takes_nothing_stops_a_run_with_the_reason(whole, baseline):
+    with in_safe_mode(whole):
         started = time.monotonic()
         output = whole.kedro("run", "--pipelines=folding", expect=2)
         assert time.monotonic() - started < BOUND_S
         assert "safe mode" in output
         assert "Traceback" not in output
-    finally:
-        whole.dfsadmin("-safemode", "leave")
-    whole.kedro("run", "--pipeline=train")
-    assert whole.published() == baseline
-
-
-def test_a_quota_that_is_used_up_stops_a_run_with_the_reason(whole, baseline):
-    whole.dfsadmin("-setSpaceQuota", "1m", "/apps/rankhammer")
-    try:
-        output = whole.kedro("run", "--pipelines=folding", expect=2)
-        assert "quota" in output.lower()
-    finally:
-        whole.dfsadmin("-clrSpaceQuota", "/apps/rankhammer")
+    with quota_used_up(whole):
+        assert "quota" in whole.kedro("run", "--pipelines=folding", expect=2).lower()
     whole.kedro("run", "--pipeline=train")
     assert whole.published() == baseline
 
@@ -134,7 +136,7 @@ def test_a_wrong_secret_of_s3_stops_a_run_before_it_works(whole, baseline):
 def test_an_s3_server_that_dies_during_an_upload_leaves_readers_the_old_ranker(whole, baseline):
     whole.configure("parameters.yml", "training: {n_trials: 4, batch_size: 2, n_rounds: 21}\n")
     try:
-        run = whole.start("kedro", "run", "--pipeline=train", "--env=prod")
+        run = whole.start("kedro", "run", "--pipelines=training,export", "--env=prod")
         run.wait_for("train_ranker")
         # What is being uploaded stands still, and then breaks off.
         server = psutil.Process(running(whole.s3))
@@ -148,5 +150,5 @@ def test_an_s3_server_that_dies_during_an_upload_leaves_readers_the_old_ranker(w
         assert whole.published() != baseline
     finally:
         whole.configure("parameters.yml", "training: {n_trials: 4, batch_size: 2, n_rounds: 20}\n")
-    whole.kedro("run", "--pipeline=train")
+    whole.kedro("run", "--pipelines=training,export")
     assert whole.published() == baseline
