@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import sys
 import urllib.parse
 import urllib.request
 from pathlib import Path
@@ -81,7 +83,9 @@ def test_a_notebook_has_catalog_parameters_and_a_session_on_the_cluster(site, ba
             "",
         )
     )
-    told = site.start("kedro", "ipython", "--env=prod", "--simple-prompt", typed=typed).end()
+    # Kedro looks for the command `ipython`, as in a shell with the environment switched on.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    told = site.start("kedro", "ipython", "--env=prod", "--simple-prompt", typed=typed, PATH=path).end()
     assert "MASTER yarn" in told
     assert "ROWS True" in told
     assert "SEED 42" in told
