@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -62,22 +63,20 @@ def submit(*, by_size: bool, dry_run: bool, detach: bool, **given: Any) -> None:
     Exit codes: 0, 1 (the application failed), 2 (refused before work), 3 (some corpora failed), 130 (interrupted). Of
     several submissions, the gravest one's counts.
     """
-    from rankhammer.user_errors import guarded
+    from rankhammer.user_errors import exit_code
 
-    codes: list[int] = []
     if threading.current_thread() is threading.main_thread():
         # A scheduler ends a job by SIGTERM; it means the same as Ctrl-C.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     work = _submit_by_size if by_size else _submit
-    code = guarded(lambda: codes.append(work(read_asked(given), is_dry=dry_run, is_detached=detach)))
-    sys.exit(code or codes[0])
+    sys.exit(exit_code(lambda: work(read_asked(given), is_dry=dry_run, is_detached=detach)))
 
 
 def _submit(asked: Asked, *, is_dry: bool, is_detached: bool) -> int:
     from rankhammer import wishes
 
-    shop = _Shop(is_dry=is_dry, is_detached=is_detached)
-    return shop.submit(*wishes.one(asked))
+    submitter = _Submitter(is_dry=is_dry, is_detached=is_detached)
+    return submitter.submit(*wishes.one(asked))
 
 
 def _submit_by_size(asked: Asked, *, is_dry: bool, is_detached: bool) -> int:
@@ -85,15 +84,18 @@ def _submit_by_size(asked: Asked, *, is_dry: bool, is_detached: bool) -> int:
     from rankhammer.cluster.submitting import INTERRUPTED
     from rankhammer.errors import ConfigError
     from rankhammer.run import SOME_CORPORA_FAILED
+    from rankhammer.user_errors import exit_code
 
     if is_detached:
         raise ConfigError("--by-size waits for each submission, and --detach for none.", hint="Leave one of them out.")
-    shop, codes, statuses = _Shop(is_dry=is_dry), [], []
+    submitter, codes, statuses = _Submitter(is_dry=is_dry), [], []
     parts, found, settings = wishes.by_size(asked)
-    shop.screen.line(found.told)
+    if found.told:
+        submitter.screen.line(found.told)
     for part in parts:
-        shop.screen.line(f"Profile {part.profile}: {', '.join(part.corpora)}")
-        codes.append(shop.submit(part.wish, settings))
+        submitter.screen.line(f"Profile {part.profile}: {', '.join(part.corpora)}")
+        # One that is refused does not stop the next.
+        codes.append(exit_code(partial(submitter.submit, part.wish, settings)))
         if codes[-1] == INTERRUPTED:
             break
         if not is_dry:
@@ -104,7 +106,7 @@ def _submit_by_size(asked: Asked, *, is_dry: bool, is_detached: bool) -> int:
     return next(code for code in (INTERRUPTED, 1, 2, SOME_CORPORA_FAILED, 0) if code in codes)
 
 
-class _Shop:
+class _Submitter:
     """Submits, one after the other, by one JVM.
 
     Args:

@@ -10,7 +10,7 @@ from kedro.pipeline import Pipeline
 
 import rankhammer
 from rankhammer import corpora, fingerprints
-from rankhammer.cluster.resources import Matrix
+from rankhammer.cluster.resources import Matrix, largest
 from rankhammer.config import without_variables
 from rankhammer.datasets import InputDataset
 from rankhammer.errors import ConfigError
@@ -111,7 +111,7 @@ def matrices(catalog: DataCatalog, wanted: Sequence[str] | None = None) -> dict[
 
 def largest_matrix(catalog: DataCatalog, wanted: Sequence[str] | None = None) -> Matrix | None:
     """Return the largest of `matrices`, or None where nothing is reported."""
-    return max(matrices(catalog, wanted).values(), key=lambda matrix: matrix.n_bytes, default=None)
+    return largest(matrices(catalog, wanted).values())
 
 
 def recorded_reports(catalog: DataCatalog) -> dict[str, str]:

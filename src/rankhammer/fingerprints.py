@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from kedro.pipeline.node import Node
 
     Choice = Sequence[str] | None
+
+T = TypeVar("T")
 
 
 def digest(value: Any) -> str:
@@ -115,10 +117,7 @@ def known_sources(
     Returns:
         Raw input to digest.
     """
-    sources: dict[str, str] = {}
-    for fingerprint in recorded:
-        for name, value in (fingerprint.sources if fingerprint else {}).items():
-            sources.setdefault(name, value)
+    sources = _first_told(fingerprint.sources for fingerprint in recorded if fingerprint)
     return sources | {name: stamp(name) for name in read_now}
 
 
@@ -134,8 +133,10 @@ def known_choices(run: Iterable[str], recorded: Iterable[Fingerprint | None]) ->
     Returns:
         Node to its choice.
     """
-    choices: dict[str, Choice] = {}
-    for fingerprint in recorded:
-        for node, choice in (fingerprint.choices if fingerprint else {}).items():
-            choices.setdefault(node, choice)
+    choices = _first_told(fingerprint.choices for fingerprint in recorded if fingerprint)
     return {node: choice for node, choice in choices.items() if node not in set(run)}
+
+
+def _first_told(told: Iterable[Mapping[str, T]]) -> dict[str, T]:
+    """Put several together; the first one that has a name counts."""
+    return {name: value for one in reversed([*told]) for name, value in one.items()}

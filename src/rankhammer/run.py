@@ -9,7 +9,7 @@ import click
 
 from rankhammer import choosing, pipeline_registry, spark
 from rankhammer.errors import ConfigError, did_you_mean
-from rankhammer.user_errors import guarded
+from rankhammer.user_errors import exit_code
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -35,9 +35,7 @@ def execute(options: dict[str, Any]) -> int:
     Returns:
         Exit code: 0, 2 for what the user can cure, 3 when some corpora failed and the others went on.
     """
-    outcome: list[int] = []
-    code = guarded(lambda: outcome.append(_run(options)))
-    return code or outcome[0]
+    return exit_code(lambda: _run(options))
 
 
 def plan(options: dict[str, Any]) -> Plan:

@@ -37,6 +37,16 @@ def guarded(action: Callable[[], None]) -> int:
     return 0
 
 
+def exit_code(action: Callable[[], int]) -> int:
+    """Do something that ends with an exit code, guarded.
+
+    Returns:
+        Its exit code, or 2 after a message on stderr.
+    """
+    codes: list[int] = []
+    return guarded(lambda: codes.append(action())) or codes[0]
+
+
 def user_error(error: BaseException) -> RankhammerError | None:
     """Find the error of ours behind one of Kedro's or Spark's, or say in our words what Kedro refused.
 

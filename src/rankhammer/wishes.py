@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rankhammer import choosing, corpus_status, expectations
 from rankhammer.cluster.by_size import by_profile
-from rankhammer.cluster.resources import spark_settings
+from rankhammer.cluster.resources import largest, spark_settings
 from rankhammer.cluster.session import plan
 from rankhammer.cluster.submission import CLUSTER, Wish
 from rankhammer.errors import ConfigError
@@ -173,8 +173,8 @@ def _wish(
     kept = {key: value for key, value in keys.items() if mode != CLUSTER or key != _DRIVERS_MEMORY}
     queue = {"queue": asked.flags.get("spark.yarn.queue", settings.resources.queue)}
     settings = settings.model_copy(update={"resources": settings.resources.model_copy(update=queue)})
-    largest = max(matrices.values(), key=lambda matrix: matrix.n_bytes, default=None)
-    request = plan(settings, is_training=trains_only(asked.stages), matrix=largest, driver_in_cluster=mode == CLUSTER)
+    is_training, matrix = trains_only(asked.stages), largest(matrices.values())
+    request = plan(settings, is_training=is_training, matrix=matrix, driver_in_cluster=mode == CLUSTER)
     pipeline = () if asked.pipeline == "__default__" else (f"--pipeline={asked.pipeline}",)
     arguments = (*pipeline, *([f"--params={text}"] if text else ()), *asked.more)
     return Wish(arguments, asked.env, mode, {**spark_settings(request, settings.resources), **kept}, asked.flags)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from rankhammer.errors import ClusterError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Self
 
     from rankhammer.cluster.limits import Limits
@@ -99,6 +99,11 @@ class Matrix:
     def n_bytes(self) -> int:
         """Bytes of the values alone, 4 each."""
         return 4 * self.n_rows * self.n_features
+
+
+def largest(matrices: Iterable[Matrix]) -> Matrix | None:
+    """Return the matrix with the most values; None where there is none."""
+    return max(matrices, key=lambda matrix: matrix.n_bytes, default=None)
 
 
 @dataclass(frozen=True)
