@@ -65,7 +65,8 @@ def install(locks: list[str]) -> None:
     environ = uv_environment(pip)
     uv = [str(python), "-m", "uv", "pip"]
     into = ["--python", str(python), "--no-build-isolation"]
-    run([*uv, "sync", *into, "--require-hashes", *locks], environ)
+    # Compiled here, once: where PYTHONDONTWRITEBYTECODE is set, as in many images, every process would compile anew.
+    run([*uv, "sync", *into, "--require-hashes", "--compile-bytecode", *locks], environ)
     say("Installing this project, editable")
     run([*uv, "install", "--quiet", *into, "--no-deps", "--editable", "."], environ)
 
