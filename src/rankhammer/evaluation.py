@@ -6,7 +6,7 @@ grades that people gave. Intervals come from resampling query clusters, because 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
-    from plotly.graph_objects import Figure
     from pyspark.sql import DataFrame
 
 SYSTEMS = ("logged", "baseline", "ranker", "oracle")
@@ -225,7 +224,7 @@ def _summary_rows(ordered: pa.Table, bootstrap: Bootstrap) -> list[dict[str, obj
     found = ordered["value"].to_numpy()
     system = ordered["system"].to_numpy().astype(str)
     values, n_skipped = {}, {}
-    for name in sorted(set(system), key=_system_order):
+    for name in sorted(set(system), key=system_order):
         of_system = system == name
         values[name] = np.full(len(first), np.nan)
         values[name][qid[of_system]] = found[of_system]
@@ -234,71 +233,11 @@ def _summary_rows(ordered: pa.Table, bootstrap: Bootstrap) -> list[dict[str, obj
     return [row | {"n_skipped": n_skipped[row["system"]]} for row in rows]
 
 
-def _system_order(name: str) -> tuple[int, str]:
+def system_order(name: str) -> tuple[int, str]:
+    """Return a key that sorts systems as `SYSTEMS` lists them; others follow, by name."""
     return (SYSTEMS.index(name) if name in SYSTEMS else len(SYSTEMS), name)
 
 
 def _ddl(schema: pa.Schema) -> str:
     names = {pa.string(): "string", pa.float64(): "double", pa.int64(): "bigint"}
     return ", ".join(f"{field.name} {names[field.type]}" for field in schema)
-
-
-def ndcg_figure(summary_rows: Sequence[Mapping[str, Any]], *, metric: str = "ndcg@10", max_corpora: int = 20) -> Figure:
-    """Draw each system's mean with its interval, one group of bars a corpus and truth.
-
-    Args:
-        summary_rows: Rows of `summarize` as mappings, any number of corpora.
-        metric: The one to draw.
-        max_corpora: The corpora with most queries are drawn; the others are left out.
-    """
-    from plotly import graph_objects
-
-    means = [row for row in summary_rows if row["quantity"] == "mean" and row["metric"] == metric]
-    corpora = _largest(means, max_corpora)
-    figure = graph_objects.Figure()
-    for system in sorted({row["system"] for row in means}, key=_system_order):
-        rows = [row for row in means if row["system"] == system and row["corpus"] in corpora and row["n_queries"]]
-        rows.sort(key=lambda row: (corpora.index(row["corpus"]), row["truth"]))
-        figure.add_bar(
-            name=system,
-            x=[[row["corpus"] for row in rows], [row["truth"] for row in rows]],
-            y=[row["mean"] for row in rows],
-            error_y={"array": _reach(rows, "upper"), "arrayminus": _reach(rows, "lower")},
-        )
-    title = f"{metric} on held-out queries, with the interval from resampled query clusters"
-    return figure.update_layout(title=title, barmode="group", yaxis_title=metric)
-
-
-def importance_figure(
-    importances: Mapping[str, Mapping[str, float]], *, max_features: int = 20, max_corpora: int = 20
-) -> Figure:
-    """Draw each feature's share of the gain, one bar a corpus.
-
-    Args:
-        importances: Corpus to feature name to share, 0 to 1.
-        max_features: The features with the largest mean share are drawn.
-        max_corpora: The first of the corpora in name order are drawn.
-    """
-    from plotly import graph_objects
-
-    names = {name for shares in importances.values() for name in shares}
-    total = {name: sum(shares.get(name, 0.0) for shares in importances.values()) for name in names}
-    # A horizontal bar chart is drawn from the bottom up.
-    largest = sorted(names, key=lambda name: (-total[name], name))[:max_features][::-1]
-    figure = graph_objects.Figure()
-    for corpus in sorted(importances)[:max_corpora]:
-        shares = [importances[corpus].get(name, 0.0) for name in largest]
-        figure.add_bar(name=corpus, x=shares, y=largest, orientation="h")
-    return figure.update_layout(title="Feature importance", barmode="group", xaxis_title="share of the gain")
-
-
-def _reach(rows: Sequence[Mapping[str, Any]], end: str) -> list[float]:
-    """Length of each error bar; 0 where there is no interval."""
-    return [0.0 if row[end] is None else abs(row[end] - row["mean"]) for row in rows]
-
-
-def _largest(means: Sequence[Mapping[str, Any]], max_corpora: int) -> list[str]:
-    n_queries: dict[str, int] = {}
-    for row in means:
-        n_queries[row["corpus"]] = max(n_queries.get(row["corpus"], 0), row["n_queries"])
-    return sorted(n_queries, key=lambda corpus: (-n_queries[corpus], corpus))[:max_corpora]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from rankhammer import evaluation, plugins
+from rankhammer import plugins
+from rankhammer.pipelines.training import figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -58,8 +59,8 @@ def pack(
     importances = {corpus: facts["feature_importance"] for corpus, facts in corpora.items()}
     return (
         {"corpora": corpora, "failures": failures, "metric": metric, "confidence": confidence, "ndcg_rule": NDCG_RULE},
-        evaluation.ndcg_figure(summary, metric=metric),
-        evaluation.importance_figure(importances),
+        figures.ndcg_figure(summary, metric=metric),
+        figures.importance_figure(importances),
         pd.DataFrame(summary),
     )
 
