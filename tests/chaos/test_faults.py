@@ -17,6 +17,9 @@ pytestmark = pytest.mark.chaos
 
 EXECUTOR = "org.apache.spark.executor.YarnCoarseGrainedExecutorBackend"
 MASTER = "org.apache.spark.deploy.yarn.ExecutorLauncher"
+LAST = "--pipelines=training,export"
+"""The stages that faults are shown on: they read HDFS, work in containers and publish to S3."""
+
 TUNING = "build_training_matrix"
 BOUND_S = 240
 """A run that cannot go on ends within this: Spark's start, and the bounds of conf/prod/spark.yml on a busy machine."""
@@ -48,7 +51,7 @@ def quota_used_up(site):
 
 
 def test_an_executor_that_is_killed_is_replaced(whole, baseline):
-    run = whole.start("kedro", "run", "--pipeline=train", "--env=prod")
+    run = whole.start("kedro", "run", LAST, "--env=prod")
     run.wait_for(TUNING)
     run.wait_for(lambda: whole.containers(EXECUTOR))
     os.kill(whole.containers(EXECUTOR)[0], signal.SIGKILL)
@@ -57,7 +60,7 @@ def test_an_executor_that_is_killed_is_replaced(whole, baseline):
 
 
 def test_a_node_that_is_lost_takes_no_work_with_it(whole, baseline):
-    run = whole.start("kedro", "run", "--pipeline=train", "--env=prod")
+    run = whole.start("kedro", "run", LAST, "--env=prod")
     run.wait_for(TUNING)
     master = whole.containers(MASTER)[0]
     other = next(name for name in ("nm1", "nm2") if f"/{name}/" not in psutil.Process(master).cwd())
@@ -68,28 +71,28 @@ def test_a_node_that_is_lost_takes_no_work_with_it(whole, baseline):
 
 def test_a_datanode_that_is_killed_leaves_a_copy_of_every_block(whole, baseline):
     hadoop_cluster.kill(whole.hadoop, "dn1")
-    whole.kedro("run", "--pipeline=train")
+    whole.kedro("run", LAST)
     assert whole.published() == baseline
 
 
 def test_an_application_master_that_is_killed_ends_the_run_and_a_rerun_ends_alike(whole, baseline):
-    run = whole.start("kedro", "run", "--pipeline=train", "--env=prod")
+    run = whole.start("kedro", "run", LAST, "--env=prod")
     run.wait_for(TUNING)
     os.kill(whole.containers(MASTER)[0], signal.SIGKILL)
     run.end(expect=None)
     if run.process.returncode:
         assert "application" in run.output.lower()
-        whole.kedro("run", "--pipeline=train")
+        whole.kedro("run", LAST)
     assert whole.published() == baseline
 
 
 def test_a_driver_that_is_killed_leaves_nothing_half_done(whole, baseline):
-    run = whole.start("kedro", "run", "--pipeline=train", "--env=prod")
+    run = whole.start("kedro", "run", LAST, "--env=prod")
     run.wait_for(TUNING)
     run.process.kill()
     run.end(expect=-signal.SIGKILL)
     assert whole.published() == baseline
-    whole.kedro("run", "--pipeline=train", "--only-missing-outputs")
+    whole.kedro("run", LAST, "--only-missing-outputs")
     assert whole.published() == baseline
 
 
@@ -98,11 +101,11 @@ def test_a_run_that_is_taken_for_dead_is_taken_over_and_writes_nothing_more(whol
     before = file.read_text()
     whole.configure("cluster.yml", before + "  lock: {heartbeat_s: 1, expires_s: 3}\n")
     try:
-        late = whole.start("kedro", "run", "--pipeline=train", "--env=prod")
+        late = whole.start("kedro", "run", LAST, "--env=prod")
         late.wait_for(TUNING)
         driver = psutil.Process(late.process.pid)
         driver.suspend()
-        assert "no sign of life for" in whole.kedro("run", "--pipeline=train")
+        assert "no sign of life for" in whole.kedro("run", LAST)
         assert whole.published() == baseline
         driver.resume()
         assert "took over, because this run showed no sign of life" in late.end(2)
@@ -136,7 +139,7 @@ def test_a_wrong_secret_of_s3_stops_a_run_before_it_works(whole, baseline):
 def test_an_s3_server_that_dies_during_an_upload_leaves_readers_the_old_ranker(whole, baseline):
     whole.configure("parameters.yml", "training: {n_trials: 4, batch_size: 2, n_rounds: 21}\n")
     try:
-        run = whole.start("kedro", "run", "--pipelines=training,export", "--env=prod")
+        run = whole.start("kedro", "run", LAST, "--env=prod")
         run.wait_for("train_ranker")
         # What is being uploaded stands still, and then breaks off.
         server = psutil.Process(running(whole.s3))
@@ -150,5 +153,5 @@ def test_an_s3_server_that_dies_during_an_upload_leaves_readers_the_old_ranker(w
         assert whole.published() != baseline
     finally:
         whole.configure("parameters.yml", "training: {n_trials: 4, batch_size: 2, n_rounds: 20}\n")
-    whole.kedro("run", "--pipelines=training,export")
+    whole.kedro("run", LAST)
     assert whole.published() == baseline
