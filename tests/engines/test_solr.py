@@ -22,6 +22,8 @@ from rankhammer.exporters.solr_features import solr_params
 from rankhammer.exporters.solr_ltr import SolrLtr, SolrLtrOptions
 from rankhammer.feature_sets import FeatureSet
 from rankhammer.plugins import Choice
+from rankhammer.rankers import FitSettings, RankingData
+from rankhammer.rankers.linear import LinearOptions, LinearRanker
 
 CONF = Path(__file__).parents[2] / "conf"
 FIELDS = "{field}_{analyzer}"
@@ -110,11 +112,27 @@ def test_a_deployed_ranker_scores_every_document_as_its_booster_does(solr, colle
     assert {model["name"] for model in solr.call("/network/schema/model-store")["models"]} == set(names)
 
 
-def _train(known, feature_set, depth):
+def test_solr_scores_a_linear_ranker_as_its_booster_does(solr, collected, feature_set, tmp_path):
+    known = [row for row in collected if row["features"] is not None]
+    features, grades, qid = _graded(known)
+    learner = LinearRanker(LinearOptions())
+    rows = RankingData(features, grades.astype(np.float32), qid.astype(np.int32), np.ones(len(qid)), feature_set.names)
+    fitted = learner.fit(learner.prepare(rows), None, params={}, settings=FitSettings(30, None, 10, 1, 1))
+    _exported(
+        solr, RankerFiles("network", fitted.model, feature_set, {}), features.tolist(), known, tmp_path / "linear"
+    )
+
+
+def _graded(known):
+    """Return features, grades and query numbers of rows that are in the order of their queries."""
     features = np.array([list(row["features"]) for row in known], np.float32)
     rng = np.random.default_rng(1)
     grades = np.clip(np.round(features[:, 0] / 3 + rng.random(len(features))), 0, 4)
-    qid = np.unique([row["query"] for row in known], return_inverse=True)[1]
+    return features, grades, np.unique([row["query"] for row in known], return_inverse=True)[1]
+
+
+def _train(known, feature_set, depth):
+    features, grades, qid = _graded(known)
     data = xgb.DMatrix(features, grades, qid=qid, feature_names=list(feature_set.names))
     data.feature_types = ["float"] * features.shape[1]
     booster = xgb.train({"objective": "rank:ndcg", "max_depth": depth, "seed": 1, "eta": 0.3}, data, 60)
