@@ -72,6 +72,7 @@ IN_FLIGHT, PROBE_PAUSE_S, PROBE_S = 8, 0.02, 10.0
 POLITE = {"pace": "polite", "max_other_searches_per_s": 1000}
 WARM_RUNS, TURNS, MOST_REPLAYS, STEADY = 2, 5, 12, 0.05
 FULL_COMPILER = {"spark.driver.extraJavaOptions": "-XX:+UseSerialGC"}
+"""In place of conf/base's first tier, which is for runs of a minute."""
 
 
 def main() -> None:

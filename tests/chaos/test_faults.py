@@ -149,6 +149,8 @@ def test_an_s3_server_that_dies_during_an_upload_leaves_readers_the_old_ranker(w
         run.end(expect=2)
         whole.heal()
         assert whole.published() == baseline
+        whole.kedro("run", "--pipelines=export")
+        assert whole.published() != baseline
     finally:
         whole.configure("parameters.yml", "training: {n_trials: 4, batch_size: 2, n_rounds: 20}\n")
     whole.kedro("run", LAST)
