@@ -72,7 +72,10 @@ def test_the_whole_line_runs_on_prods_uris(small_project, tmp_path):
     assert list(published.rglob("parity.json"))
     assert json.loads((run / "08_reporting/run_summary.json").read_text())["failures"] == []
     assert (run / "08_reporting/ndcg_summary.csv").read_text().startswith("corpus,")
-    assert json.loads((published / "pointers/000001.json").read_text())["run"] == "2026-11-21"
+    # The same ranker once more is nothing to publish.
+    project.kedro("run", "--pipelines=export", "--env=prodlike", "--params=run=2026-11-21")
+    (pointer,) = (published / "pointers").glob("*.json")
+    assert json.loads(pointer.read_text())["run"] == "2026-11-21"
     refused = project.kedro("run", "--pipeline=train", "--env=prodlike", "--params=run=2026-11-22", expect=2)
     assert "Run '2026-11-22' has not finished feature_rows." in refused
     assert "Did you mean '2026-11-21'?" in refused
