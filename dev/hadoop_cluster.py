@@ -38,6 +38,7 @@ from engine_node import stop as end
 from hadoop_conf import HOST
 
 POM = Path(__file__).parent / "hadoop" / "pom.xml"
+NODE_FS = POM.with_name("NodeFs.java")
 N_NODES, WAIT_S = 2, 120
 QUEUES = {"default": 50, "ranking": 50}
 TOOLS = {
@@ -60,7 +61,8 @@ HEAP = {"nn": "256m", "dn": "192m", "rm": "384m", "nm": "256m"}
 
 def missing() -> str:
     """Return why a cluster cannot be started here; empty when it can."""
-    return maven_jars.missing(POM) or ("" if _java() else "no java on the PATH and no JAVA_HOME")
+    has_jdk = _java() and _javac().exists()
+    return maven_jars.missing(POM) or ("" if has_jdk else "no JDK (java and javac) on the PATH or in JAVA_HOME")
 
 
 def daemons() -> list[str]:
@@ -84,6 +86,7 @@ def start(folder: Path, extra: dict[str, str] | None = None) -> Path:
         (folder / "web" / "webapps" / page).mkdir(parents=True, exist_ok=True)
     ports = _ports(folder)
     hadoop_conf.write(folder, ports, n_nodes=N_NODES, queues=QUEUES, extra=extra or {})
+    _compile(folder)
     for name in daemons():
         up(folder, name)
     _wait(folder, "HDFS", lambda: _hdfs_is_ready(ports))
@@ -111,7 +114,8 @@ def up(folder: Path, name: str) -> None:
         done = _java_run(folder, "256m", f"org.apache.hadoop.{MAIN['nn']}", "-format", "-nonInteractive", "-force")
         if done.returncode:
             raise NodeError(f"HDFS could not be formatted: {done.stderr[-1000:]}")
-    command = [*_java_command(folder, HEAP[kind], level="INFO", log=home), f"-Drankhammer.daemon={home}"]
+    first = f"{folder}/node:" if kind == "nm" else ""
+    command = [*_java_command(folder, HEAP[kind], level="INFO", log=home, first=first), f"-Drankhammer.daemon={home}"]
     command += [f"org.apache.hadoop.{MAIN[kind]}", *_places(folder, name)]
     with (home / "console.log").open("ab") as out:
         process = subprocess.Popen(
@@ -204,8 +208,20 @@ def _java() -> str:
     return f"{home}/bin/java" if home and Path(home, "bin/java").exists() else shutil.which("java") or ""
 
 
-def _java_command(folder: Path, heap: str, *, level: str, log: Path) -> list[str]:
-    classes = f"{folder}/conf:{folder}/web:{maven_jars.folder_of(POM)}/*"
+def _javac() -> Path:
+    return Path(_java()).resolve().with_name("javac")
+
+
+def _compile(folder: Path) -> None:
+    """Compile the filesystem of the NodeManagers."""
+    command = [_javac(), "-cp", f"{maven_jars.folder_of(POM)}/*", "-d", folder / "node", NODE_FS]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise NodeError(f"{NODE_FS.name} could not be compiled: {done.stderr[-1000:]}")
+
+
+def _java_command(folder: Path, heap: str, *, level: str, log: Path, first: str = "") -> list[str]:
+    classes = f"{first}{folder}/conf:{folder}/web:{maven_jars.folder_of(POM)}/*"
     return [_java(), f"-Xmx{heap}", *JVM, f"-Drankhammer.log={level}", f"-Dhadoop.log.dir={log}", "-cp", classes]
 
 

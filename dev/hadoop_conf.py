@@ -16,6 +16,9 @@ NODE_PORTS = ("rpc", "localizer", "http")
 MEMORY_MB, CORES = 6144, 4
 """What each NodeManager offers; nothing is set aside before a container runs."""
 
+NODE_FS = "rankhammer.dev.NodeFs"
+"""Class of a NodeManager's local filesystem, dev/hadoop/NodeFs.java."""
+
 LOG4J = """log4j.rootLogger=${rankhammer.log},out
 log4j.appender.out=org.apache.log4j.ConsoleAppender
 log4j.appender.out.target=System.err
@@ -40,7 +43,8 @@ def write(folder: Path, ports: dict[str, int], *, n_nodes: int, queues: dict[str
     """Write all files.
 
     Args:
-        folder: Of the cluster; its `conf` is the clients' HADOOP_CONF_DIR.
+        folder: Of the cluster; its `conf` is the clients' HADOOP_CONF_DIR, and what is in `node` comes before it for a
+            NodeManager.
         ports: By name.
         n_nodes: DataNodes, each with two copies' worth of every block where there are two.
         queues: Name to percent of the cluster that it is sure of; each may grow to all of it.
@@ -48,7 +52,10 @@ def write(folder: Path, ports: dict[str, int], *, n_nodes: int, queues: dict[str
     """
     conf = folder / "conf"
     conf.mkdir(parents=True, exist_ok=True)
-    _write_xml(conf / "core-site.xml", _core(folder, ports) | extra)
+    core = _core(folder, ports) | extra
+    _write_xml(conf / "core-site.xml", core)
+    (folder / "node").mkdir(exist_ok=True)
+    _write_xml(folder / "node" / "core-site.xml", core | {"fs.AbstractFileSystem.file.impl": NODE_FS})
     _write_xml(conf / "hdfs-site.xml", _hdfs(folder, ports, n_nodes))
     _write_xml(conf / "yarn-site.xml", _yarn(ports))
     _write_xml(conf / "capacity-scheduler.xml", _queues(queues))

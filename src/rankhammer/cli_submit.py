@@ -115,12 +115,13 @@ class _Submitter:
     """
 
     def __init__(self, *, is_dry: bool, is_detached: bool = False) -> None:
-        from rankhammer import spark
+        from rankhammer import java, spark
 
         self.screen = Screen()
         self._is_dry, self._is_detached = is_dry, is_detached
         # A JVM of this command's own, small and without the settings of the run; it starts while Kedro is imported.
-        spark.configure(lambda: {"spark.master": "yarn", "spark.driver.memory": "256m"})
+        small = {"spark.driver.memory": "256m", "spark.driver.extraJavaOptions": java.SHORT_LIVED}
+        spark.configure(lambda: {"spark.master": "yarn", **small})
         if not is_dry:
             threading.Thread(target=spark.hadoop, name="jvm-start", daemon=True).start()
 

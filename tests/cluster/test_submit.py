@@ -65,7 +65,8 @@ def test_spark_submit_gets_settings_by_a_private_file_and_no_key_of_s3(tmp_path)
     submission.write_properties(planned.properties, tmp_path / "properties")
     assert (tmp_path / "properties").stat().st_mode & 0o777 == 0o600
     environ = planned.environ({**KEYS, "PATH": "/bin", "PYTHONPATH": "src"})
-    assert set(environ) == {"PATH", "PYSPARK_PYTHON", "PYSPARK_DRIVER_PYTHON"} - {"PYSPARK_DRIVER_PYTHON"}
+    assert set(environ) == {"PATH", "PYSPARK_PYTHON", "SPARK_SUBMIT_OPTS"}
+    assert planned.environ({"SPARK_SUBMIT_OPTS": "-Dtheir=own"})["SPARK_SUBMIT_OPTS"] == "-Dtheir=own"
     told = json.dumps([planned.command("properties"), environ, submission.shown(planned)])
     assert [value for value in KEYS.values() if value in told] == []
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rankhammer import spark
+from rankhammer import java, spark
 from rankhammer.cluster import driver, package, runtime, secrets
 from rankhammer.cluster.environment import cache_folder
 
@@ -81,7 +81,7 @@ class Submission:
             return {**given, **own}
         # PYTHONPATH would be taken over to the nodes; what finds Spark is the Python that runs this.
         kept = {name: value for name, value in secrets.without_keys(given).items() if name != "PYTHONPATH"}
-        return {**kept, "PYSPARK_PYTHON": sys.executable}
+        return {"SPARK_SUBMIT_OPTS": java.SHORT_LIVED, **kept, "PYSPARK_PYTHON": sys.executable}
 
 
 def prepare(
