@@ -26,6 +26,8 @@ PARTS = ("conf", "dev", "src", "pyproject.toml", "README.md", ".telemetry", "req
 SMALL = {"stdlib": {"n_serps": 3000, "n_intents": 120}, "network": {"n_serps": 1200, "n_intents": 40}}
 QUICK = "training: {n_trials: 4, batch_size: 2, n_rounds: 20}\n"
 PATIENCE_S = 600
+FAST_START = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+"""Java of drivers and executors, as docs/production.md has it for short runs: all of these are."""
 
 
 @dataclass
@@ -174,6 +176,10 @@ def site(tmp_path_factory) -> Iterator[Site]:
     for part in PARTS:
         _copy(REPOSITORY / part, project / part)
     (project / "conf" / "prod" / "parameters.yml").write_text(QUICK)
+    spark = project / "conf" / "prod" / "spark.yml"
+    quick = spark.read_text().replace("-XX:+UseG1GC", FAST_START)
+    assert f"spark.driver.extraJavaOptions: {FAST_START}" in quick
+    spark.write_text(f"{quick}spark.executor.extraJavaOptions: {FAST_START}\n")
     make_demo(folder / "demo", random_state=42, sizes={n: replace(SIZES[n], **change) for n, change in SMALL.items()})
     started = Site(folder, project, {})
     try:
