@@ -147,12 +147,21 @@ class Publication:
         version = newest.version if is_there else f"{replaces + 1:06d}-{digest[:12]}"
         pointer = Pointer(replaces + 1, version, digest, sorted(files), made_of, run, whoami.myself(run), kept or None)
         if newest.number == replaces:
-            self._write({} if is_there else files, self.folder(pointer))
+            self._try_to_write({} if is_there else files, pointer)
         if newest.number != replaces or not self._pointers.append(_content(pointer), after=replaces):
             raise self._lost()
         self._storage.link(f"{self._root}/{CURRENT}", f"{_VERSIONS}/{version}")
         self._tidy()
         return pointer
+
+    def _try_to_write(self, files: Mapping[str, bytes], pointer: Pointer) -> None:
+        """Write a version; who wins meanwhile may tidy its folder away, and that is no missing file but a loss."""
+        try:
+            self._write(files, self.folder(pointer))
+        except Exception as exc:
+            if self.newest().number >= pointer.number:
+                raise self._lost() from exc
+            raise
 
     def _write(self, files: Mapping[str, bytes], folder: str) -> None:
         """Write over what a publisher that was killed has left: the folder's name says the same content."""

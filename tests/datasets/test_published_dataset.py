@@ -141,6 +141,21 @@ def test_of_many_publishers_at_once_one_wins(root):
     assert dataset(root).load() == {"a": b"%d" % won[0]}
 
 
+def test_who_loses_while_writing_is_told_so_and_not_that_a_file_is_missing(root, monkeypatch):
+    dataset(root).save({"a": b"0"})
+    made_of = asdict(Fingerprint("m", "1", "export"))
+
+    def write(storage: LocalStorage, path: str, content: bytes) -> None:
+        monkeypatch.undo()
+        Publication(str(root)).publish({"a": b"first"}, replaces=1, made_of=made_of)
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(LocalStorage, "write", write)
+    with pytest.raises(DataError, match="published 000002-"):
+        Publication(str(root)).publish({"a": b"late"}, replaces=1, made_of=made_of)
+    assert dataset(root).load() == {"a": b"first"}
+
+
 def test_a_number_that_is_free_again_because_it_was_pruned_wins_nothing(tmp_path):
     row = NumberedFiles(LocalStorage(), str(tmp_path))
     for n in range(20):
