@@ -213,7 +213,10 @@ def _javac() -> Path:
 
 
 def _compile(folder: Path) -> None:
-    """Compile the filesystem of the NodeManagers."""
+    """Compile the filesystem of the NodeManagers, unless it is: they may be running."""
+    made = folder / "node" / f"{hadoop_conf.NODE_FS.replace('.', '/')}.class"
+    if made.is_file() and made.stat().st_mtime >= NODE_FS.stat().st_mtime:
+        return
     command = [_javac(), "-cp", f"{maven_jars.folder_of(POM)}/*", "-d", folder / "node", NODE_FS]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -13,7 +13,7 @@ import org.apache.hadoop.fs.permission.FsPermission;
 
 /**
  * A NodeManager's local files. Published jars come without Hadoop's native library, and without that a process is
- * started to set the rights of each file that a node unpacks: more than a minute for a Python environment.
+ * started to set the rights of each file that a node unpacks: about a minute for a Python environment.
  */
 public final class NodeFs extends DelegateToFileSystem {
   /** Called by Hadoop, as for every filesystem. */

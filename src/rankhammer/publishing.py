@@ -147,27 +147,28 @@ class Publication:
         version = newest.version if is_there else f"{replaces + 1:06d}-{digest[:12]}"
         pointer = Pointer(replaces + 1, version, digest, sorted(files), made_of, run, whoami.myself(run), kept or None)
         if newest.number == replaces:
-            self._try_to_write({} if is_there else files, pointer)
+            self._write({} if is_there else files, pointer)
         if newest.number != replaces or not self._pointers.append(_content(pointer), after=replaces):
             raise self._lost()
         self._storage.link(f"{self._root}/{CURRENT}", f"{_VERSIONS}/{version}")
         self._tidy()
         return pointer
 
-    def _try_to_write(self, files: Mapping[str, bytes], pointer: Pointer) -> None:
-        """Write a version; who wins meanwhile may tidy its folder away, and that is no missing file but a loss."""
+    def _write(self, files: Mapping[str, bytes], pointer: Pointer) -> None:
+        """Write over what a publisher that was killed has left: the folder's name says the same content.
+
+        Raises:
+            DataError: Somebody else has won meanwhile, and may have tidied the folder away.
+        """
+        self._storage.abandon_uploads(self._root, self._grace_s)
         try:
-            self._write(files, self.folder(pointer))
+            for name in sorted(files):
+                self._storage.write(f"{self.folder(pointer)}/{name}", files[name])
         except Exception as exc:
+            # Each filesystem has errors of its own for a folder that is gone.
             if self.newest().number >= pointer.number:
                 raise self._lost() from exc
             raise
-
-    def _write(self, files: Mapping[str, bytes], folder: str) -> None:
-        """Write over what a publisher that was killed has left: the folder's name says the same content."""
-        self._storage.abandon_uploads(self._root, self._grace_s)
-        for name in sorted(files):
-            self._storage.write(f"{folder}/{name}", files[name])
 
     def _lost(self) -> DataError:
         winner = self.newest()

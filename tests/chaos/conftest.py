@@ -26,8 +26,6 @@ PARTS = ("conf", "dev", "src", "pyproject.toml", "README.md", ".telemetry", "req
 SMALL = {"stdlib": {"n_serps": 3000, "n_intents": 120}, "network": {"n_serps": 1200, "n_intents": 40}}
 QUICK = "training: {n_trials: 4, batch_size: 2, n_rounds: 20}\n"
 PATIENCE_S = 600
-FAST_START = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-"""Java of drivers and executors, as docs/production.md has it for short runs: all of these are."""
 
 
 @dataclass
@@ -165,6 +163,7 @@ def site(tmp_path_factory) -> Iterator[Site]:
     """The cluster, with a small demo on its HDFS; a test that breaks something calls `heal`."""
     from dataclasses import replace
 
+    from rankhammer import java
     from rankhammer.demo import SIZES, make_demo
 
     why = dev_cluster.missing()
@@ -177,9 +176,10 @@ def site(tmp_path_factory) -> Iterator[Site]:
         _copy(REPOSITORY / part, project / part)
     (project / "conf" / "prod" / "parameters.yml").write_text(QUICK)
     spark = project / "conf" / "prod" / "spark.yml"
-    quick = spark.read_text().replace("-XX:+UseG1GC", FAST_START)
-    assert f"spark.driver.extraJavaOptions: {FAST_START}" in quick
-    spark.write_text(f"{quick}spark.executor.extraJavaOptions: {FAST_START}\n")
+    # All runs are short here: docs/production.md.
+    quick = spark.read_text().replace("-XX:+UseG1GC", java.SHORT_LIVED)
+    assert f"spark.driver.extraJavaOptions: {java.SHORT_LIVED}" in quick
+    spark.write_text(f"{quick}spark.executor.extraJavaOptions: {java.SHORT_LIVED}\n")
     make_demo(folder / "demo", random_state=42, sizes={n: replace(SIZES[n], **change) for n, change in SMALL.items()})
     started = Site(folder, project, {})
     try:
