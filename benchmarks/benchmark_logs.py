@@ -52,7 +52,7 @@ def write_simulated_log(folder: Path, n_serps: int, seed: int = 7) -> Path:
 
 
 def write_large_log(folder: Path, n_serps: int, seed: int = 7) -> Path:
-    """Write train/ of the same distribution, any number of pages: one file a chunk, one chunk in memory."""
+    """Write train/ of the same distribution, any number of pages: one file per chunk, one chunk in memory."""
     world = make_world(seed, n_queries=N_QUERIES, n_docs=N_DOCS, n_lists=N_LISTS, list_share=LIST_SHARE)
     return write_chunks(folder, world, n_serps, seed)
 

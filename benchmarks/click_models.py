@@ -35,7 +35,7 @@ from click_models_peers import CLAX_MODELS, ENVIRONMENT, FAST_RATE, README_RATE,
 from click_models_run import fit_alone, judge, open_session, quality
 from click_models_scale import measure_sizes
 
-from rankhammer.plugins import BUILT_IN
+from rankhammer.built_in import BUILT_IN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,10 +16,10 @@ from pyspark.sql import functions as F
 
 from rankhammer import click_models, plugins
 from rankhammer import spark as spark_provider
-from rankhammer.click_models.counted import read_counted
-from rankhammer.click_models.counting import INPUT_COLUMNS, count_chunk
-from rankhammer.click_models.gathering import gather
-from rankhammer.plugins import Choice
+from rankhammer.click_models.counts.pattern_counts import INPUT_COLUMNS, count_chunk
+from rankhammer.click_models.counts.pattern_merge import gather
+from rankhammer.click_models.counts.pattern_reader import read_counted
+from rankhammer.plugins import PluginSpec
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -54,7 +54,7 @@ def judge(model: str, log: Path, judgments: Path) -> tuple[float, float]:
 
 
 def fit(model: str, serps: DataFrame) -> click_models.FittedClickModel:
-    return click_models.fit(plugins.create("click_models", Choice(name=model)), serps, **LIMITS)
+    return click_models.fit(plugins.create("click_models", PluginSpec(name=model)), serps, **LIMITS)
 
 
 def fit_alone(model: str, log: Path) -> float:
@@ -63,7 +63,7 @@ def fit_alone(model: str, log: Path) -> float:
     shares = pa.Table.from_batches([count_chunk(table)])
     ordered = shares.sort_by([("corpus", "ascending"), ("query_cluster_id", "ascending")])
     [counted] = read_counted(pa.Table.from_batches([gather(ordered)]))
-    created = plugins.create("click_models", Choice(name=model))
+    created = plugins.create("click_models", PluginSpec(name=model))
     started = time.perf_counter()
     created.fit(counted.serps, created.fit_corpus(counted.serps))
     return round(time.perf_counter() - started, 3)
@@ -93,7 +93,7 @@ def foresight(predicted: DataFrame) -> dict[str, float]:
         F.avg(surprise("conditional_click_probabilities")).alias("conditional"),
         F.avg(surprise("click_probabilities")).alias("marginal"),
     )
-    # An action: these are the figures. One row a position comes back.
+    # An action: these are the figures. One row per position comes back.
     rows = by_position.collect()
     n = np.array([row["n"] for row in rows], float)
     conditional, marginal = (np.array([row[name] for row in rows]) for name in ("conditional", "marginal"))

@@ -29,12 +29,11 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.runner import SequentialRunner
 
-from rankhammer.demo.lexical import TextIndex
 from rankhammer.demo.queries import popularity
-from rankhammer.demo.sessions import impressions, people
-from rankhammer.demo.simulate import Pool, Users, search_pages
+from rankhammer.demo.simulate import Pool, Users, impressions, people, search_pages
+from rankhammer.demo.truth import TextIndex
+from rankhammer.evaluation.bootstrap import Bootstrap, compare_systems
 from rankhammer.pipeline_registry import STAGES
-from rankhammer.resampling import Bootstrap, compare_systems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Feature values a second through the features stage: judged pairs and documents in, written feature rows out.
+"""Feature values per second through the features stage: judged pairs and documents in, written feature rows out.
 
 Prints one JSON line. `values_per_s` counts everything that the stage's first node and the write of its table do: the
 check for missing documents, the index build, scoring, Parquet. `values_per_s_without_index` leaves the check and the
@@ -25,12 +25,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rankhammer import engines, spark
-from rankhammer.engines.bm25 import Bm25, byte_to_length, length_to_byte
-from rankhammer.engines.embedded import Embedded
+from rankhammer import feature_sources, spark
 from rankhammer.feature_sets import FeatureSet
 from rankhammer.feature_sets.analyzers import ENGLISH_STOP_WORDS
 from rankhammer.feature_sets.porter import porter_stem
+from rankhammer.feature_sources.embedded.bm25 import Bm25, byte_to_length, length_to_byte
+from rankhammer.feature_sources.embedded.source import Embedded
 from rankhammer.schemas import JUDGMENTS
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def _write(path: Path, table: pa.Table) -> None:
 
 def _run(session: SparkSession, folder: str, feature_set: FeatureSet) -> dict[str, object]:
     started = time.perf_counter()
-    collected = engines.collect_features(
+    collected = feature_sources.collect_features(
         Embedded(Bm25()),
         session.read.parquet(f"{folder}/judgments"),
         documents=session.read.parquet(f"{folder}/documents"),

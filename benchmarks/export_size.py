@@ -30,10 +30,11 @@ from rankhammer import plugins
 from rankhammer.errors import ExportError
 from rankhammer.exporters import publish
 from rankhammer.exporters.parity import check_parity
-from rankhammer.exporters.vectors import parity_vectors, read_sample
+from rankhammer.exporters.parity_samples import parity_vectors
+from rankhammer.exporters.threshold_samples import read_sample
 from rankhammer.feature_sets import FeatureSet
-from rankhammer.plugins import Choice
-from rankhammer.summary import RSS_UNITS_A_MB
+from rankhammer.plugins import PluginSpec
+from rankhammer.runs.summary import RSS_UNITS_A_MB
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,7 +118,7 @@ def make_exporter(name: str) -> Exporter:
     takes = plugins.load("exporters", name).Options.model_fields
     wanted = {"text_field": "{field}.{analyzer}", "quoted_keywords": True}
     options = {option: value for option, value in wanted.items() if option in takes}
-    exporter: Exporter = plugins.create("exporters", Choice(name=name, options=options))
+    exporter: Exporter = plugins.create("exporters", PluginSpec(name=name, options=options))
     return exporter
 
 
@@ -142,7 +143,7 @@ def steps(folder: dict[str, bytes], exporters: list[Exporter]) -> Iterator[str]:
     ranker = publish.read_ranker("main", folder)
     ranker.forest  # noqa: B018 - read now and kept
     yield "read the booster"
-    sample, _ = read_sample(folder[publish.SAMPLE], ranker)
+    sample, _ = read_sample(folder[publish.SAMPLE], ranker.feature_set)
     vectors = parity_vectors(sample, ranker, n_vectors=N_VECTORS, n_ties=N_TIES)
     yield "make vectors"
     for exporter in exporters:

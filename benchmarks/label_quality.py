@@ -5,9 +5,9 @@
 DIR holds the Cranfield collection (cran_docs.json, cran_queries.json, cran_qrels.json): real texts, queries and
 judgments. Simulated people search it in three regimes, and each model labels the documents that they were shown:
 
-- dense: 130 result pages a query; most people click something
-- sparse: 1.4 result pages a query, 70 % of the pages without a click
-- noisy: 10 result pages a query; people click much that is not relevant, and little that is
+- dense: 130 result pages per query; most people click something
+- sparse: 1.4 result pages per query, 70 % of the pages without a click
+- noisy: 10 result pages per query; people click much that is not relevant, and little that is
 
 The people are no click model's: their patience differs from one to the next. NDCG@10 is that of the shown documents of
 each query, ordered by label, against the human judgments; documents with the same label are in random order. `logged`
@@ -29,10 +29,10 @@ from tqdm import tqdm
 
 from rankhammer import plugins
 from rankhammer.click_models import CountedSerps
-from rankhammer.click_models.evidence import count_pairs
+from rankhammer.click_models.em import count_pairs
 from rankhammer.demo.simulate import Pages, Pool, Users, search_pages
-from rankhammer.plugins import Choice
-from rankhammer.ranking_metrics import ndcg
+from rankhammer.evaluation.metrics import ndcg
+from rankhammer.plugins import PluginSpec
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -67,7 +67,7 @@ class Regime:
     """How people use the site.
 
     Args:
-        pages_a_query: Result pages a query, on average.
+        pages_a_query: Result pages per query, on average.
         attractiveness: Probability of a click by grade.
         satisfaction: Probability that a click ends the search, by grade.
     """
@@ -111,7 +111,7 @@ def measure(pool: Pool, regime: Regime, rng: Generator) -> dict[str, float]:
     }
     labels = {"logged": -count_pairs(serps).mean_position}
     for title, (name, options) in MODELS.items():
-        model = plugins.create("click_models", Choice(name=name, options=options))
+        model = plugins.create("click_models", PluginSpec(name=name, options=options))
         shared = model.fit_corpus(serps)
         labels[title] = model.predict_relevance(model.fit(serps, shared), shared).mean
     scored = {title: quality(grade, label + order, serps.pair_cluster) for title, label in labels.items()}

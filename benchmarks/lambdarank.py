@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rankhammer import schemas
-from rankhammer.ranking_metrics import mean_by_rule
+from rankhammer.evaluation.metrics import mean_by_rule
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RUN = ("kedro", "run", "--pipelines=folding,training,export", "--env=lambdarank")

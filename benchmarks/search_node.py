@@ -1,4 +1,4 @@
-"""Feature values a second from a real node, beside the node's own ceiling, and what a polite run does to others.
+"""Feature values per second from a real node, beside the node's own ceiling, and what a polite run does to others.
 
     python benchmarks/search_node.py                      # starts an OpenSearch node of its own
     python benchmarks/search_node.py --url http://127.0.0.1:9200
@@ -50,14 +50,15 @@ import yaml
 sys.path.append(str(Path(__file__).parents[1] / "dev"))
 import engine_node
 import load_documents
+import watchdog
 
 from rankhammer import plugins
 from rankhammer import spark as spark_provider
 from rankhammer.demo import make_demo
-from rankhammer.engines.remote.named_queries import search_body, search_path
-from rankhammer.engines.remote.options import SearchOptions
 from rankhammer.feature_sets import Expression, FeatureSet, QueryLength
-from rankhammer.plugins import Choice
+from rankhammer.feature_sources.remote.named_queries import search_body, search_path
+from rankhammer.feature_sources.remote.options import SearchOptions
+from rankhammer.plugins import PluginSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,7 +69,7 @@ if TYPE_CHECKING:
 CONF = Path(__file__).parents[1] / "conf"
 TEXT_FIELD = "{field}.{analyzer}"
 IN_FLIGHT, PROBE_PAUSE_S, PROBE_S = 8, 0.02, 10.0
-# The probe is somebody else's load, and known to be there.
+# The probe is another user's load, and known to be there.
 POLITE = {"pace": "polite", "max_other_searches_per_s": 1000}
 WARM_RUNS, TURNS, MOST_REPLAYS, STEADY = 2, 5, 12, 0.05
 FULL_COMPILER = {"spark.driver.extraJavaOptions": "-XX:+UseSerialGC"}
@@ -109,6 +110,7 @@ def node(given: argparse.Namespace) -> Iterator[str]:
         yield given.url
         return
     folder = Path(gettempdir()) / f"rankhammer-bench-node-{os.getpid()}"
+    watchdog.start()
     try:
         yield engine_node.start(folder, "opensearch", given.version, 19400)
     finally:
@@ -258,7 +260,7 @@ def asker(at: str) -> Any:
 
 def collect(url: str, feature_set: FeatureSet, folder: Path, **options: Any) -> None:
     given = {"url": url, "text_field": TEXT_FIELD, "progress": str(folder / "progress"), **options}
-    source = plugins.create("feature_sources", Choice(name="opensearch", options=given))
+    source = plugins.create("feature_sources", PluginSpec(name="opensearch", options=given))
     rows = spark_provider.session().read.parquet(str(folder / "pairs.parquet"))
     shutil.rmtree(folder / "progress", ignore_errors=True)
     source.collect(rows, documents=None, feature_set=feature_set).write.mode("overwrite").parquet(str(folder / "out"))

@@ -26,6 +26,9 @@ import urllib.request
 import zipfile
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).parent))
+import watchdog
+
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "rankhammer" / "engines"
 COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
 GROUPS = {"opensearch": "org.opensearch", "elasticsearch": "org.elasticsearch"}
@@ -233,6 +236,7 @@ def _launch(home: Path, folder: Path, product: str, version: str, out: object) -
         f"{prefix}_JAVA_HOME": str(find_jdk(product, version)),
         f"{prefix}_TMPDIR": str(folder / "tmp"),
         f"{prefix}_JAVA_OPTS": f"-Xms{HEAP} -Xmx{HEAP}",
+        **watchdog.inherited(),
     }
     who = {}
     if os.geteuid() == 0:

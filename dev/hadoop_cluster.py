@@ -33,6 +33,7 @@ from typing import Any
 sys.path.append(str(Path(__file__).parent))
 import hadoop_conf
 import maven_jars
+import watchdog
 from engine_node import NodeError, adopt, running
 from engine_node import stop as end
 from hadoop_conf import HOST
@@ -237,7 +238,8 @@ def _environ(folder: Path) -> dict[str, str]:
     home = str(Path(_java()).resolve().parents[1])
     kept = {key: os.environ[key] for key in ("PATH", "HOME", "USER", "LANG") if key in os.environ}
     # Containers get the address, too (yarn-site.xml): what runs in them listens on this machine alone.
-    return {**kept, "JAVA_HOME": home, "HADOOP_CONF_DIR": str(folder / "conf"), "SPARK_LOCAL_IP": HOST}
+    own = {"JAVA_HOME": home, "HADOOP_CONF_DIR": str(folder / "conf"), "SPARK_LOCAL_IP": HOST}
+    return {**kept, **own, **watchdog.inherited()}
 
 
 def _get(url: str) -> Any:

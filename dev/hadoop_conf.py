@@ -7,6 +7,8 @@ import socket
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
+import watchdog
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -113,7 +115,7 @@ def _yarn(ports: dict[str, int]) -> dict[str, str]:
         "yarn.scheduler.maximum-allocation-vcores": str(CORES),
         "yarn.nodemanager.resource.memory-mb": str(MEMORY_MB),
         "yarn.nodemanager.resource.cpu-vcores": str(CORES),
-        "yarn.nodemanager.env-whitelist": "JAVA_HOME,SPARK_LOCAL_IP",
+        "yarn.nodemanager.env-whitelist": f"JAVA_HOME,SPARK_LOCAL_IP,{watchdog.NAME}",
         "yarn.nodemanager.vmem-check-enabled": "false",
         "yarn.nodemanager.pmem-check-enabled": "true",
         "yarn.nodemanager.disk-health-checker.max-disk-utilization-per-disk-percentage": "100",

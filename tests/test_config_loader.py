@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from rankhammer import settings
-from rankhammer.config import ConfigLoader, without_variables
+from rankhammer.config_loader import ConfigLoader, without_variables
 from rankhammer.errors import ConfigError
-from rankhammer.user_errors import user_error
+from rankhammer.runs.user_errors import user_error
 
 CONF = Path(__file__).parents[1] / "conf"
 

@@ -9,7 +9,7 @@ from kedro.framework.cli.project import run as kedro_run
 
 from rankhammer import corpora
 from rankhammer.errors import DataError
-from rankhammer.run_options import with_corpora
+from rankhammer.runs.params_option import with_corpora
 
 
 @pytest.mark.parametrize(
@@ -35,9 +35,9 @@ def test_a_corpus_that_is_not_there_is_answered_with_those_that_are():
 
 
 def test_two_choices_leave_what_both_have():
-    assert corpora.joint(None, None) is None
-    assert corpora.joint(["b", "a"], None) == ["a", "b"]
-    assert corpora.joint(["a", "b"], ["b", "c"]) == ["b"]
+    assert corpora.intersect(None, None) is None
+    assert corpora.intersect(["b", "a"], None) == ["a", "b"]
+    assert corpora.intersect(["a", "b"], ["b", "c"]) == ["b"]
 
 
 def params_of(text: str) -> dict:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from rankhammer import plugins
+from rankhammer import __version__, plugins
+from rankhammer.built_in import BUILT_IN
 from rankhammer.click_logs.impressions import ImpressionOptions
 from rankhammer.errors import did_you_mean
 from rankhammer.pipeline_registry import BRANCHES, COMPOSITES, STAGES
@@ -62,17 +63,23 @@ def test_own_log_of_the_readme_has_options_that_the_default_reader_takes() -> No
 
 
 def test_pipelines_and_commands_of_the_readme_exist() -> None:
-    from rankhammer.cli import rankhammer
+    from rankhammer.cli.main import rankhammer
 
     pipelines = re.findall(r"kedro run --pipelines?=(\w+)", README)
     assert {"train", "collect"} <= set(pipelines) <= {*STAGES, *BRANCHES, *COMPOSITES}
-    commands = re.findall(r"^ +rankhammer (\w+)", README, re.MULTILINE)
+    commands = re.findall(r"^ +rankhammer ([\w-]+)", README, re.MULTILINE)
     assert commands
     assert set(commands) <= set(rankhammer.commands)
 
 
+def test_the_readme_counts_the_click_models() -> None:
+    n_models = len(BUILT_IN["click_models"])
+    words = dict(enumerate(("nine", "ten", "eleven", "twelve", "thirteen", "fourteen"), start=9))
+    assert f"the DBN, or one of {words[n_models - 1]} others" in README
+
+
 def test_plugin_guide_names_every_group() -> None:
-    guide = (ROOT / "docs" / "plugins.md").read_text()
+    guide = (ROOT / "docs" / "plugins.md").read_text().partition("\n## ")[0]
     assert re.findall(r"^\| `(\w+)` \|", guide, re.MULTILINE) == list(plugins.GROUPS)
 
 
@@ -80,3 +87,17 @@ def test_index_lists_every_decision_and_every_stage() -> None:
     index = (ROOT / "docs" / "index.md").read_text()
     pages = [*(ROOT / "docs/adr").glob("*.md"), *(ROOT / "docs/stages").glob("*.md")]
     assert [page.name for page in pages if f"/{page.name})" not in index] == []
+
+
+def test_changelog_has_a_dated_section_of_this_version() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    assert re.search(rf"^## \[{re.escape(__version__)}\] - \d{{4}}-\d\d-\d\d$", changelog, re.MULTILINE)
+    assert changelog.index("## [Unreleased]") < changelog.index(f"## [{__version__}]")
+
+
+def test_four_doors_of_the_index_lead_to_every_page() -> None:
+    index = (ROOT / "docs" / "index.md").read_text()
+    doors = re.findall(r"^## (.*)$", index, re.MULTILINE)
+    assert doors[:4] == ["Try it", "Operate it", "Extend it", "Look things up"]
+    pages = [page.name for page in (ROOT / "docs").glob("*.md") if page.name != "index.md"]
+    assert [page for page in pages if f"({page})" not in index] == []

@@ -8,7 +8,7 @@ experiments on Yandex' log: with .01 it is faster at nearly the same quality. A 
 batches of 512, which are better for it there. A tenth of the training pages, the last, is what early stopping looks at.
 Reading, numbering the ids and cutting batches are done before the clock starts; compiling by JAX is within, for nobody
 can fit without.
-One JSON line a model.
+One JSON line per model.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ Pages = dict[str, Any]
 
 
 class Batches:
-    """What CLAX's trainer iterates over: a dict of arrays a batch, from memory, in a new order each epoch."""
+    """What CLAX's trainer iterates over: a dict of arrays per batch, from memory, in a new order each epoch."""
 
     def __init__(self, pages: Pages, size: int, *, shuffled: bool = False) -> None:
         self.pages, self.size, self.n = pages, size, len(pages["mask"])

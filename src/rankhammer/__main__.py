@@ -1,6 +1,6 @@
 """`python -m rankhammer`: what spark-submit and a packaged wheel start."""
 
-from rankhammer.cli import main
+from rankhammer.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -1,4 +1,4 @@
-"""The errors that a user can cause or cure, each with one hint that says what to do next."""
+"""The errors that a user can cause or fix, each with one hint that says what to do next."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+
+_NAMES_LISTED = 60
 
 
 class RankhammerError(Exception):
@@ -66,7 +69,7 @@ class ConvergenceWarning(UserWarning):
 
 @dataclass(frozen=True)
 class CorpusFailure:
-    """One corpus that a stage could not serve; the others go on.
+    """One corpus that a stage could not serve; the others continue.
 
     Args:
         corpus: Which one.
@@ -109,11 +112,14 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         known: The names that exist.
 
     Returns:
-        One sentence that serves as a hint.
+        One sentence that serves as a hint; of very many names it lists the first ones.
     """
     names = sorted(known)
     close = get_close_matches(name, names, n=1)
-    return f"Did you mean {close[0]!r}?" if close else f"Known names: {', '.join(names) or 'none'}."
+    if close:
+        return f"Did you mean {close[0]!r}?"
+    more = f", ... ({len(names)} in all)" if len(names) > _NAMES_LISTED else ""
+    return f"Known names: {', '.join(names[:_NAMES_LISTED]) or 'none'}{more}."
 
 
 def _rebuild(kind: type[RankhammerError], message: str, hint: str, values: dict[str, Any]) -> RankhammerError:

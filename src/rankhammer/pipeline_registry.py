@@ -1,4 +1,4 @@
-"""The pipelines by name: one a stage, and the composites that people run."""
+"""The pipelines by name: one per stage, and the composites that people run."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from kedro.pipeline import Pipeline
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
+
+    from kedro.pipeline.node import Node
 
 STAGES = ("ingestion", "labeling", "features", "folding", "training", "export")
-BRANCHES = ("judgment_export",)
+BRANCHES = ("judgment_export", "query_report")
 """Pipelines beside the line: they read a stage's table, and no stage reads what they write."""
-COMPOSITES = {"collect": (*STAGES[:3], *BRANCHES), "train": STAGES[3:], "__default__": (*STAGES, *BRANCHES)}
+COMPOSITES = {"collect": (*STAGES[:3], "judgment_export"), "train": STAGES[3:], "__default__": (*STAGES, *BRANCHES)}
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -28,6 +30,22 @@ def trains_only(stages: Collection[str]) -> bool:
     return "training" in stages and {*stages} <= {*COMPOSITES["train"]}
 
 
+def short_name(node: Node) -> str:
+    """Return a node's name without its stage: what markers record, and what `--from-nodes` takes, too."""
+    return node.name.removeprefix(f"{node.namespace}.") if node.namespace else node.name
+
+
+def full_names(names: Iterable[str]) -> tuple[str, ...]:
+    """Put the stage before names of nodes that lack it, as in `judge` for `labeling.judge`.
+
+    Args:
+        names: As typed; one that no node has is returned as it is, for Kedro to refuse.
+    """
+    full = {short_name(node): node.name for node in register_pipelines()["__default__"].nodes}
+    return tuple(full.get(name, name) for name in names)
+
+
 def _stage(name: str) -> Pipeline:
-    """Load a stage's nodes and tag them with its name."""
-    return Pipeline([import_module(f"rankhammer.pipelines.{name}.pipeline").create_pipeline()], tags=[name])
+    """Load a stage's nodes, tag them with its name, and make it their namespace: tables and parameters keep theirs."""
+    stage = import_module(f"rankhammer.pipelines.{name}.pipeline").create_pipeline()
+    return Pipeline([stage], tags=[name], namespace=name, prefix_datasets_with_namespace=False)

@@ -2,68 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+import re
+from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from rankhammer.built_in import BUILT_IN
 from rankhammer.errors import PluginError, did_you_mean
+from rankhammer.plugin_loading import BrokenPluginError, contained, import_class, summary_of
+from rankhammer.validation_text import describe_fault, hint_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 GROUPS = ("click_logs", "click_models", "feature_sources", "rankers", "exporters", "judgment_exporters")
+LOAD_PLUGINS = "RANKHAMMER_LOAD_PLUGINS"
+"""Variable: packages, with commas between them, whose plugins are loaded; empty for none, not set for all."""
 
-BUILT_IN: dict[str, dict[str, str]] = {
-    "click_logs": {
-        "impressions": "rankhammer.click_logs.impressions:Impressions",
-        "serps": "rankhammer.click_logs.serps:Serps",
-        "ubi": "rankhammer.click_logs.ubi:Ubi",
-        "yandex_wscd": "rankhammer.click_logs.yandex_wscd:YandexWscd",
-    },
-    "click_models": {
-        "cascade": "rankhammer.click_models.cascade:Cascade",
-        "ccm": "rankhammer.click_models.ccm:Ccm",
-        "coec": "rankhammer.click_models.coec:Coec",
-        "dbn": "rankhammer.click_models.dbn:Dbn",
-        "dbn_mjolnir": "rankhammer.click_models.dbn_conformance:DbnMjolnir",
-        "dcm": "rankhammer.click_models.dcm:Dcm",
-        "dctr": "rankhammer.click_models.dctr:Dctr",
-        "gctr": "rankhammer.click_models.gctr:Gctr",
-        "pbm": "rankhammer.click_models.pbm:Pbm",
-        "rctr": "rankhammer.click_models.rctr:Rctr",
-        "sdbn": "rankhammer.click_models.sdbn:Sdbn",
-        "ubm": "rankhammer.click_models.ubm:Ubm",
-    },
-    "feature_sources": {
-        "elasticsearch": "rankhammer.engines.search_nodes:Elasticsearch",
-        "embedded": "rankhammer.engines.embedded:Embedded",
-        "opensearch": "rankhammer.engines.search_nodes:OpenSearch",
-        "solr": "rankhammer.engines.search_nodes:Solr",
-    },
-    "rankers": {
-        "linear": "rankhammer.rankers.linear:LinearRanker",
-        "xgboost": "rankhammer.rankers.xgboost:XGBoostRanker",
-    },
-    "exporters": {
-        "opensearch_ltr": "rankhammer.exporters.opensearch_ltr:OpenSearchLtr",
-        "elasticsearch_ltr": "rankhammer.exporters.elasticsearch_ltr:ElasticsearchLtr",
-        "ranklib": "rankhammer.exporters.ranklib:RankLib",
-        "solr_ltr": "rankhammer.exporters.solr_ltr:SolrLtr",
-        "elastic_native": "rankhammer.exporters.elastic_native:ElasticNative",
-        "vespa": "rankhammer.exporters.vespa:Vespa",
-        "json": "rankhammer.exporters.neutral_json:NeutralJson",
-    },
-    "judgment_exporters": {
-        "srw": "rankhammer.exporters.judgments.srw:Srw",
-        "quepid": "rankhammer.exporters.judgments.quepid:Quepid",
-        "trec": "rankhammer.exporters.judgments.trec:Trec",
-    },
-}
+_OWN = "rankhammer"
 
 
-class Choice(BaseModel):
+class PluginSpec(BaseModel):
     """A strategy named in the parameters: a registered short name, and options of its own.
 
     Args:
@@ -78,17 +40,17 @@ class Choice(BaseModel):
 
 
 def of_group(group: str, *others: str) -> AfterValidator:
-    """Check a `Choice` field against a plugin group when parameters are read: a typo stops a run before any node.
+    """Check a `PluginSpec` field against a plugin group when parameters are read: a typo stops a run before any node.
 
     Args:
         group: One of GROUPS.
         others: Names that stand for something else than a plugin.
 
     Returns:
-        For use in `Annotated[Choice, of_group("click_models")]`; the field raises PluginError as `create` does.
+        For use in `Annotated[PluginSpec, of_group("click_models")]`; the field raises PluginError as `create` does.
     """
 
-    def check(choice: Choice) -> Choice:
+    def check(choice: PluginSpec) -> PluginSpec:
         if choice.name not in others:
             create(group, choice)
         return choice
@@ -118,13 +80,43 @@ class PluginInfo:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where a registered plugin comes from.
+
+    Args:
+        group: One of GROUPS.
+        name: Registered name.
+        target: Its class, as `module:Class`.
+        distribution: The package that provides it.
+        version: That package's version.
+    """
+
+    group: str
+    name: str
+    target: str
+    distribution: str
+    version: str
+
+    @property
+    def module(self) -> str:
+        """The module that holds its class."""
+        return self.target.partition(":")[0]
+
+
+@dataclass(frozen=True)
 class _Registration:
     point: metadata.EntryPoint
     distribution: str
     version: str
+    taken_by: str = ""
+    """Whose plugin bears the name already; empty for the one that counts."""
+
+    @property
+    def provider(self) -> str:
+        return f"{self.distribution} {self.version}"
 
 
-def create(group: str, choice: Choice) -> Any:
+def create(group: str, choice: PluginSpec) -> Any:
     """Load a plugin, check its options and make it.
 
     Args:
@@ -137,17 +129,43 @@ def create(group: str, choice: Choice) -> Any:
     Raises:
         PluginError: The name is unknown, the plugin cannot be imported, or an option is wrong.
     """
-    plugin = load(group, choice.name)
+    found = _registration(group, choice.name)
+    plugin = _import(group, found)
     try:
-        options = plugin.Options.model_validate(choice.options)
+        with contained():
+            return plugin(_options(group, choice, plugin))
+    except BrokenPluginError as exc:
+        if found.distribution == _OWN and exc.__cause__ is not None:
+            raise exc.__cause__ from None
+        raise _broken(group, found, str(exc)) from exc
+
+
+def options_of(group: str, choice: PluginSpec) -> dict[str, Any]:
+    """Return a plugin's options with their values, defaults included.
+
+    Args:
+        group: One of GROUPS.
+        choice: The plugin's name and options.
+
+    Raises:
+        PluginError: As for `create`.
+    """
+    return _options(group, choice, load(group, choice.name)).model_dump()
+
+
+def _options(group: str, choice: PluginSpec, plugin: Any) -> BaseModel:
+    try:
+        options: BaseModel = plugin.Options.model_validate(choice.options)
     except ValidationError as exc:
+        # Not from `exc`: its text quotes the values, and one may be a secret.
+        known = f"Its options are: {', '.join(plugin.Options.model_fields) or 'none'}."
         raise PluginError(
-            f"Options of {group} plugin {choice.name!r} are wrong: {_first_fault(exc)}",
-            hint=f"Its options are: {', '.join(plugin.Options.model_fields) or 'none'}.",
+            f"Options of {group} plugin {choice.name!r} are wrong: {describe_fault(exc)}.",
+            hint=f"{hint_for(exc, plugin.Options)} {known}".strip(),
             group=group,
             name=choice.name,
-        ) from exc
-    return plugin(options)
+        ) from None
+    return options
 
 
 def load(group: str, name: str) -> Any:
@@ -156,15 +174,23 @@ def load(group: str, name: str) -> Any:
     Raises:
         PluginError: The name is unknown (with the closest one), or the import fails (with who provides it).
     """
-    known = {found.point.name: found for found in _registrations(group)}
-    if name not in known:
-        raise PluginError(f"Unknown {group} plugin {name!r}.", hint=did_you_mean(name, known), group=group, name=name)
-    return _import(group, known[name])
+    return _import(group, _registration(group, name))
 
 
 def names(group: str) -> list[str]:
     """Return the registered names of a group, in order."""
-    return [found.point.name for found in _registrations(group)]
+    return [found.point.name for found in _counting(group)]
+
+
+def origins() -> list[Origin]:
+    """Tell where every registered plugin comes from; none is imported."""
+    # Its class has another name in Python 3.11.
+    points: Any = metadata.entry_points()
+    return [
+        Origin(group, found.point.name, found.point.value, found.distribution, found.version)
+        for group in GROUPS
+        for found in _counting(group, points)
+    ]
 
 
 def installed() -> list[PluginInfo]:
@@ -172,44 +198,85 @@ def installed() -> list[PluginInfo]:
     return [_inspect(group, found) for group in GROUPS for found in _registrations(group)]
 
 
-def _registrations(group: str) -> Iterator[_Registration]:
-    """Built-ins first, then entry points, in name order: the first of a name wins."""
+def _registration(group: str, name: str) -> _Registration:
+    known = {found.point.name: found for found in _counting(group)}
+    if name not in known:
+        chosen = os.environ.get(LOAD_PLUGINS)
+        left_out = "" if chosen is None else f" {LOAD_PLUGINS} is {chosen!r}: other packages' plugins are left out."
+        hint = f"{did_you_mean(name, known)}{left_out}"
+        raise PluginError(f"Unknown {group} plugin {name!r}.", hint=hint, group=group, name=name)
+    return known[name]
+
+
+def _counting(group: str, points: Any = None) -> Iterator[_Registration]:
+    """Yield the registrations that count: one a name."""
+    return (found for found in _registrations(group, points) if not found.taken_by)
+
+
+def _registrations(group: str, points: Any = None) -> Iterator[_Registration]:
+    """Built-ins first, then entry points, in the order of names and packages: the first of a name wins.
+
+    Args:
+        group: One of GROUPS.
+        points: All entry points; None: they are looked for, which reads a file of every installed package.
+    """
     if group not in GROUPS:
         raise PluginError(f"Unknown plugin group {group!r}.", hint=did_you_mean(group, GROUPS), group=group)
     from rankhammer import __version__
 
     full_group = f"rankhammer.{group}"
+    seen: dict[str, _Registration] = {}
     for name, target in BUILT_IN[group].items():
-        yield _Registration(metadata.EntryPoint(name, target, full_group), "rankhammer", __version__)
-    for point in sorted(metadata.entry_points(group=full_group), key=lambda point: point.name):
-        if point.name not in BUILT_IN[group]:
-            dist = point.dist
-            yield _Registration(point, dist.name if dist else "unknown", dist.version if dist else "unknown")
+        seen[name] = _Registration(metadata.EntryPoint(name, target, full_group), _OWN, __version__)
+        yield seen[name]
+    found: Any = metadata.entry_points() if points is None else points
+    others = filter(_is_wanted, map(_of_package, found.select(group=full_group)))
+    for one in sorted(others, key=lambda one: (one.point.name, one.distribution, one.point.value)):
+        first = seen.setdefault(one.point.name, one)
+        if first is one:
+            yield one
+        elif (first.distribution, first.point.value) != (one.distribution, one.point.value):
+            yield replace(one, taken_by=first.provider)
+
+
+def _of_package(point: metadata.EntryPoint) -> _Registration:
+    dist = point.dist
+    return _Registration(point, (dist and dist.name) or "unknown", (dist and dist.version) or "unknown")
+
+
+def _is_wanted(found: _Registration) -> bool:
+    chosen = os.environ.get(LOAD_PLUGINS)
+    return chosen is None or _normal(found.distribution) in set(map(_normal, chosen.split(",")))
+
+
+def _normal(distribution: str) -> str:
+    """Return a package's name as all its spellings have it."""
+    return re.sub(r"[-_.]+", "-", distribution.strip()).lower()
 
 
 def _import(group: str, found: _Registration) -> Any:
     try:
-        return found.point.load()
-    except Exception as exc:
-        raise PluginError(
-            f"{group} plugin {found.point.name!r} of {found.distribution} {found.version} cannot be loaded: "
-            f"{type(exc).__name__}: {exc}",
-            hint=f"Reinstall or remove {found.distribution}; the other plugins are not affected.",
-            group=group,
-            name=found.point.name,
-        ) from exc
+        return import_class(found.point)
+    except BrokenPluginError as exc:
+        raise _broken(group, found, str(exc)) from exc
+
+
+def _broken(group: str, found: _Registration, why: str) -> PluginError:
+    return PluginError(
+        f"{group} plugin {found.point.name!r} of {found.provider} cannot be loaded: {why}",
+        hint=f"Reinstall or remove {found.distribution}; the other plugins are not affected.",
+        group=group,
+        name=found.point.name,
+    )
 
 
 def _inspect(group: str, found: _Registration) -> PluginInfo:
     facts = (group, found.point.name, found.distribution, found.version)
+    if found.taken_by:
+        return PluginInfo(*facts, error=f"left out: {found.taken_by} has a {group} plugin of this name")
     try:
-        plugin = _import(group, found)
+        return PluginInfo(*facts, summary=summary_of(_import(group, found)))
     except PluginError as exc:
         return PluginInfo(*facts, error=exc.message)
-    return PluginInfo(*facts, summary=(plugin.__doc__ or "").strip().split("\n", 1)[0])
-
-
-def _first_fault(error: ValidationError) -> str:
-    fault = error.errors()[0]
-    where = ".".join(str(part) for part in fault["loc"])
-    return f"{where}: {fault['msg']} (got {fault['input']!r})"
+    except BrokenPluginError as exc:
+        return PluginInfo(*facts, error=_broken(group, found, str(exc)).message)

@@ -40,11 +40,13 @@ class Table:
         name: The catalog's name for it.
         grain: The columns that identify a row.
         columns: Column name to Spark type name, in order.
+        timings: Columns that say how long something took: they differ between two equal runs.
     """
 
     name: str
     grain: tuple[str, ...]
     columns: Mapping[str, str]
+    timings: tuple[str, ...] = ()
 
     def select(self, table: DataFrame) -> DataFrame:
         """Put the columns in schema order and drop every other one.
@@ -250,12 +252,12 @@ TRAINING_MATRIX = Table(
         "features": FLOAT_STRUCT,
     },
 )
-"""The training stage's own working table: one Parquet file a corpus, sorted by (qid, doc_id).
+"""The training stage's own working table: one Parquet file per corpus, sorted by (qid, doc_id).
 `reference_grade` is null where there are no reference judgments for the query."""
 
 TUNING_TRIALS = Table(
     "tuning_trials",
-    ("corpus", "trial"),
+    ("corpus", "ranker", "trial"),
     {
         "corpus": "string",
         "trial": "int",
@@ -264,9 +266,18 @@ TUNING_TRIALS = Table(
         "n_rounds": "int",
         "params": "string",
         "duration_s": "double",
+        "ranker": "string",
+        "ndcg": "double",
+        "behind": "double",
+        "behind_se": "double",
+        "chosen": "boolean",
     },
+    timings=("duration_s",),
 )
-"""`params` is a JSON object; `loss` is minus the mean NDCG over folds (null when the trial failed)."""
+"""`params` is a JSON object; `loss` is minus the mean NDCG over folds (null when the trial failed). `chosen` marks the
+one trial of a corpus that its ranker is trained with. Of each candidate's best trial: `ndcg` is its mean over all
+validation queries, `behind` how far that is behind the best candidate's, `behind_se` the standard error of that; null
+elsewhere."""
 
 EVALUATION = Table(
     "evaluation",

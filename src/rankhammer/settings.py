@@ -1,12 +1,20 @@
 """Kedro's settings of this project."""
 
-from rankhammer.config import ConfigLoader
+from rankhammer.config_loader import ConfigLoader
 from rankhammer.datasets.hadoop_files import register
-from rankhammer.hooks import CredentialsHook, FingerprintHook, LockHook, ProgressHook, SparkHook, SummaryHook
+from rankhammer.hooks import CredentialsHook, FingerprintHook, LockHook, ProgressHook, SparkHook, SummaryHook, VizHook
 
 register()
 _fingerprints = FingerprintHook()
-HOOKS = (SparkHook(), LockHook(), CredentialsHook(), _fingerprints, ProgressHook(), SummaryHook(_fingerprints))
+HOOKS = (
+    SparkHook(),
+    LockHook(),
+    CredentialsHook(),
+    _fingerprints,
+    ProgressHook(),
+    SummaryHook(_fingerprints),
+    VizHook(),
+)
 # Discovered hooks of installed packages (usage statistics among them) are not wanted here.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
 

@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cluster as dev_cluster
 import hadoop_cluster
 import psutil
 import pytest
-
-import cluster as dev_cluster
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,8 +39,8 @@ class Run:
         self._reader.start()
 
     def _read(self) -> None:
-        with self.process.stdout as told:
-            self.lines.extend(line.rstrip("\n") for line in told)
+        with self.process.stdout as on_progress:
+            self.lines.extend(line.rstrip("\n") for line in on_progress)
 
     @property
     def output(self) -> str:
@@ -114,6 +113,7 @@ class Site:
         for process in self.started:
             if process.poll() is None:
                 process.kill()
+                process.wait()
         dev_cluster.stop(self.folder)
 
     def configure(self, name: str, text: str) -> None:
@@ -163,8 +163,8 @@ def site(tmp_path_factory) -> Iterator[Site]:
     """The cluster, with a small demo on its HDFS; a test that breaks something calls `heal`."""
     from dataclasses import replace
 
-    from rankhammer import java
     from rankhammer.demo import SIZES, make_demo
+    from rankhammer.spark import java
 
     why = dev_cluster.missing()
     if why:

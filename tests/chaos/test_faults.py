@@ -1,4 +1,4 @@
-"""Each fault on the real servers: work goes on, or stops with a clear error; a rerun publishes what it would have."""
+"""Each fault on the real servers: work continues, or stops with a clear error; a rerun publishes what it would have."""
 
 from __future__ import annotations
 
@@ -105,10 +105,10 @@ def test_a_run_that_is_taken_for_dead_is_taken_over_and_writes_nothing_more(whol
         late.wait_for(TUNING)
         driver = psutil.Process(late.process.pid)
         driver.suspend()
-        assert "no sign of life for" in whole.kedro("run", LAST)
+        assert "no heartbeat for" in whole.kedro("run", LAST)
         assert whole.published() == baseline
         driver.resume()
-        assert "took over, because this run showed no sign of life" in late.end(2)
+        assert "took over, because this run sent no heartbeat" in late.end(2)
     finally:
         file.write_text(before)
     assert whole.published() == baseline
@@ -141,7 +141,7 @@ def test_an_s3_server_that_dies_during_an_upload_leaves_readers_the_old_ranker(w
     try:
         run = whole.start("kedro", "run", LAST, "--env=prod")
         run.wait_for("train_ranker")
-        # What is being uploaded stands still, and then breaks off.
+        # What is being uploaded stands still, and then is interrupted.
         server = psutil.Process(running(whole.s3))
         server.suspend()
         time.sleep(20)

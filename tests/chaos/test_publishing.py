@@ -19,7 +19,7 @@ from pathlib import Path
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from rankhammer.datasets import PublishedDataset
-from rankhammer.storage import storage_for
+from rankhammer.storage.base import storage_for
 bootstrap_project(Path.cwd())
 session = KedroSession.create(env="prod")
 session.load_context()
@@ -31,10 +31,10 @@ with ThreadPoolExecutor(8) as pool:
     won = [list(pool.map(lambda n: storage.create(f"{root}/race/{key}", b"%d" % n), range(8))) for key in range(5)]
 kept = [int(storage.read(f"{root}/race/{key}")) for key in range(5)]
 published = PublishedDataset(filepath=f"{root}/published", keep=1, grace_h=0)
-published.handoff.probe()
+published.handoff.check_writable()
 published.save({"a/b": b"1"})
 late = PublishedDataset(filepath=f"{root}/published")
-late.handoff.probe()
+late.handoff.check_writable()
 published.save({"a/b": b"2"})
 try:
     late.save({"a/b": b"3"})

@@ -85,7 +85,7 @@ def test_a_notebook_has_catalog_parameters_and_a_session_on_the_cluster(site, ba
     )
     # Kedro looks for the command `ipython`, as in a shell with the environment switched on.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    told = site.start("kedro", "ipython", "--env=prod", "--simple-prompt", typed=typed, PATH=path).end()
-    assert "MASTER yarn" in told
-    assert "ROWS True" in told
-    assert "SEED 42" in told
+    on_progress = site.start("kedro", "ipython", "--env=prod", "--simple-prompt", typed=typed, PATH=path).end()
+    assert "MASTER yarn" in on_progress
+    assert "ROWS True" in on_progress
+    assert "SEED 42" in on_progress

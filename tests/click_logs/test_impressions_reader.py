@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
 import pytest
+import yaml
+from pydantic import ValidationError
+from pyspark.sql import functions as F
 
-from rankhammer.click_logs.faults import GAPS_CLOSED
+from rankhammer.click_logs.faults import DUPLICATE_ROWS, GAPS_CLOSED
 from rankhammer.click_logs.impressions import ImpressionOptions, Impressions
 from rankhammer.errors import SchemaError
 
@@ -47,10 +51,10 @@ def test_page_with_one_document_is_sound(spark):
     [
         (page(("a", 0, True), ("b", 1, False)), "bad_position"),
         (page(("a", -1, True)), "bad_position"),
-        (page(("a", None, True)), "bad_position"),
+        (page(("a", None, True)), "missing_position"),
         (page(("a", 1, True), ("b", 1, False)), "repeated_position"),
-        (page(("a", 1, True), ("a", 2, False)), "repeated_document"),
-        (page(("a", 1, True), ("a", 1, True)), "repeated_position"),
+        (page(("a", 1, True), ("a", 1, False)), "repeated_position"),
+        (page(("a", 10_001, True)), "unreadable_position"),
         (page((None, 1, True)), "missing_doc_id"),
         (page((" ", 1, True)), "missing_doc_id"),
         (page(("a", 1, None)), "unreadable_clicked"),
@@ -63,6 +67,48 @@ def test_one_faulty_row_makes_its_page_faulty(spark, rows, fault):
     raw = spark.createDataFrame(rows + page(("a", 1, True), serp_id="sound"), SCHEMA)
     found = read(raw)
     assert (found["p"].fault, found["sound"].fault) == (fault, None)
+
+
+def test_copies_of_a_row_are_dropped_and_counted_unless_they_are_to_be_faults(spark):
+    raw = spark.createDataFrame(page(("a", 1, True), ("b", 2, False)) * 2 + page(("a", 1, True)), SCHEMA)
+    found = read(raw)["p"]
+    assert (found.doc_ids, found.clicked, found.fault) == (["a", "b"], [True, False], None)
+    assert [(entry.what, entry.n) for entry in found.tally] == [(DUPLICATE_ROWS, 3)]
+    kept = read(raw, duplicates="fault")["p"]
+    assert (kept.fault, kept.tally) == ("repeated_position", None)
+
+
+@pytest.mark.parametrize(
+    ("column", "kind", "value", "fault"),
+    [
+        ("position", "bigint", (1 << 63) - 1, "unreadable_position"),
+        ("clicked", "double", float("nan"), "unreadable_clicked"),
+        ("doc_id", "binary", b"\xff\xfe", "unreadable_id"),
+        ("shown_at", "bigint", 202405011200, "unreadable_shown_at"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_a_fault_and_stops_nothing(spark, column, kind, value, fault):
+    raw = spark.createDataFrame(page(("a", 1, True)), SCHEMA).drop(column)
+    odd = spark.createDataFrame([(value,)], f"{column} {kind}")
+    assert read(raw.crossJoin(odd))["p"].fault == fault
+
+
+def test_ids_that_came_as_floats_or_bytes_are_read_exactly(spark):
+    raw = spark.createDataFrame(
+        [(20000003.0, b"q", 7.0, 1.0, 0.0), (20000003.0, b"q", 8.0, 2.0, 1.0)],
+        "serp_id double, query binary, doc_id double, position double, clicked double",
+    )
+    found = read(raw)["20000003"]
+    assert (found.query, found.doc_ids, found.clicked, found.fault) == ("q", ["7", "8"], [False, True], None)
+
+
+def test_times_without_a_zone_are_in_the_zone_that_an_option_names(spark):
+    raw = spark.createDataFrame(page(("a", 1, True)), SCHEMA).withColumn("shown_at", F.lit("2024-05-01 14:00:00"))
+    assert read(raw, time_zone="Europe/Paris")["p"].shown_at == AT
+    with pytest.raises(ValidationError, match="Did you mean 'Europe/Paris'"):
+        ImpressionOptions(time_zone="Europe/Pari")
+    with pytest.raises(ValueError, match="there is no time zone 'localtime'"):
+        ImpressionOptions(time_zone="localtime")
 
 
 def test_rows_without_a_page_are_counted_one_by_one(spark):
@@ -136,3 +182,24 @@ def test_array_where_a_plain_value_is_needed_is_a_schema_error(spark):
     )
     with pytest.raises(SchemaError, match="array<string>; expected one plain value"):
         read(raw)
+
+
+def test_a_line_beyond_the_limit_of_spark_yml_takes_no_other_with_it(spark, tmp_path):
+    settings = yaml.safe_load((Path(__file__).parents[2] / "conf" / "base" / "spark.yml").read_text())
+    name = "mapreduce.input.linerecordreader.line.maxlength"
+    assert settings[f"spark.hadoop.{name}"] == 64 << 20
+    rows = ["serp_id,query,doc_id,position,clicked", "p,q,a,1,1", f"long,{'q' * 5000},a,1,1", "r,q,a,1,1"]
+    (tmp_path / "log.csv").write_text("\n".join(rows))
+    found = read(spark.read.option(name, 1000).csv(str(tmp_path), header=True))
+    assert {serp_id for serp_id, row in found.items() if row.fault is None} == {"p", "r"}
+
+
+@pytest.mark.parametrize("word", ["null", "NaN", "\\N"])
+def test_rows_whose_page_id_is_a_word_for_nothing_are_not_put_together(spark, word):
+    rows = page(("a", 1, True), serp_id=word) + page(("b", 2, False), serp_id=word, query="other")
+    raw = spark.createDataFrame(rows, SCHEMA)
+    found = Impressions(ImpressionOptions()).to_serps(raw).collect()
+    assert [(row["serp_id"], row["doc_ids"]) for row in sorted(found, key=lambda row: row["doc_ids"])] == [
+        (None, ["a"]),
+        (None, ["b"]),
+    ]

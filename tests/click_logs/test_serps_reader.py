@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from rankhammer.click_logs.faults import NOT_A_PAGE
 from rankhammer.click_logs.serps import SerpOptions, Serps
 from rankhammer.errors import SchemaError
 
@@ -24,7 +25,6 @@ def read(raw, **options):
         (("p", "q", ["a"], None), "unequal_arrays"),
         (("p", "q", [], []), "empty_result_list"),
         (("p", "q", None, None), "empty_result_list"),
-        (("p", "q", ["a", "a"], [True, False]), "repeated_document"),
         (("p", "q", ["a", None], [True, False]), "missing_doc_id"),
         (("p", "q", ["a"], [None]), "unreadable_clicked"),
         (("p", None, ["a"], [True]), "missing_query"),
@@ -51,9 +51,18 @@ def test_json_lines_without_ids_get_ids_from_their_content(spark, tmp_path):
     ]
 
 
-def test_of_equal_pages_with_one_id_one_is_kept(spark):
+def test_of_equal_pages_with_one_id_one_is_kept_and_the_others_are_counted(spark):
     raw = spark.createDataFrame([("p", "q", ["a"], [True])] * 3, SCHEMA)
-    assert sorted(str(row.fault) for row in read(raw)) == ["None", "duplicate_serp_id", "duplicate_serp_id"]
+    assert sorted(str(row.fault) for row in read(raw)) == ["None", NOT_A_PAGE, NOT_A_PAGE]
+    assert sum(entry.n for row in read(raw) for entry in row.tally or ()) == 2
+    as_faults = sorted(str(row.fault) for row in read(raw, duplicates="fault"))
+    assert as_faults == ["None", "duplicate_serp_id", "duplicate_serp_id"]
+
+
+@pytest.mark.parametrize(("value", "kind"), [(float("nan"), "double"), (0.5, "double"), ("maybe", "string")])
+def test_a_flag_that_is_none_is_a_fault(spark, value, kind):
+    raw = spark.createDataFrame([("p", "q", ["a"], [value])], SCHEMA.replace("boolean", kind))
+    assert [row.fault for row in read(raw)] == ["unreadable_clicked"]
 
 
 def test_of_different_pages_with_one_id_none_is_kept(spark):

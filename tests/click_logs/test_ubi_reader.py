@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rankhammer.click_logs.faults import GAPS_CLOSED, OUTSIDE_CLICKS
+from rankhammer.click_logs.faults import GAPS_CLOSED, NOT_A_PAGE, OUTSIDE_LIST
 from rankhammer.click_logs.ubi import SEVERAL_LISTS, Ubi, UbiOptions
 from rankhammer.errors import SchemaError
 
@@ -27,8 +27,15 @@ def event(query_id, action, doc, ordinal, **more):
 def read(spark, tmp_path, *records, **options):
     lines = [{"index": {"_index": "ubi_queries"}}, *records, event("elsewhere", "scroll", "z", 1)]
     (tmp_path / "log.ndjson").write_text("\n".join(map(json.dumps, lines)))
-    pages = Ubi(UbiOptions(**options)).to_serps(spark.read.json(str(tmp_path)))
-    return {row.serp_id: row for row in pages.collect()}
+    return {row.serp_id: row for row in rows(spark, tmp_path, **options) if row.fault != NOT_A_PAGE}
+
+
+def rows(spark, tmp_path, **options):
+    return Ubi(UbiOptions(**options)).to_serps(spark.read.json(str(tmp_path))).collect()
+
+
+def counted(row):
+    return {entry.what: entry.n for entry in row.tally or ()}
 
 
 def test_result_list_of_the_query_is_the_page_and_events_click_on_it(spark, tmp_path):
@@ -88,7 +95,9 @@ def test_application_can_be_the_corpus(spark, tmp_path):
         ([event("p", "click", "a", 1)], "missing_query"),
         ([query("p", hits=["a"]), query("p", text="radio")], "conflicting_query"),
         ([query("p"), event("p", "view", "a", 1), event("p", "view", "b", 1)], "repeated_position"),
-        ([query("p"), event("p", "view", "a", 1), event("p", "view", "a", 2)], "repeated_document"),
+        ([query("p"), event("p", "view", "a", None)], "missing_position"),
+        ([query("p"), event("p", "view", "a", 1 << 63)], "unreadable_position"),
+        ([query("p", timestamp="12:00:00"), event("p", "view", "a", 1)], "unreadable_shown_at"),
         ([query(None, hits=["a"])], "missing_serp_id"),
     ],
 )
@@ -102,9 +111,44 @@ def test_faulty_pages_are_kept_with_their_reason(spark, tmp_path, records, fault
 def test_what_was_left_out_is_noted(spark, tmp_path):
     lists = [query("p", hits=["a", "b"]), query("p", hits=["a"])]
     found = read(spark, tmp_path, *lists, event("p", "click", "z", 1), query("gap"), event("gap", "view", "a", 4))
-    assert {SEVERAL_LISTS, OUTSIDE_CLICKS} < set(found["p"].note.splitlines())
+    assert SEVERAL_LISTS in found["p"].note.splitlines()
+    assert counted(found["p"]) == {OUTSIDE_LIST: 1}
     assert found["p"].doc_ids == ["a", "b"]
     assert GAPS_CLOSED in found["gap"].note.splitlines()
+
+
+def test_every_record_is_counted_by_what_became_of_it(spark, tmp_path):
+    events = [
+        *[event("p", "click", "a", 1)] * 2,
+        event("p", "view", "b", 2),
+        event(" ", "click", "a", 1),
+        event("p", "click", None, 1),
+        *[event("p", "Click", "a", 1)] * 3,
+        event("p", " ", "b", 2),
+    ]
+    (page,) = read(spark, tmp_path, query("p", hits=["a", "b"]), *events).values()
+    assert counted(page) == {"clicks/repeated": 1}
+    tallies = [counted(row) for row in rows(spark, tmp_path) if row.fault == NOT_A_PAGE]
+    records = {what.removeprefix("records/"): n for found in tallies for what, n in found.items() if "records/" in what}
+    assert records == {
+        "queries": 1,
+        "clicks": 2,
+        "impressions": 1,
+        "clicks of no result page": 1,
+        "clicks without a document": 1,
+        "unknown action 'Click'": 3,
+        "unknown action 'scroll'": 1,
+        "events without an action": 1,
+        "neither a query nor an event": 1,
+    }
+    lost = {what: n for found in tallies for what, n in found.items() if "clicks/" in what}
+    assert lost == {"clicks/of no result page": 1, "clicks/without a document": 1}
+
+
+def test_a_client_stands_in_for_a_blank_session(spark, tmp_path):
+    nobody = (" ", None, "undefined", "NULL")
+    clicks = [event("p", "click", "a", 1, session_id=session_id) for session_id in nobody]
+    assert read(spark, tmp_path, query("p", hits=["a"]), *clicks)["p"].session_id == "c"
 
 
 def test_queries_without_events_say_what_is_missing(spark, tmp_path):
@@ -117,10 +161,10 @@ def test_queries_without_events_say_what_is_missing(spark, tmp_path):
 @pytest.mark.skipif(not REAL.exists(), reason="the real log is not beside the repository")
 def test_chorus_sample_is_read_with_two_starts_of_ordinals(spark):
     reader = Ubi(UbiOptions(columns={"corpus": "application"}))
-    pages = reader.to_serps(spark.read.json(str(REAL))).collect()
+    pages = [row for row in reader.to_serps(spark.read.json(str(REAL))).collect() if row.fault != NOT_A_PAGE]
     sound = [page for page in pages if page.fault is None]
     # 284 query_ids, and 6 of clicks and impressions whose query was not recorded.
-    assert (len(pages), len(sound)) == (284 + 6, 271)
+    assert (len(pages), len(sound)) == (284 + 6, 273)
     assert {note for page in sound for note in (page.note or "").splitlines() if "start" in note} == {
         "ordinals start at 0 in application 'esci_ubi_sample'",
         "ordinals start at 1 in application 'Chorus'",

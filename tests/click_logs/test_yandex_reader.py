@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rankhammer.click_logs.faults import OUTSIDE_CLICKS
+from rankhammer.click_logs.faults import OUTSIDE_LIST
 from rankhammer.click_logs.yandex_wscd import YandexOptions, YandexWscd
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data" / "yandex_wscd"
@@ -31,9 +31,9 @@ def test_several_clicks_on_a_document_count_once_in_list_order(spark):
     assert found.clicked == [True, False, True]
 
 
-def test_clicks_outside_the_list_are_noted_not_lost(spark):
+def test_clicks_outside_the_list_are_counted(spark):
     (found,) = read(spark, "7_1\t1,2 : 9 , 2;")
-    assert (found.clicked, found.fault, found.note) == ([False, True], None, OUTSIDE_CLICKS)
+    assert (found.clicked, found.fault, found.tally) == ([False, True], None, [(OUTSIDE_LIST, 1)])
 
 
 def test_equal_pages_keep_ids_of_their_own_however_lines_are_cut(spark):
@@ -45,7 +45,12 @@ def test_equal_pages_keep_ids_of_their_own_however_lines_are_cut(spark):
 
 @pytest.mark.parametrize(
     ("text", "fault"),
-    [("7_1 1,2 : 2;", "unreadable_record"), ("7_1\t1,2;", "unreadable_record"), ("7_1\t1,1 : 1;", "repeated_document")],
+    [
+        ("7_1 1,2 : 2;", "unreadable_record"),
+        ("7_1\t1,2;", "unreadable_record"),
+        ("7_1\t:;", "empty_result_list"),
+        (f"7_1\t{'1,' * 50_000}2 : 2", "unreadable_record"),
+    ],
 )
 def test_faulty_records_are_kept_with_their_reason(spark, text, fault):
     assert [row.fault for row in read(spark, text)] == [fault]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from rankhammer.click_models import CorpusFit
+from rankhammer.click_models.baselines import BaselineOptions
 from rankhammer.click_models.cascade import Cascade
 from rankhammer.click_models.coec import Coec
-from rankhammer.click_models.floors import FloorOptions
 from rankhammer.click_models.gctr import Gctr
 from rankhammer.click_models.priors import PriorOptions
 from rankhammer.click_models.rctr import Rctr
@@ -48,7 +48,7 @@ def test_expected_clicks_are_those_of_the_positions(pages):
 
 def test_the_floors_know_positions_or_nothing(pages):
     serps = pages(PAGES)
-    ranks, everywhere = Rctr(FloorOptions()), Gctr(FloorOptions())
+    ranks, everywhere = Rctr(BaselineOptions()), Gctr(BaselineOptions())
     assert everywhere.fit_corpus(serps).parameters["click_through_prior"] == pytest.approx((4 + 0.5) / (11 + 1))
     found = ranks.fit(serps, shared(click_through_prior=0.3, click_through_by_position=[0.4, 0.2, 0.1]))
     assert found.parameters["click_through"] == pytest.approx([1.1 / 4, 0.8 / 3, 0.8 / 4])

@@ -7,7 +7,7 @@ import pytest
 
 from rankhammer.click_models import CorpusFit, log_likelihood
 from rankhammer.click_models.dbn import Dbn, DbnOptions
-from rankhammer.click_models.evidence import lower_bound, upper_bound
+from rankhammer.click_models.em import lower_bound, upper_bound
 
 G = 0.8
 A = np.array([0.3, 0.6, 0.2, 0.7])
@@ -44,7 +44,7 @@ def test_the_e_step_equals_enumerating_every_hidden_state(docs, clicks, pages, b
     serps = pages([(docs, clicks), ([3], "0")])
     model = Dbn(DbnOptions())
     data = model.prepare(serps.select(np.array([True, False])))
-    expected = model.expect(data, pairs(), corpus().parameters)
+    expected = model.e_step(data, pairs(), corpus().parameters)
     _, examined, satisfied = brute_force(A[docs], S[docs], G, clicks)
     for pair, sure in ((doc, place < clicks.rfind("1") + 1) for place, doc in enumerate(docs)):
         assert data.n_sure[pair] == sure
@@ -83,13 +83,14 @@ def test_one_m_step_by_hand(pages):
     shared = corpus(0.8).parameters
     data, before = model.prepare(pages([([0, 1], "10")])), pairs([0.5, 0.4], [0.25, 0.5])
     z = 1 - 0.8 * (1 - 0.25) * (1 - 0.6)
-    expected = model.expect(data, before, shared)
-    after = model.maximise(data, before, shared, expected)
+    expected = model.e_step(data, before, shared)
+    after = model.m_step(data, before, shared, expected)
     f_2, satisfied = 0.8 * (1 - 0.25) * 0.6 / z, 0.25 / z
     assert after["attractiveness"] == pytest.approx([(1 + 2 * 0.3) / (1 + 2), (0 + 2 * 0.3) / (f_2 + 2)])
     assert after["satisfaction"] == pytest.approx([(satisfied + 2 * 0.5) / (1 + 2), (2 * 0.5) / 2])
     # Examined and not satisfied after the first: 1 - E[S_1]; the step was taken with probability f_2.
-    assert model.share(data, before, shared, expected)["continuation"] == pytest.approx((f_2 + 3) / (1 - satisfied + 3))
+    found = model.update_shared(data, before, shared, expected)
+    assert found["continuation"] == pytest.approx((f_2 + 3) / (1 - satisfied + 3))
 
 
 def test_what_was_sampled_is_recovered(random_pages):

@@ -7,8 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rankhammer.click_models.dbn_conformance import DbnMjolnir, DbnMjolnirOptions
-from rankhammer.click_models.page_rules import apply_rules, merge_repeats
+from rankhammer.click_models.dbn_conformance import DbnMjolnir, DbnMjolnirOptions, apply_rules, merge_repeats
 
 N_CLUSTERS, N_DOCS = 4, 12
 EXACT = 1e-12
@@ -169,7 +168,7 @@ def test_pairs_on_no_page_that_counts_keep_the_default(pages):
     assert found.parameters["satisfaction"][2:].tolist() == [0.7] * 4
     assert found.n_examined[2:].tolist() == [0] * 4
     assert model.predict_relevance(found, shared).prior_share[2:].tolist() == [1] * 4
-    assert model.unseen(shared) == {"attractiveness": 0.7, "satisfaction": 0.7}
+    assert model.prior_parameters(shared) == {"attractiveness": 0.7, "satisfaction": 0.7}
 
 
 def test_a_log_without_a_page_that_counts_is_fitted(pages):

@@ -95,7 +95,7 @@ def test_the_e_step_of_a_cascade_equals_enumerating_where_people_stopped(kind, d
     serps = pages([(docs, clicks), ([3], "0")])
     data = model.prepare(serps.select(np.array([True, False])))
     probability, examined = enumerate_stops(kind, docs, clicks)
-    found = model.count_evidence(data, pairs(kind), model.expect(data, pairs(kind), shared))
+    found = model.count_evidence(data, pairs(kind), model.e_step(data, pairs(kind), shared))
     assert found["examined"] == pytest.approx(np.bincount(docs, weights=examined, minlength=4))
     assert model.log_likelihood(data, pairs(kind), shared) == pytest.approx(np.log(probability))
 
@@ -129,7 +129,7 @@ def test_an_iteration_never_lowers_the_penalised_objective(kind, random_pages):
     at = pairs(kind, np.full(200, 0.3), np.full(200, 0.5))
     for _ in range(30):
         objectives.append(penalised(model, data, at, shared))
-        at = model.maximise(data, at, shared, model.expect(data, at, shared))
+        at = model.m_step(data, at, shared, model.e_step(data, at, shared))
     assert np.diff(objectives).min() > -1e-8
     assert objectives[-1] > objectives[0] + 1
 
@@ -172,13 +172,13 @@ def test_one_m_step_of_pbm_by_hand(pages):
     model = Pbm(Pbm.Options(prior_strength=2.0))
     shared = {"attractiveness_prior": 0.3, "examination": [0.9, 0.5]}
     data, before = model.prepare(pages([([0, 1], "10"), ([1, 0], "00")])), {"attractiveness": np.array([0.4, 0.2])}
-    expected = model.expect(data, before, shared)
+    expected = model.e_step(data, before, shared)
     second = 0.5 * 0.6 / (1 - 0.5 * 0.4)  # document 0 at position 2, skipped
-    after = model.maximise(data, before, shared, expected)["attractiveness"]
+    after = model.m_step(data, before, shared, expected)["attractiveness"]
     assert after[0] == pytest.approx((1 + 2 * 0.3) / (1 + second + 2))
     skipped = [0.9 * 0.8 / (1 - 0.9 * 0.2), 0.5 * 0.8 / (1 - 0.5 * 0.2)]
     assert after[1] == pytest.approx(2 * 0.3 / (sum(skipped) + 2))
-    gamma = model.share(data, before, shared, expected)["examination"]
+    gamma = model.update_shared(data, before, shared, expected)["examination"]
     assert gamma[0] == pytest.approx((1 + skipped[0] + 0.5) / (2 + 1))
 
 
@@ -186,11 +186,11 @@ def test_one_m_step_of_ubm_by_hand(pages):
     model = Ubm(Ubm.Options(prior_strength=2.0))
     shared = {"attractiveness_prior": 0.3, "examination": [0.9, 0.4, 0.7]}  # (1, 0), (2, 0), (2, 1)
     data, before = model.prepare(pages([([0, 1], "10"), ([0, 1], "01")])), {"attractiveness": np.array([0.4, 0.2])}
-    expected = model.expect(data, before, shared)
+    expected = model.e_step(data, before, shared)
     first, second = 0.9 * 0.6 / (1 - 0.9 * 0.4), 0.7 * 0.8 / (1 - 0.7 * 0.2)
-    after = model.maximise(data, before, shared, expected)["attractiveness"]
+    after = model.m_step(data, before, shared, expected)["attractiveness"]
     assert after == pytest.approx([(1 + 0.6) / (1 + first + 2), (1 + 0.6) / (1 + second + 2)])
-    gamma = model.share(data, before, shared, expected)["examination"]
+    gamma = model.update_shared(data, before, shared, expected)["examination"]
     assert gamma == pytest.approx([(1 + first + 0.5) / 3, (1 + 0.5) / 2, (second + 0.5) / 2])
 
 
@@ -199,27 +199,27 @@ def test_one_m_step_of_dcm_by_hand(pages):
     model = Dcm(Dcm.Options(prior_strength=2.0))
     shared = {"attractiveness_prior": 0.3, "continuation_after_click": [0.7, 0.5]}
     data, before = model.prepare(pages([([0, 1], "10")])), {"attractiveness": np.array([0.5, 0.4])}
-    expected = model.expect(data, before, shared)
+    expected = model.e_step(data, before, shared)
     f_2 = 0.7 * 0.6 / (1 - 0.7 * 0.4)
-    after = model.maximise(data, before, shared, expected)["attractiveness"]
+    after = model.m_step(data, before, shared, expected)["attractiveness"]
     assert after == pytest.approx([(1 + 0.6) / (1 + 2), 0.6 / (f_2 + 2)])
-    found = model.share(data, before, shared, expected)["continuation_after_click"]
+    found = model.update_shared(data, before, shared, expected)["continuation_after_click"]
     assert found == pytest.approx([(f_2 + 0.5) / 2, 0.5])
 
 
 def test_one_m_step_of_ccm_by_hand(pages):
-    # c_1 = alpha_2 (1 - a_1) + alpha_3 a_1; the click proved relevant given that people went on, or that they stopped.
+    # c_1 = alpha_2 (1 - a_1) + alpha_3 a_1; the click proved relevant given that they continued, or that they stopped.
     model = Ccm(Ccm.Options(prior_strength=2.0))
     shared = {"attractiveness_prior": 0.3, SKIP: 0.9, IRRELEVANT: 0.8, RELEVANT: 0.3}
     data, before = model.prepare(pages([([0, 1], "10")])), {"attractiveness": np.array([0.5, 0.4])}
-    expected = model.expect(data, before, shared)
+    expected = model.e_step(data, before, shared)
     c = 0.8 * 0.5 + 0.3 * 0.5
     f_2 = c * 0.6 / (1 - c * 0.4)
     on, stop = 0.5 * 0.3 / c, 0.5 * 0.7 / (1 - c)
     relevant = f_2 * on + (1 - f_2) * stop
-    after = model.maximise(data, before, shared, expected)["attractiveness"]
+    after = model.m_step(data, before, shared, expected)["attractiveness"]
     assert after == pytest.approx([(1 + relevant + 0.6) / (1 + 1 + 2), 0.6 / (f_2 + 2)])
-    found = model.share(data, before, shared, expected)
+    found = model.update_shared(data, before, shared, expected)
     assert found[RELEVANT] == pytest.approx((f_2 * on + 0.5) / (relevant + 1))
     assert found[IRRELEVANT] == pytest.approx((f_2 * (1 - on) + 0.5) / (1 - relevant + 1))
     assert found[SKIP] == pytest.approx(0.5)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rankhammer.click_models.evidence import count_pairs, lower_bound, product_sd, upper_bound
+from rankhammer.click_models.em import count_pairs, lower_bound, product_sd, upper_bound
 from rankhammer.click_models.priors import pooled_mean
 
 

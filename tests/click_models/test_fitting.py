@@ -176,7 +176,9 @@ def test_a_start_reaches_its_own_pairs_and_no_other(table):
 
 def held_out(models, serps):
     counted = click_models.count_serps(serps)
-    return click_models.evaluate_held_out(models, counted, test_share=0.25, max_serps=10_000, random_state=1)
+    sizes = click_models.corpus_sizes(counted)
+    options = {"test_share": 0.25, "max_serps": 10_000, "random_state": 1}
+    return click_models.evaluate_held_out(models, counted, sizes=sizes, **options)
 
 
 def test_the_held_out_pages_do_not_depend_on_the_order_of_the_log(table):

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import cache
 
 import numpy as np
 import pytest
 
 from rankhammer import click_models, plugins
-from rankhammer.plugins import Choice
+from rankhammer.plugins import PluginSpec
 from rankhammer.schemas import SERPS
 
 NAMES = [info.name for info in plugins.installed() if info.group == "click_models" and not info.error]
 SHOWN_AT = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
 
 
+@cache
 def rows(n=600):
     """Twelve clusters of twelve documents, pages of ten to twelve of them."""
     rng = np.random.default_rng(3)
@@ -30,7 +32,7 @@ def rows(n=600):
 @pytest.mark.parametrize("name", NAMES)
 def test_neither_order_nor_partitions_change_a_bit(spark, name):
     schema = ", ".join(f"{column} {kind}" for column, kind in SERPS.columns.items())
-    model = plugins.create("click_models", Choice(name=name))
+    model = plugins.create("click_models", PluginSpec(name=name))
     shuffled = [rows()[place] for place in np.random.default_rng(1).permutation(600)]
     results = []
     for table in (

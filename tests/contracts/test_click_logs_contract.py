@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rankhammer import plugins
+from rankhammer.click_logs.faults import NOT_A_PAGE
 from rankhammer.errors import SchemaError
 from rankhammer.schemas import RAW_SERPS
 
@@ -43,7 +44,7 @@ SAMPLES = {
         ],
         "query_id",
     ),
-    "yandex_wscd": ("value string", [("tv\ta,b : a; radio\tc :;",), ("tv\ta,a : a;",)], "value"),
+    "yandex_wscd": ("value string", [("tv\ta,b : a; radio\tc :;",), ("tv\ta,b;",)], "value"),
 }
 EXPECTED = [("radio", ["c"], [False]), ("tv", ["a", "b"], [True, False])]
 
@@ -62,7 +63,9 @@ def raw(spark, reader):
 
 
 def read(reader, raw):
-    return plugins.create("click_logs", plugins.Choice(name=reader)).to_serps(raw)
+    """Return the rows that stand for a page."""
+    found = plugins.create("click_logs", plugins.PluginSpec(name=reader)).to_serps(raw)
+    return found.where(~found["fault"].eqNullSafe(NOT_A_PAGE))
 
 
 def test_pages_have_the_raw_serps_columns_and_types(reader, raw):

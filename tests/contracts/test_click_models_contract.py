@@ -11,7 +11,7 @@ import pytest
 
 from rankhammer import plugins
 from rankhammer.click_models import CorpusFit, CountedSerps, log_likelihood
-from rankhammer.plugins import Choice
+from rankhammer.plugins import PluginSpec
 
 NAMES = [info.name for info in plugins.installed() if info.group == "click_models" and not info.error]
 N_CLUSTERS, N_DOCS = 8, 6
@@ -20,7 +20,7 @@ OPTIONS = {"dbn_mjolnir": {"min_docs": 1, "drop_without_click": False}}
 
 
 def make(name):
-    return plugins.create("click_models", Choice(name=name, options=OPTIONS.get(name, {})))
+    return plugins.create("click_models", PluginSpec(name=name, options=OPTIONS.get(name, {})))
 
 
 def log(n_serps=4000, seed=3):
@@ -153,7 +153,7 @@ def test_a_weight_counts_like_a_repetition(model, fitted):
 
 def test_an_unseen_document_has_a_value_for_every_parameter(model, fitted):
     shared, _ = fitted
-    assert set(model.unseen(shared)) == set(model.parameter_names)
+    assert set(model.prior_parameters(shared)) == set(model.parameter_names)
 
 
 def test_evidence_moves_the_estimate_from_the_prior(model, fitted):

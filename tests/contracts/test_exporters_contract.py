@@ -12,9 +12,10 @@ import xgboost as xgb
 
 from rankhammer import plugins
 from rankhammer.errors import ExportError
-from rankhammer.exporters import Explains, RankerFiles
+from rankhammer.exporters import Traceable, TrainedRanker
 from rankhammer.exporters.parity import check_parity
-from rankhammer.exporters.vectors import Vectors, parity_vectors
+from rankhammer.exporters.parity_samples import parity_vectors
+from rankhammer.exporters.threshold_samples import Vectors
 from rankhammer.feature_sets import FeatureSet
 from rankhammer.rankers import FitSettings, RankingData
 
@@ -40,21 +41,21 @@ def rows() -> np.ndarray[Any, np.dtype[np.float32]]:
 
 
 @pytest.fixture(scope="module")
-def ranker(rows: Any) -> RankerFiles:
+def ranker(rows: Any) -> TrainedRanker:
     return make_ranker(rows, "rank:ndcg")
 
 
-def make_ranker(rows: Any, objective: str, **params: Any) -> RankerFiles:
+def make_ranker(rows: Any, objective: str, **params: Any) -> TrainedRanker:
     data = xgb.DMatrix(rows, (rows[:, 2] > 2).astype(int), feature_names=list(FEATURE_SET.names))
     if objective.startswith("rank"):
         data.set_group([30] * 10)
     booster = xgb.train({"objective": objective, "max_depth": 5, "nthread": 1, **params}, data, 10)
-    return RankerFiles("main", bytes(booster.save_raw("ubj")), FEATURE_SET, {})
+    return TrainedRanker("main", bytes(booster.save_raw("ubj")), FEATURE_SET, {})
 
 
 @pytest.fixture(params=NAMES)
 def exporter(request: pytest.FixtureRequest) -> Any:
-    return plugins.create("exporters", plugins.Choice(name=request.param))
+    return plugins.create("exporters", plugins.PluginSpec(name=request.param))
 
 
 def test_built_in_exporters_are_registered() -> None:
@@ -65,13 +66,13 @@ def test_target_is_a_folder_name(exporter: Any) -> None:
     assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", exporter.target)
 
 
-def test_written_twice_is_the_same_bytes(exporter: Any, ranker: RankerFiles) -> None:
-    again = RankerFiles(ranker.corpus, ranker.model, ranker.feature_set, ranker.manifest)
+def test_written_twice_is_the_same_bytes(exporter: Any, ranker: TrainedRanker) -> None:
+    again = TrainedRanker(ranker.corpus, ranker.model, ranker.feature_set, ranker.manifest)
 
     assert exporter.write(ranker) == exporter.write(again)
 
 
-def test_files_are_plain_names_that_publishing_does_not_use(exporter: Any, ranker: RankerFiles) -> None:
+def test_files_are_plain_names_that_publishing_does_not_use(exporter: Any, ranker: TrainedRanker) -> None:
     files = exporter.write(ranker)
 
     assert files
@@ -80,7 +81,7 @@ def test_files_are_plain_names_that_publishing_does_not_use(exporter: Any, ranke
     assert not files.keys() & {"manifest.json", "parity.json"}
 
 
-def make_vectors(rows: Any, ranker: RankerFiles) -> Vectors:
+def make_vectors(rows: Any, ranker: TrainedRanker) -> Vectors:
     sample = Vectors(rows, np.zeros(len(rows), np.int64), {"logged": len(rows)})
     return parity_vectors(sample, ranker, n_vectors=300, n_ties=1000)
 
@@ -106,12 +107,12 @@ def test_scores_equal_the_boosters_to_1e_5_on_logged_absent_and_tied_vectors(
 
 
 def test_a_linear_ranker_is_scored_alike_or_refused_with_the_targets_that_take_it(exporter: Any, rows: Any) -> None:
-    learner = plugins.create("rankers", plugins.Choice(name="linear"))
+    learner = plugins.create("rankers", plugins.PluginSpec(name="linear"))
     qid = np.repeat(np.arange(10, dtype=np.int32), 30)
     data = RankingData(rows, (rows[:, 2] > 2).astype(np.float32), qid, np.ones(300), FEATURE_SET.names)
     fitted = learner.fit(learner.prepare(data), None, params={}, settings=FitSettings(30, None, 10, 1, 1))
     sample = json.dumps({"feature_names": FEATURE_SET.names, "features": rows.tolist()}).encode()
-    ranker = RankerFiles("main", fitted.model, FEATURE_SET, {}, sample)
+    ranker = TrainedRanker("main", fitted.model, FEATURE_SET, {}, sample)
     if exporter.target.startswith(("opensearch_ltr", "elasticsearch_ltr", "solr_ltr", "json")):
         facts = check_parity(exporter, exporter.write(ranker), ranker, make_vectors(rows, ranker), tolerance=1e-5)
         assert facts["max_abs_difference"] <= 1e-5
@@ -121,14 +122,14 @@ def test_a_linear_ranker_is_scored_alike_or_refused_with_the_targets_that_take_i
     assert "opensearch_ltr, elasticsearch_ltr, solr_ltr and json take linear rankers" in (caught.value.hint or "")
 
 
-def test_files_of_another_ranker_do_not_pass_the_gate(exporter: Any, rows: Any, ranker: RankerFiles) -> None:
+def test_files_of_another_ranker_do_not_pass_the_gate(exporter: Any, rows: Any, ranker: TrainedRanker) -> None:
     other = make_ranker(rows, "rank:ndcg", learning_rate=0.2)
 
     with pytest.raises(ExportError, match="the export scores"):
         check_parity(exporter, exporter.write(other), ranker, make_vectors(rows, ranker), tolerance=1e-5)
 
 
-def test_scores_are_one_float_a_row(exporter: Any, ranker: RankerFiles, rows: Any) -> None:
+def test_scores_are_one_float_a_row(exporter: Any, ranker: TrainedRanker, rows: Any) -> None:
     scores = exporter.score(exporter.write(ranker), rows[:7], FEATURE_SET.names)
 
     assert scores.shape == (7,)
@@ -137,11 +138,11 @@ def test_scores_are_one_float_a_row(exporter: Any, ranker: RankerFiles, rows: An
 
 def test_a_model_that_is_none_is_an_export_error(exporter: Any) -> None:
     with pytest.raises(ExportError):
-        exporter.write(RankerFiles("main", b"none", FEATURE_SET, {}))
+        exporter.write(TrainedRanker("main", b"none", FEATURE_SET, {}))
 
 
-def test_facts_hold_a_list_of_warnings(exporter: Any, ranker: RankerFiles) -> None:
-    facts = exporter.facts(ranker, exporter.write(ranker)) if isinstance(exporter, Explains) else {"warnings": []}
+def test_facts_hold_a_list_of_warnings(exporter: Any, ranker: TrainedRanker) -> None:
+    facts = exporter.facts(ranker, exporter.write(ranker)) if isinstance(exporter, Traceable) else {"warnings": []}
 
     assert isinstance(facts["warnings"], list)
     assert json.loads(json.dumps(facts)) == facts

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from rankhammer import plugins
 from rankhammer.errors import ConfigError
 from rankhammer.feature_sets import FeatureSet
-from rankhammer.plugins import Choice
+from rankhammer.plugins import PluginSpec
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,7 +57,7 @@ def source(request: pytest.FixtureRequest, spark: SparkSession, tmp_path: Path) 
     """The source; a real engine gets the documents first, and is asked where it listens."""
     name, _, way = request.param.partition(" by ")
     if name not in (*ENGINES, "solr"):
-        return plugins.create("feature_sources", Choice(name=name))
+        return plugins.create("feature_sources", PluginSpec(name=name))
     node = request.getfixturevalue("stand_in" if way else name)
     documents = str(tmp_path / "documents")
     given(spark)[1].write.parquet(documents)
@@ -68,7 +68,7 @@ def source(request: pytest.FixtureRequest, spark: SparkSession, tmp_path: Path) 
     else:
         load_documents.load(node.url, documents, index="contract-{corpus}", analyzers=("standard",))
         options |= {"logging": way or "named_queries"}
-    return plugins.create("feature_sources", Choice(name=name, options=options))
+    return plugins.create("feature_sources", PluginSpec(name=name, options=options))
 
 
 def given(spark: SparkSession) -> tuple[DataFrame, DataFrame]:

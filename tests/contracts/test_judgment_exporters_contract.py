@@ -23,7 +23,7 @@ QUERIES = [
 
 @pytest.fixture(params=NAMES)
 def exporter(request: pytest.FixtureRequest) -> Any:
-    return plugins.create("judgment_exporters", plugins.Choice(name=request.param))
+    return plugins.create("judgment_exporters", plugins.PluginSpec(name=request.param))
 
 
 def test_built_in_judgment_exporters_are_registered() -> None:

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from rankhammer import plugins
-from rankhammer.plugins import Choice
+from rankhammer.plugins import PluginSpec
 from rankhammer.rankers import FitSettings, RankingData
 
 RANKERS = [found.name for found in plugins.installed() if found.group == "rankers" and not found.error]
@@ -27,7 +27,7 @@ def _data(seed: int) -> RankingData:
 
 @pytest.fixture(params=RANKERS)
 def ranker(request):
-    return plugins.create("rankers", Choice(name=request.param))
+    return plugins.create("rankers", PluginSpec(name=request.param))
 
 
 @pytest.fixture

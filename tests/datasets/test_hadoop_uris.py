@@ -7,12 +7,13 @@ import json
 import fsspec
 import pytest
 
-from rankhammer import hadoop_storage, storage
+from rankhammer.corpora import folder_of
 from rankhammer.datasets import FilesDataset, InputDataset, PublishedDataset, TableDataset, hadoop_files
 from rankhammer.datasets.handoff import MARKER
 from rankhammer.errors import ConfigError
-from rankhammer.publishing import follow
-from rankhammer.user_errors import user_error
+from rankhammer.runs.user_errors import user_error
+from rankhammer.storage import base, hadoop
+from rankhammer.storage.publication import follow
 
 OVERLOAD = "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme"
 
@@ -71,7 +72,7 @@ def test_an_input_behind_a_hadoop_uri_has_a_fingerprint(spark, root, tmp_path):
 def test_a_folder_that_hadoop_refuses_to_write_is_no_defect(root, tmp_path):
     (tmp_path / "mounted" / "models").write_text("a file where a folder must be")
     with pytest.raises(Exception, match="models") as caught:
-        FilesDataset(filepath=f"{root}/models/ranker").handoff.probe()
+        FilesDataset(filepath=f"{root}/models/ranker").handoff.check_writable()
     error = user_error(caught.value)
     assert isinstance(error, ConfigError)
     assert "models" in error.message
@@ -92,15 +93,15 @@ class NeverRenames:
 
 
 def test_a_file_that_hadoop_does_not_rename_is_not_taken_for_written(root, monkeypatch):
-    opened = hadoop_storage._open
-    monkeypatch.setattr(hadoop_storage, "_open", lambda uri: (NeverRenames(opened(uri)[0]), opened(uri)[1]))
+    opened = hadoop._open
+    monkeypatch.setattr(hadoop, "_open", lambda uri: (NeverRenames(opened(uri)[0]), opened(uri)[1]))
     with pytest.raises(OSError, match="_fingerprint"):
         FilesDataset(filepath=f"{root}/models/ranker").handoff.finish()
 
 
 def test_a_published_folder_goes_through_hadoop_uris(root, tmp_path):
     published = PublishedDataset(filepath=f"{root}/exported_model", keep=1, grace_h=0)
-    published.handoff.probe()
+    published.handoff.check_writable()
     published.save({"main/json/model.json": b"1"})
     published.save({"main/json/model.json": b"2"})
     assert published.load() == {"main/json/model.json": b"2"}
@@ -109,7 +110,7 @@ def test_a_published_folder_goes_through_hadoop_uris(root, tmp_path):
 
 
 def test_a_file_is_created_once(root, tmp_path):
-    files = storage.storage_for(root)
+    files = base.storage_for(root)
     assert files.create(f"{root}/pointers/1.json", b"mine")
     assert not files.create(f"{root}/pointers/1.json", b"yours")
     assert files.read(f"{root}/pointers/1.json") == b"mine"
@@ -140,3 +141,24 @@ def test_a_report_that_breaks_off_leaves_the_one_before(root):
         json.dump([1, {1, 2}], file)
     with files.open(path) as file:
         assert file.read() == b"whole"
+
+
+def test_csv_files_on_hadoop_uris_are_looked_at_and_read_by_name(root, tmp_path):
+    folder = tmp_path / "mounted/logs"
+    folder.mkdir()
+    (folder / "a.csv").write_text("id,query\n1,lamp\n")
+    (folder / "b.csv").write_text("query,id\nchair,2\n")
+    dataset = InputDataset(filepath=f"{root}/logs", file_format="csv", load_args={"header": True})
+    dataset.require_found()
+    assert sorted(dataset.load().collect()) == [("1", "lamp"), ("2", "chair")]
+    (folder / "c.csv").write_bytes("id,query\n3,lämp\n".encode("latin-1"))
+    with pytest.raises(Exception, match=r"c\.csv is not UTF-8"):
+        dataset.require_found()
+
+
+def test_corpora_of_any_name_keep_to_their_folders_on_hadoop_uris(root):
+    ranker = FilesDataset(filepath=f"{root}/models/ranker")
+    names = ["a", "a/b", "..", "日本 🎉", "a=b%c", "%2E"]
+    files = {f"{folder_of(name)}/model.ubj": name.encode() for name in names}
+    ranker.save(files)
+    assert ranker.load() == files

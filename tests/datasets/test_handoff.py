@@ -7,7 +7,7 @@ import pytest
 from rankhammer.datasets import FilesDataset
 from rankhammer.datasets.handoff import MARKER, Fingerprint
 from rankhammer.errors import ConfigError, DataError
-from rankhammer.user_errors import user_error
+from rankhammer.runs.user_errors import user_error
 
 
 def fingerprint(digest: str, **parts: str) -> Fingerprint:

@@ -12,10 +12,10 @@ import pytest
 from rankhammer.datasets import PublishedDataset
 from rankhammer.datasets.handoff import Fingerprint
 from rankhammer.errors import ClusterError, ConfigError, DataError
-from rankhammer.numbered import NumberedFiles
-from rankhammer.publishing import Publication, follow
-from rankhammer.storage import LocalStorage
-from rankhammer.user_errors import user_error
+from rankhammer.runs.user_errors import user_error
+from rankhammer.storage.append_log import AppendOnlyLog
+from rankhammer.storage.base import LocalStorage
+from rankhammer.storage.publication import Candidates, VersionStore, follow
 
 HOUR_S = 3600.0
 
@@ -73,7 +73,7 @@ def test_the_same_content_made_of_something_else_is_a_pointer_and_no_version(roo
 def test_the_run_stands_in_the_pointer_and_not_in_the_files(root, tmp_path):
     dataset(root, run="20261121T120000Z-ab12").save({"a": b"1"})
     dataset(tmp_path / "other", run="20261122T120000Z-cd34").save({"a": b"1"})
-    assert Publication(str(root)).newest().run == "20261121T120000Z-ab12"
+    assert VersionStore(str(root)).newest().run == "20261121T120000Z-ab12"
     assert versions(root) == versions(tmp_path / "other")
 
 
@@ -90,7 +90,7 @@ def test_a_publisher_that_dies_leaves_the_last_version_current_and_its_own_is_ma
 
     with monkeypatch.context() as patch:
         patch.setattr(LocalStorage, "write", die_after)
-        patch.setattr(NumberedFiles, "append", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(AppendOnlyLog, "append", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             dataset(root).save({"a": b"new", "b": b"new"})
     assert dataset(root).load() == {"a": b"old"}
@@ -103,14 +103,14 @@ def test_a_publisher_that_dies_leaves_the_last_version_current_and_its_own_is_ma
 def test_who_publishes_over_a_version_that_he_has_not_seen_is_told_whose_it_is(root):
     first, second = dataset(root, run="late"), dataset(root, run="early")
     for published in (first, second):
-        published.handoff.probe()
+        published.handoff.check_writable()
     second.save({"a": b"second"})
     with pytest.raises(Exception, match="run early, process") as caught:
         first.save({"a": b"first"})
     assert isinstance(user_error(caught.value), DataError)
     assert dataset(root).load() == {"a": b"second"}
     again = dataset(root)
-    again.handoff.probe()
+    again.handoff.check_writable()
     again.save({"a": b"first"})
     assert dataset(root).load() == {"a": b"first"}
 
@@ -118,7 +118,7 @@ def test_who_publishes_over_a_version_that_he_has_not_seen_is_told_whose_it_is(r
 def test_two_who_publish_the_same_at_once_both_have_their_way(root):
     first, second = dataset(root), dataset(root)
     for published in (first, second):
-        published.handoff.probe()
+        published.handoff.check_writable()
         published.save({"a": b"same"})
     assert len(versions(root)) == 1
 
@@ -128,7 +128,7 @@ def test_of_many_publishers_at_once_one_wins(root):
 
     def publish(n: int) -> bool:
         try:
-            Publication(str(root)).publish(
+            VersionStore(str(root)).publish(
                 {"a": b"%d" % n}, replaces=1, made_of=asdict(Fingerprint("m", str(n), "export"))
             )
         except DataError:
@@ -147,17 +147,17 @@ def test_who_loses_while_writing_is_told_so_and_not_that_a_file_is_missing(root,
 
     def write(storage: LocalStorage, path: str, content: bytes) -> None:
         monkeypatch.undo()
-        Publication(str(root)).publish({"a": b"first"}, replaces=1, made_of=made_of)
+        VersionStore(str(root)).publish({"a": b"first"}, replaces=1, made_of=made_of)
         raise FileNotFoundError(path)
 
     monkeypatch.setattr(LocalStorage, "write", write)
     with pytest.raises(DataError, match="published 000002-"):
-        Publication(str(root)).publish({"a": b"late"}, replaces=1, made_of=made_of)
+        VersionStore(str(root)).publish({"a": b"late"}, replaces=1, made_of=made_of)
     assert dataset(root).load() == {"a": b"first"}
 
 
 def test_a_number_that_is_free_again_because_it_was_pruned_wins_nothing(tmp_path):
-    row = NumberedFiles(LocalStorage(), str(tmp_path))
+    row = AppendOnlyLog(LocalStorage(), str(tmp_path))
     for n in range(20):
         assert row.append({"n": n}, after=n)
     row.prune(1)
@@ -231,7 +231,7 @@ def test_a_stale_version_is_refused_and_says_what_changed(root):
 def test_a_store_that_ignores_the_condition_is_refused_before_the_first_node(root, monkeypatch):
     monkeypatch.setattr(LocalStorage, "create", lambda self, path, content: True)
     with pytest.raises(ClusterError, match="lets two writers create one file"):
-        dataset(root).handoff.probe()
+        dataset(root).handoff.check_writable()
 
 
 def publish(root, files: dict[str, bytes], corpora: list[str] | None) -> PublishedDataset:
@@ -270,3 +270,108 @@ def test_what_was_damaged_is_not_carried_over(root):
     (root / "current/b/json/m").write_bytes(b"?")
     with pytest.raises(Exception, match="changed after it was published"):
         publish(root, {"a/json/m": b"a2"}, ["a"])
+
+
+@pytest.mark.parametrize("content", ["", '{"vers', "[]", '{"a": 1}'])
+def test_a_pointer_that_cannot_be_read_leaves_the_version_before_and_the_next_number_is_published(
+    root, content, caplog
+):
+    for n in range(2):
+        dataset(root).save({"a/t/f": b"%d" % n})
+    (root / "pointers/000002.json").write_text(content)
+    assert dataset(root).load() == {"a/t/f": b"0"}
+    assert caplog.text.count("the version of the pointer before it counts") == 1
+    dataset(root).save({"a/t/f": b"2"})
+    assert dataset(root).load() == {"a/t/f": b"2"}
+    assert VersionStore(str(root)).newest().number == 3
+
+
+def test_a_pointer_of_a_newer_version_is_not_published_over(root):
+    dataset(root).save({"a/t/f": b"0"})
+    (root / "pointers/000002.json").write_text('{"format": 2, "version": "x"}')
+    with pytest.raises(Exception, match="is of a newer version") as caught:
+        dataset(root).save({"a/t/f": b"1"})
+    assert user_error(caught.value).hint == "Update this installation of Rankhammer."
+
+
+def test_a_pointer_with_more_in_it_than_this_version_knows_is_read(root):
+    dataset(root).save({"a/t/f": b"0"})
+    path = root / "pointers/000001.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"signed_by": "somebody"}))
+    assert dataset(root).load() == {"a/t/f": b"0"}
+
+
+def test_what_a_failed_publication_has_written_is_removed(root, monkeypatch):
+    dataset(root).save({"a/t/f": b"0"})
+    write = LocalStorage.write
+
+    def fill_the_disk(self, path, content):
+        if path.endswith("/g"):
+            raise OSError(28, "No space left on device", path)
+        write(self, path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalStorage, "write", fill_the_disk)
+        with pytest.raises(Exception, match="No space left") as caught:
+            dataset(root).save({"a/t/f": b"1", "a/t/g": b"1"})
+    assert isinstance(user_error(caught.value), ConfigError)
+    assert versions(root) == [VersionStore(str(root)).newest().version]
+    dataset(root).save({"a/t/f": b"1", "a/t/g": b"1"})
+    assert dataset(root).load() == {"a/t/f": b"1", "a/t/g": b"1"}
+
+
+def hold_back(root, files: dict[str, bytes], held_back: dict[str, bytes], corpora=None, **options) -> PublishedDataset:
+    published = dataset(root, **options)
+    made_of = Fingerprint("exported_model", f"{files}{held_back}", "export", choices={"fold": corpora})
+    published.handoff.expected = made_of
+    published.save(Candidates(files, held_back))
+    return published
+
+
+def test_what_is_held_back_is_a_version_and_what_was_current_stays(root):
+    publish(root, {"a/json/m": b"a1", "b/json/m": b"b1"}, None)
+    first = versions(root)[0]
+    published = hold_back(root, {"a/json/m": b"a2"}, {"b/json/m": b"b2"})
+    assert published.load_all() == {"a/json/m": b"a2", "b/json/m": b"b1"}
+    assert (published.load(), published.kept()) == ({"a/json/m": b"a2"}, {"b": first})
+    (version,) = {*published.held_back().values()}
+    assert published.held_back() == {"b": version}
+    assert (root / "versions" / version / "b/json/m").read_bytes() == b"b2"
+    assert published.load_held_back("b") == {"b/json/m": b"b2"}
+    assert published.load_held_back("a") == {}
+    assert published.exists()
+    assert publish(root, {"a/json/m": b"a3", "b/json/m": b"b3"}, None).held_back() == {}
+
+
+def test_a_first_ranker_that_is_held_back_leaves_nothing_current(root):
+    published = hold_back(root, {}, {"b/json/m": b"b1"})
+    assert published.load_all() == {}
+    assert not os.path.lexists(root / "current")
+    assert published.load_held_back("b") == {"b/json/m": b"b1"}
+    assert published.handoff.verify() == []
+    assert publish(root, {"b/json/m": b"b2"}, None).load_all() == {"b/json/m": b"b2"}
+
+
+def test_a_run_on_other_corpora_keeps_what_is_held_back(root):
+    hold_back(root, {"a/json/m": b"a1"}, {"b/json/m": b"b1"})
+    published = hold_back(root, {"a/json/m": b"a2"}, {}, ["a"])
+    assert published.held_back().keys() == {"b"}
+    assert published.load_held_back("b") == {"b/json/m": b"b1"}
+    assert hold_back(root, {"b/json/m": b"b2"}, {}, ["b"]).held_back() == {}
+
+
+def test_the_same_again_writes_no_version_and_old_ones_that_are_held_back_go(root):
+    for n in range(5):
+        hold_back(root, {}, {"b/json/m": b"%d" % n}, keep=2, grace_h=0)
+    assert [name[:6] for name in versions(root)] == ["000004", "000005"]
+    before = {path: path.stat().st_mtime_ns for path in (root / "pointers").iterdir()}
+    hold_back(root, {}, {"b/json/m": b"4"}, keep=2, grace_h=0)
+    assert {path: path.stat().st_mtime_ns for path in (root / "pointers").iterdir()} == before
+
+
+def test_what_is_held_back_and_was_changed_is_refused(root):
+    published = hold_back(root, {}, {"b/json/m": b"b1"})
+    (path,) = root.glob("versions/*/b/json/m")
+    path.write_bytes(b"?")
+    with pytest.raises(DataError, match="was changed after it was published"):
+        published.load_held_back("b")

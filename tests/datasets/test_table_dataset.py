@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from kedro.io import Version
 
+from rankhammer import schemas
 from rankhammer.datasets import InputDataset, TableDataset, TableValidator
 from rankhammer.datasets.handoff import MARKER
-from rankhammer.digest import table_digest
+from rankhammer.datasets.table_dataset import COLUMNS
 from rankhammer.errors import ConfigError, SchemaError
-from rankhammer.storage import split_scheme
-from rankhammer.user_errors import user_error
+from rankhammer.runs import execute
+from rankhammer.runs.execute import table_digest
+from rankhammer.runs.user_errors import user_error
+from rankhammer.storage.base import split_scheme
 
 
 @pytest.fixture
@@ -40,12 +45,57 @@ def test_a_table_without_its_marker_does_not_exist(pairs, tmp_path):
     assert not dataset.exists()
 
 
+def of_an_earlier_version(marker) -> None:
+    """Leave of a marker what version 0.1 wrote."""
+    content = json.loads(marker.read_text())
+    marker.write_text(json.dumps({name: content[name] for name in content if name not in ("files", "format")}))
+
+
+def jobs_so_far(spark) -> int:
+    return spark.sparkContext._jsc.sc().dagScheduler().numTotalJobs()
+
+
+def test_to_open_a_table_asks_for_no_job_and_one_of_an_earlier_version_without_columns_is_opened_all_the_same(
+    spark, pairs, tmp_path
+):
+    dataset = TableDataset(filepath=str(tmp_path / "pairs"), save_args={"partitionBy": ["corpus"]})
+    dataset.save(pairs)
+    before = jobs_so_far(spark)
+    known = dataset.load()
+    assert jobs_so_far(spark) == before
+    (tmp_path / "pairs" / COLUMNS).unlink()
+    of_an_earlier_version(tmp_path / "pairs" / MARKER)
+    asked = dataset.load()
+    assert jobs_so_far(spark) > before
+    assert (asked.schema, table_digest(asked)) == (known.schema, table_digest(known))
+
+
 def test_versions_stand_beside_each_other(pairs, tmp_path):
     path = str(tmp_path / "pairs")
     TableDataset(filepath=path, version=Version(None, "2026-01-01T00.00.00.000Z")).save(pairs)
     TableDataset(filepath=path, version=Version(None, "2026-01-02T00.00.00.000Z")).save(pairs.limit(1))
     assert TableDataset(filepath=path, version=Version(None, None)).load().count() == 1
     assert TableDataset(filepath=path, version=Version("2026-01-01T00.00.00.000Z", None)).load().count() == 3
+
+
+def test_a_table_behind_a_link_stays_where_the_link_leads(pairs, tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "pairs").symlink_to(tmp_path / "disk")
+    dataset = TableDataset(filepath=str(tmp_path / "pairs"))
+    for table in (pairs, pairs.limit(2)):
+        dataset.save(table)
+    assert (tmp_path / "pairs").is_symlink()
+    assert (tmp_path / "disk" / MARKER).exists()
+    assert dataset.load().count() == 2
+
+
+def test_a_table_that_could_not_be_written_leaves_no_file(pairs, tmp_path):
+    dataset = TableDataset(filepath=str(tmp_path / "pairs"))
+    dataset.save(pairs)
+    with pytest.raises(Exception, match="no more room"):
+        dataset.save(pairs.selectExpr("corpus", "if(n = 3, raise_error('no more room'), n) AS n"))
+    assert not list((tmp_path / "pairs").rglob("*"))
+    assert not dataset.exists()
 
 
 @pytest.mark.parametrize(
@@ -81,6 +131,16 @@ def test_an_input_gets_our_column_names_and_constants(spark, tmp_path):
     )
     row = documents.load().first()
     assert (row.doc_id, row.title, row.corpus) == ("p1", "a", "main")
+
+
+def test_an_input_is_asked_for_its_columns_once(spark, tmp_path):
+    (tmp_path / "products.json").write_text('{"sku": "p1", "title": "a"}\n')
+    documents = InputDataset(filepath=str(tmp_path), file_format="json", columns={"doc_id": "sku"})
+    first = documents.load()
+    before = jobs_so_far(spark)
+    again = documents.load()
+    assert jobs_so_far(spark) == before
+    assert (again.schema, again.collect()) == (first.schema, first.collect())
 
 
 def test_a_wrong_column_mapping_names_the_column_and_the_closest(spark, tmp_path):
@@ -135,3 +195,13 @@ def test_many_tasks_write_few_files(adaptive, tmp_path, by):
     dataset.save(rows)
     assert len(list((tmp_path / "rows").rglob("*.parquet"))) <= 3
     assert table_digest(dataset.load()) == table_digest(rows)
+
+
+def test_timings_are_no_part_of_a_tables_digest(spark, tmp_path):
+    def digest(seconds: float) -> str:
+        trials = TableDataset(filepath=str(tmp_path / "tuning_trials"))
+        rows = [("a", 1, -0.5, "ok", 3, "{}", seconds, "xgboost", 0.5, None, None, True)]
+        trials.save(spark.createDataFrame(rows, schemas.ddl(schemas.TUNING_TRIALS.columns)))
+        return execute._describe("tuning_trials", trials, verify=True)["digest"]
+
+    assert digest(1.0) == digest(2.0)

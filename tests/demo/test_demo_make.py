@@ -6,7 +6,7 @@ import pytest
 
 from rankhammer.demo import SIZES, CorpusSize, make_demo
 from rankhammer.errors import DataError
-from rankhammer.query_norm import normalize_query
+from rankhammer.queries import normalize_query
 
 TINY = {"network": CorpusSize(n_intents=40, n_serps=900, n_robots=2, robot_serps=210, n_candidates=20)}
 TABLES = ("documents", "click_log", "reference_judgments")

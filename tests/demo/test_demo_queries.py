@@ -7,7 +7,7 @@ import pytest
 
 from rankhammer.demo.corpus import read_library
 from rankhammer.demo.queries import KIND_SHARES, Intent, make_intents, pick_spellings, popularity
-from rankhammer.query_norm import normalize_query
+from rankhammer.queries import normalize_query
 
 
 @pytest.fixture(scope="module")

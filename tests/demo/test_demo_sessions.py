@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rankhammer.demo.sessions import CLICK_LOG, Visits, impressions, people, robots
-from rankhammer.demo.simulate import Pages
+from rankhammer.demo.simulate import CLICK_LOG, DemoSessions, Pages, impressions, people, robots
 
 DAY = 86_400
 
@@ -30,8 +29,14 @@ def test_a_robots_searches_fall_on_one_day():
 
 
 def test_pages_become_rows_in_the_order_of_time_and_of_position():
-    late = (Pages(np.array([0]), np.array([[1, 0]]), np.array([[False, True]])), Visits(np.array([0]), np.array([50])))
-    early = (Pages(np.array([0]), np.array([[0, -1]]), np.array([[True, False]])), Visits(np.array([0]), np.array([9])))
+    late = (
+        Pages(np.array([0]), np.array([[1, 0]]), np.array([[False, True]])),
+        DemoSessions(np.array([0]), np.array([50])),
+    )
+    early = (
+        Pages(np.array([0]), np.array([[0, -1]]), np.array([[True, False]])),
+        DemoSessions(np.array([0]), np.array([9])),
+    )
     table = impressions("main", ["a", "b"], [(*late, ["x"]), (*early, ["y"])])
     assert table.schema == CLICK_LOG
     rows = [

@@ -5,9 +5,8 @@ import pytest
 from scipy.stats import spearmanr
 
 from rankhammer.demo.corpus import read_library
-from rankhammer.demo.lexical import TextIndex
 from rankhammer.demo.queries import make_intents
-from rankhammer.demo.truth import GRADE_SHARES, make_pool, reference_rows, utility
+from rankhammer.demo.truth import GRADE_SHARES, TextIndex, make_pool, reference_rows, utility
 
 
 @pytest.fixture(scope="module")

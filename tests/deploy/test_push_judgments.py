@@ -7,13 +7,13 @@ import json
 
 import pytest
 from click.testing import CliRunner
+from workbench import JUDGMENTS, Workbench
 
-from rankhammer.cli import rankhammer
-from rankhammer.deploy import Cluster, push_lists
+from rankhammer.cli.main import rankhammer
+from rankhammer.deploy import EngineCluster, push_lists
 from rankhammer.errors import EngineError
 from rankhammer.exporters.judgments import JudgedQuery
 from rankhammer.exporters.judgments.srw import Srw, SrwOptions
-from workbench import JUDGMENTS, Workbench
 
 SECRET = "s3cr3t-word"
 QUERIES = [JudgedQuery(f"query {n}", f"{n:016x}", {"d 1": 0, 'd"2': 3}) for n in range(5)]
@@ -29,7 +29,7 @@ def workbench():
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr("rankhammer.deploy.judgment_lists.PAUSE_S", 0.01)
-    monkeypatch.setattr("rankhammer.engines.remote.client.FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr("rankhammer.search_engines.client.FIRST_PAUSE_S", 0.01)
 
 
 @pytest.fixture
@@ -40,10 +40,10 @@ def folder(tmp_path):
 def export(folder, queries=QUERIES, options=SMALL):
     """Write lists as the stage does."""
     folder.mkdir(parents=True, exist_ok=True)
-    written = dict(Srw(options).write("shop", queries))
-    for name, content in written.items():
+    parsed = dict(Srw(options).write("shop", queries))
+    for name, content in parsed.items():
         (folder / name).write_bytes(content)
-    (folder / "manifest.json").write_text(json.dumps({"target": "srw", "files": list(written)}))
+    (folder / "manifest.json").write_text(json.dumps({"target": "srw", "files": list(parsed)}))
     return folder
 
 
@@ -138,7 +138,7 @@ def test_a_list_that_is_refused_is_named(workbench, folder, body, message):
 
 def test_a_list_that_is_never_imported_ends_with_what_to_do(folder):
     with Workbench(n_looks=10_000) as slow, pytest.raises(EngineError, match="PROCESSING") as caught:
-        list(push_lists([str(folder)], [Cluster(url=slow.url, patience_s=0.05)]))
+        list(push_lists([str(folder)], [EngineCluster(url=slow.url, patience_s=0.05)]))
     assert f"DELETE {JUDGMENTS}/" in caught.value.hint
 
 
@@ -171,12 +171,12 @@ def test_secrets_go_to_the_cluster_and_nowhere_else(workbench, folder, monkeypat
     monkeypatch.setattr("rankhammer.hooks.credentials_hook._entries", lambda context: {"search": entry})
     coded = base64.b64encode(f"me:{SECRET}".encode()).decode()
     workbench.authorization = f"Basic {coded}"
-    told = [push(workbench, folder, "--credentials", "search", *more) for more in (["--dry-run"], [])]
+    message = [push(workbench, folder, "--credentials", "search", *more) for more in (["--dry-run"], [])]
     workbench.authorization = "Basic other"
-    told.append(push(workbench, folder, "--credentials", "search"))
-    assert [ended.exit_code for ended in told] == [0, 0, 2]
-    assert "401" in told[-1].output
-    said = "".join([*(ended.output for ended in told), caplog.text, json.dumps(workbench.lists)])
+    message.append(push(workbench, folder, "--credentials", "search"))
+    assert [ended.exit_code for ended in message] == [0, 0, 2]
+    assert "401" in message[-1].output
+    said = "".join([*(ended.output for ended in message), caplog.text, json.dumps(workbench.lists)])
     assert SECRET not in said
     assert coded not in said
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from shop import export
 
-from ltr.shop import export
-from rankhammer.deploy import deploy, read_options, read_package
-from rankhammer.deploy.index_records import IndexRecords
-from rankhammer.deploy.ltr_plugin import PLUGINS
-from rankhammer.deploy.record import Record
-from rankhammer.engines.remote.client import connect
-from rankhammer.engines.remote.feature_store import FeatureStore
+from rankhammer.deploy import deploy, read_exported_ranker, read_options
+from rankhammer.deploy.active_ranker import ActiveRanker
+from rankhammer.deploy.ltr_plugin import PLUGINS, IndexActiveRankerStore
 from rankhammer.errors import EngineError
+from rankhammer.search_engines.client import connect
+from rankhammer.search_engines.feature_store import FeatureStore
 
 INDEX = "rankhammer_deployments"
-RECORDS = IndexRecords(INDEX, "de/shop")
+RECORDS = IndexActiveRankerStore(INDEX, "de/shop")
 
 
 def settings(node):
@@ -35,18 +34,18 @@ def test_a_node_without_the_plugin_is_told_from_one_that_refuses(opensearch, cli
     with pytest.raises(EngineError, match="no Learning to Rank plugin"):
         FeatureStore(client).open()
     with pytest.raises(EngineError, match="no Learning to Rank plugin"):
-        deploy(read_package(export(tmp_path, version="3.6")), settings(opensearch))
+        deploy(read_exported_ranker(export(tmp_path, version="3.6")), settings(opensearch))
 
 
 def test_a_record_is_written_in_one_step_and_over_nobody_elses(client):
-    assert RECORDS.read(client) == Record("de/shop")
+    assert RECORDS.read(client) == ActiveRanker("de/shop")
     entry = {"name": "a", "store": None, "tried": [{"query": "x", "n_documents": 1}], "example": "{}"}
-    RECORDS.write(client, Record("de/shop").with_active(entry, 3)[0])
+    RECORDS.write(client, ActiveRanker("de/shop").with_active(entry, 3)[0])
     first = RECORDS.read(client)
-    assert (first.active, first.deployments) == ("a", (entry,))
+    assert (first.active, first.deployments) == ("a", ({**entry, "is_active": True},))
     RECORDS.write(client, first.with_active({**entry, "name": "b"}, 3)[0])
-    with pytest.raises(EngineError, match="somebody else has deployed"):
+    with pytest.raises(EngineError, match="another user has deployed"):
         RECORDS.write(client, first.with_active({**entry, "name": "c"}, 3)[0])
-    with pytest.raises(EngineError, match="somebody else has deployed"):
+    with pytest.raises(EngineError, match="another user has deployed"):
         RECORDS.write(client, replace(first, place=None))
     assert RECORDS.read(client).names() == ["b", "a"]

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from rankhammer.output_lock import OutputLock
+from rankhammer.storage.lock import OutputLock
 
 CLICK_LOG = "data/01_raw/log.csv"
 HEADER = "serp_id,session_id,query,shown_at,doc_id,position,clicked"
@@ -33,22 +33,22 @@ def stopped(project, tmp_path, *arguments: str, **files: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("log", "told"),
+    ("log", "message"),
     [
         (f"{HEADER.replace('doc_id', 'sku')}\n{ROWS}\n", ["doc_id", "sku", "columns"]),
         (f"{HEADER}\n{ROWS.replace(',1,1', ',0,1')}\n", ["position"]),
     ],
     ids=["missing column", "every row faulty"],
 )
-def test_a_log_that_cannot_be_used_stops_the_run(small_project, tmp_path, log, told):
+def test_a_log_that_cannot_be_used_stops_the_run(warm_project, tmp_path, log, message):
     files = {CLICK_LOG: log, "conf/local/globals.yml": GLOBALS}
-    output = stopped(small_project, tmp_path, "--pipelines=ingestion", **files)
-    for word in told:
+    output = stopped(warm_project, tmp_path, "--pipelines=ingestion", **files)
+    for word in message:
         assert word in output.lower() or word in output
 
 
 @pytest.mark.parametrize(
-    ("parameters", "told"),
+    ("parameters", "message"),
     [
         ("labeling: {click_model: {name: dbnn}}", ["dbnn", "Did you mean 'dbn'?"]),
         ("labeling: {min_examinded: 1}", ["min_examinded"]),
@@ -56,33 +56,33 @@ def test_a_log_that_cannot_be_used_stops_the_run(small_project, tmp_path, log, t
     ],
     ids=["model", "parameter", "exporter"],
 )
-def test_a_mistyped_name_stops_the_run_before_any_node(small_project, tmp_path, parameters, told):
-    output = stopped(small_project, tmp_path, **{"conf/local/parameters_typo.yml": parameters})
-    for word in told:
+def test_a_mistyped_name_stops_the_run_before_any_node(warm_project, tmp_path, parameters, message):
+    output = stopped(warm_project, tmp_path, **{"conf/local/parameters_typo.yml": parameters})
+    for word in message:
         assert word in output
 
 
-def test_unknown_pipelines_and_nodes_are_named(small_project, tmp_path):
-    assert "Did you mean 'labeling'?" in stopped(small_project, tmp_path / "1", "--pipelines=labelling")
-    assert "nodes" in stopped(small_project, tmp_path / "2", "--from-nodes=lable")
+def test_unknown_pipelines_and_nodes_are_named(warm_project, tmp_path):
+    assert "Did you mean 'labeling'?" in stopped(warm_project, tmp_path / "1", "--pipelines=labelling")
+    assert "nodes" in stopped(warm_project, tmp_path / "2", "--from-nodes=lable")
 
 
 @pytest.mark.parametrize("folder", ["03_primary", "08_reporting"])
-def test_an_output_that_cannot_be_written_is_found_before_any_work(small_project, tmp_path, folder):
-    output = stopped(small_project, tmp_path, **{f"data/{folder}": "a file where a folder must be"})
-    assert folder in output
+def test_an_output_that_cannot_be_written_is_found_before_any_work(warm_project, tmp_path, folder):
+    output = stopped(warm_project, tmp_path, **{f"data/{folder}": "a file where a folder must be"})
+    assert f"{folder} is a file, and a folder has to be there" in output
     assert "paths" in output
 
 
-def test_a_corpus_with_too_few_clusters_does_not_stop_the_others(finished_project, tmp_path):
-    project = finished_project[0].copy(tmp_path / "project")
+def test_a_corpus_with_too_few_clusters_does_not_stop_the_others(warm_finished, tmp_path):
+    project = warm_finished.copy(tmp_path / "project")
     project.configure("parameters.yml", "folding: {n_folds: 45}\ntraining: {n_trials: 2, batch_size: 2, n_rounds: 5}\n")
     output = project.kedro("run", "--pipelines=folding", expect=3)
     assert "network" in output
 
 
-def test_an_input_that_is_not_there_is_found_before_any_work(small_project, tmp_path):
-    output = stopped(small_project, tmp_path, **{"conf/local/globals.yml": "documents: {path: data/nowhere}\n"})
+def test_an_input_that_is_not_there_is_found_before_any_work(warm_project, tmp_path):
+    output = stopped(warm_project, tmp_path, **{"conf/local/globals.yml": "documents: {path: data/nowhere}\n"})
     assert "data/nowhere does not exist" in output
 
 

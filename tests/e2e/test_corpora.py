@@ -1,4 +1,4 @@
-"""A run on some corpora: theirs are made anew, and what is published of the others stays."""
+"""A run on some corpora: theirs are made again, and what is published of the others stays."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def states(project) -> dict[str, str]:
     return {corpus: status["state"] for corpus, status in project.summary()["status"].items()}
 
 
-def test_a_corpus_that_is_trained_alone_is_the_same_ranker_and_the_other_stays_published(finished_project, tmp_path):
-    project = finished_project[0].copy(tmp_path / "some")
+def test_a_corpus_that_is_trained_alone_is_the_same_ranker_and_the_other_stays_published(warm_finished, tmp_path):
+    project = warm_finished.copy(tmp_path / "some")
     before = published(project)
     output = project.kedro("run", "--pipeline=train", "--params", "corpora=stdlib")
     assert "ingest:" not in output
     assert "kept from before" in output
     assert published(project) == before
     assert states(project) == {"stdlib": "done", "network": "kept from before"}
-    # The ranker speaks of one corpus; exporting it again must not take the other away, and its files are there, too.
+    # The ranker refers to one corpus; exporting it again must not take the other away, and its files are there, too.
     project.kedro("run", "--pipelines=export")
     assert published(project) == before
     assert states(project)["network"] == "kept from before"

@@ -14,8 +14,8 @@ def states(planned: dict, part: str) -> dict[str, str]:
     return {dataset["name"]: dataset["state"] for dataset in planned[part]}
 
 
-def test_a_plan_tells_what_is_current_what_would_be_refused_and_writes_nothing(finished_project, tmp_path):
-    project = finished_project[0].copy(tmp_path / "planned")
+def test_a_plan_tells_what_is_current_what_would_be_refused_and_writes_nothing(warm_finished, tmp_path):
+    project = warm_finished.copy(tmp_path / "planned")
     before = everything(project.path / "data")
     planned = json.loads(project.rankhammer("plan", "--json", "--params", "folding.n_folds=4,corpora=stdlib"))
     assert planned["errors"] == []

@@ -48,8 +48,8 @@ def mounted(scheme: str, authority: str, folder) -> dict[str, str]:
     }
 
 
-def test_the_whole_line_runs_on_prods_uris(small_project, tmp_path):
-    project = small_project.copy(tmp_path / "project")
+def test_the_whole_line_runs_on_prods_uris(small_project, own_server, tmp_path):
+    project = small_project.served_by(own_server).copy(tmp_path / "project")
     hdfs, bucket, demo = tmp_path / "hdfs", tmp_path / "bucket", project.path / "data/01_raw/demo"
     settings = yaml.safe_load((project.path / "conf/test/spark.yml").read_text())
     settings |= mounted("hdfs", "namenode", hdfs) | mounted("s3a", "search-rankers", bucket)

@@ -6,17 +6,19 @@ import json
 
 import pytest
 
-JVM_NOTICE = "WARNING: Using incubator modules: jdk.incubator.vector"
-
 
 def ranked(project, *arguments):
-    output = project.rankhammer("rank", "network", *arguments, "--json")
-    return json.loads(output.removeprefix(JVM_NOTICE))
+    return json.loads(project.rankhammer("rank", "network", *arguments, "--json"))
 
 
 @pytest.fixture(scope="module")
-def whole(finished_project):
-    return ranked(finished_project[0], "--query", "read mailbox messages", "--candidates", "50", "--top", "50")
+def project(finished_project, command_server):
+    return finished_project[0].served_by(command_server)
+
+
+@pytest.fixture(scope="module")
+def whole(project):
+    return ranked(project, "--query", "read mailbox messages", "--candidates", "50", "--top", "50")
 
 
 def test_a_query_is_answered_in_the_rankers_order_and_explained(whole):
@@ -30,14 +32,34 @@ def test_a_query_is_answered_in_the_rankers_order_and_explained(whole):
     for document in whole:
         sizes = [abs(added) for added in document["contributions"].values()]
         assert sizes == sorted(sizes, reverse=True)
+        assert document["fields"].keys() == {"title"}
+    assert any(document["fields"]["title"] for document in whole)
 
 
-def test_fewer_documents_are_the_first_of_them(finished_project, whole):
-    few = ranked(finished_project[0], "--query", "read mailbox messages", "--candidates", "50", "--top", "3")
+def test_fewer_documents_are_the_first_of_them(project, whole):
+    few = ranked(project, "--query", "read mailbox messages", "--candidates", "50", "--top", "3")
     assert few == whole[:3]
 
 
-def test_a_corpus_without_a_ranker_is_named(finished_project):
-    output = finished_project[0].rankhammer("rank", "netwrok", "--query", "x", expect=2)
+def test_a_corpus_without_a_ranker_is_named(project):
+    output = project.rankhammer("rank", "netwrok", "--query", "x", expect=2)
     assert "no ranker of corpus 'netwrok'" in output
     assert "Did you mean 'network'" in output
+
+
+def test_many_searches_are_answered_at_once_as_one_alone_is(project, whole, tmp_path):
+    (tmp_path / "searches").write_text("open a socket\nread mailbox messages\n")
+    arguments = ("--file", str(tmp_path / "searches"), "--candidates", "50", "--top", "50", "--json")
+    lines = project.rankhammer("rank", "network", *arguments).splitlines()
+    found = {answer["query"]: answer["documents"] for answer in map(json.loads, lines)}
+    assert list(found) == ["open a socket", "read mailbox messages"]
+    assert found["read mailbox messages"] == whole
+
+
+def test_the_queries_that_lose_most_are_those_of_the_report(project):
+    report = json.loads((project.path / "data/08_reporting/query_comparison.json").read_text())["corpora"]["stdlib"]
+    found = json.loads(project.rankhammer("queries", "--corpus", "stdlib", "--worst", "2", "--best", "1", "--json"))
+    expected = [*report["worst"][:2], report["best"][0]]
+    assert [query["query"] for query in found] == [query["query"] for query in expected]
+    assert found[0]["documents"][0]["title"] == expected[0]["documents"][0]["title"] is not None
+    assert {query["metric"] for query in found} == {"ndcg@10"}

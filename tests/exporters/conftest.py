@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import xgboost as xgb
 
-from rankhammer.exporters import RankerFiles
+from rankhammer.exporters import TrainedRanker
 from rankhammer.feature_sets import FeatureSet
 from rankhammer.rankers import FitSettings, RankingData
 from rankhammer.rankers.linear import LinearOptions, LinearRanker
@@ -33,7 +33,7 @@ FEATURES = (
 class Trained:
     """A ranker, the vectors it was trained on, and what it scores them."""
 
-    ranker: RankerFiles
+    ranker: TrainedRanker
     features: NDArray[np.float32]
     margins: NDArray[np.float32]
 
@@ -76,7 +76,7 @@ def train(
         data.set_group([20] * (n_rows // 20))
     settings = {"objective": objective, "max_depth": 4, "nthread": 1, "seed": 7, **params}
     booster = xgb.train(settings, data, n_trees)
-    ranker = RankerFiles("main", bytes(booster.save_raw("ubj")), feature_set, {"seed": 7})
+    ranker = TrainedRanker("main", bytes(booster.save_raw("ubj")), feature_set, {"seed": 7})
     return Trained(ranker, rows, booster.predict(data, output_margin=True))
 
 
@@ -105,7 +105,7 @@ def train_linear(
     settings = FitSettings(50, None, 10, 1, 7)
     model = learner.fit(learner.prepare(data), None, params={}, settings=settings).model
     manifest = {"objective": learner.objective}
-    made = Trained(RankerFiles("main", model, feature_set, manifest), rows, learner.score(model, rows))
+    made = Trained(TrainedRanker("main", model, feature_set, manifest), rows, learner.score(model, rows))
     return replace(made, ranker=replace(made.ranker, sample=made.folder()["sample_vectors.json"]))
 
 
@@ -170,7 +170,7 @@ def hostile() -> Trained:
     data.set_group([20] * (len(rows) // 20))
     settings = {"objective": "rank:ndcg", "base_score": 0.3, "max_depth": 6, "nthread": 1, "seed": 3}
     booster = xgb.train(settings, data, 40)
-    ranker = RankerFiles("main", bytes(booster.save_raw("ubj")), feature_set, {"seed": 3})
+    ranker = TrainedRanker("main", bytes(booster.save_raw("ubj")), feature_set, {"seed": 3})
     vectors = np.concatenate([rows, split_neighbours(booster, rows)])
     margins = booster.inplace_predict(vectors, predict_type="margin", validate_features=False)
     return Trained(ranker, vectors, margins)
@@ -201,5 +201,5 @@ def absent_left() -> Trained:
     booster = xgb.train({"max_depth": 3, "nthread": 1}, data, 6)
     declared = [{"type": "match", "name": "title_match", "field": "title", "absent": "keep"}]
     feature_set = FeatureSet.model_validate({"name": "kept", "features": declared})
-    ranker = RankerFiles("main", bytes(booster.save_raw("ubj")), feature_set, {})
+    ranker = TrainedRanker("main", bytes(booster.save_raw("ubj")), feature_set, {})
     return Trained(ranker, rows, booster.predict(data, output_margin=True))

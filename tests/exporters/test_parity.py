@@ -9,21 +9,22 @@ import numpy as np
 import pytest
 
 from rankhammer.errors import ExportError
-from rankhammer.exporters.neutral_json import NeutralJson, NeutralJsonOptions
-from rankhammer.exporters.opensearch_ltr import OpenSearchLtr, OpenSearchLtrOptions
 from rankhammer.exporters.parity import check_logged_scores, check_parity, order_kept
-from rankhammer.exporters.vectors import Vectors, parity_vectors, read_sample
+from rankhammer.exporters.parity_samples import parity_vectors
+from rankhammer.exporters.targets.opensearch_ltr import OpenSearchLtr, OpenSearchLtrOptions
+from rankhammer.exporters.targets.plain_json import PlainJson, PlainJsonOptions
+from rankhammer.exporters.threshold_samples import Vectors, read_sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 OPENSEARCH = OpenSearchLtr(OpenSearchLtrOptions())
-NEUTRAL = NeutralJson(NeutralJsonOptions())
+NEUTRAL = PlainJson(PlainJsonOptions())
 
 
 @pytest.fixture(scope="module")
 def vectors(trained: Any) -> Vectors:
-    sample, _ = read_sample(trained.folder()["sample_vectors.json"], trained.ranker)
+    sample, _ = read_sample(trained.folder()["sample_vectors.json"], trained.ranker.feature_set)
     return parity_vectors(sample, trained.ranker, n_vectors=50, n_ties=1000)
 
 
@@ -94,7 +95,7 @@ def test_a_lost_tree_is_caught(trained: Any, vectors: Vectors) -> None:
 
 def test_a_lost_base_score_is_caught(make_ranker: Callable[..., Any]) -> None:
     trained = make_ranker("reg:squarederror", base_score=0.5)
-    sample, _ = read_sample(trained.folder()["sample_vectors.json"], trained.ranker)
+    sample, _ = read_sample(trained.folder()["sample_vectors.json"], trained.ranker.feature_set)
 
     def change(trees: list[dict[str, Any]]) -> None:
         trees[0]["leaf"] = 0.0
@@ -137,10 +138,10 @@ def test_an_exporter_without_a_trace_fails_without_a_node(trained: Any, vectors:
 
 
 def test_logged_scores_must_be_the_models(trained: Any) -> None:
-    sample, logged = read_sample(trained.folder()["sample_vectors.json"], trained.ranker)
+    sample, logged = read_sample(trained.folder()["sample_vectors.json"], trained.ranker.feature_set)
     check_logged_scores(trained.ranker, sample, logged, 1e-5)
 
-    with pytest.raises(ExportError, match="otherwise than training"):
+    with pytest.raises(ExportError, match="differently from training"):
         check_logged_scores(trained.ranker, sample, logged + np.float32(0.01), 1e-5)
 
 

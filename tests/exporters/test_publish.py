@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rankhammer import plugins
+from rankhammer.built_in import BUILT_IN
 from rankhammer.errors import DataError, ExportError
 from rankhammer.exporters import publish
-from rankhammer.exporters.neutral_json import NeutralJson, NeutralJsonOptions
-from rankhammer.exporters.opensearch_ltr import OpenSearchLtr, OpenSearchLtrOptions
+from rankhammer.exporters.targets.opensearch_ltr import OpenSearchLtr, OpenSearchLtrOptions
+from rankhammer.exporters.targets.plain_json import PlainJson, PlainJsonOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-EXPORTERS = (OpenSearchLtr(OpenSearchLtrOptions()), NeutralJson(NeutralJsonOptions()))
+EXPORTERS = (OpenSearchLtr(OpenSearchLtrOptions()), PlainJson(PlainJsonOptions()))
 LINEAGE = {"code": "abc", "inputs": {"click_log": "123"}, "parameters": {"random_state": 42}}
 
 
@@ -37,11 +38,11 @@ def test_the_same_ranker_gives_the_same_bytes(trained: Any, published: dict[str,
 
 
 def test_every_target_has_a_folder_with_its_manifest_and_parity(published: dict[str, bytes]) -> None:
-    folders = publish.by_corpus(published)
+    folders = publish.by_folder(published)
 
     assert {folder: sorted(files) for folder, files in folders.items()} == {
-        "de/wiki/json": ["feature_set.json", "manifest.json", "model.json", "parity.json", "scorer.py"],
-        "de/wiki/opensearch_ltr-3.6": [
+        "de%2Fwiki/json": ["feature_set.json", "manifest.json", "model.json", "parity.json", "scorer.py"],
+        "de%2Fwiki/opensearch_ltr-3.6": [
             "feature_set.json",
             "manifest.json",
             "model.json",
@@ -52,7 +53,7 @@ def test_every_target_has_a_folder_with_its_manifest_and_parity(published: dict[
 
 
 def test_a_manifest_says_where_its_files_come_from_and_how_they_were_proved(published: dict[str, bytes]) -> None:
-    files = publish.by_corpus(published)["de/wiki/opensearch_ltr-3.6"]
+    files = publish.by_folder(published)["de%2Fwiki/opensearch_ltr-3.6"]
     manifest = json.loads(files.pop("manifest.json"))
 
     assert manifest["corpus"] == "de/wiki"
@@ -73,7 +74,7 @@ def test_the_report_sums_up_every_target(published: dict[str, bytes]) -> None:
 
     assert (corpus, others) == ("de/wiki", [])
     assert [target["target"] for target in facts["targets"]] == ["json", "opensearch_ltr-3.6"]
-    assert [target["folder"] for target in facts["targets"]] == ["de/wiki/json", "de/wiki/opensearch_ltr-3.6"]
+    assert [target["folder"] for target in facts["targets"]] == ["de%2Fwiki/json", "de%2Fwiki/opensearch_ltr-3.6"]
     assert all(target["parity"]["passed"] and target["size_bytes"] > 0 for target in facts["targets"])
 
 
@@ -87,20 +88,20 @@ def test_a_missing_file_is_named(trained: Any, name: str) -> None:
 
 
 def test_nothing_is_returned_when_one_target_fails(trained: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(NeutralJson, "score", lambda *_: [0.0])
+    monkeypatch.setattr(PlainJson, "score", lambda *_: [0.0])
 
     with pytest.raises(ExportError, match="scores of shape"):
         export(trained.folder())
 
 
 def test_every_built_in_target_passes_the_gate_and_says_how_it_was_proved(hostile: Any) -> None:
-    exporters = [plugins.create("exporters", plugins.Choice(name=name)) for name in plugins.BUILT_IN["exporters"]]
+    exporters = [plugins.create("exporters", plugins.PluginSpec(name=name)) for name in BUILT_IN["exporters"]]
 
     published = publish.export_corpus(
         "main", hostile.folder(), exporters, lineage=LINEAGE, checks=publish.Checks(1e-5, 200, 2000)
     )
 
-    folders = publish.by_corpus(published)
+    folders = publish.by_folder(published)
     manifests = {folder.split("/")[1]: json.loads(files["manifest.json"]) for folder, files in folders.items()}
     assert manifests.keys() == {exporter.target for exporter in exporters}
     assert {target: one["proved_by"] for target, one in manifests.items()} == {

@@ -7,13 +7,13 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from rankhammer.engines.remote.named_queries import search_body
 from rankhammer.errors import ConfigError, ExportError
-from rankhammer.exporters.elastic_features import feature_extractors
-from rankhammer.exporters.ltr_features import plugin_features, query_params
-from rankhammer.exporters.solr_features import read_params, solr_features
-from rankhammer.exporters.vespa_features import vespa_features
 from rankhammer.feature_sets import FeatureSet, for_engine, require_raw
+from rankhammer.feature_sets.dialects.elastic_features import feature_extractors
+from rankhammer.feature_sets.dialects.ltr_features import plugin_features, query_params
+from rankhammer.feature_sets.dialects.solr_features import read_params, solr_features
+from rankhammer.feature_sets.dialects.vespa_features import vespa_features
+from rankhammer.feature_sources.remote.named_queries import search_body
 
 FUZZY = {"match": {"title": {"query": "{{keywords}}", "fuzziness": "AUTO"}}}
 FRESH = {"distance_feature": {"field": "published", "origin": "now", "pivot": "30d"}}

@@ -5,15 +5,17 @@ from __future__ import annotations
 import time
 
 import pytest
+from kedro.framework.hooks import hook_impl
+from kedro.framework.hooks.manager import _create_hook_manager
 
-from rankhammer.cluster.settings import LockSettings, RunSettings
 from rankhammer.errors import ClusterError
 from rankhammer.hooks.lock_hook import LockHook
+from rankhammer.yarn.settings import LockSettings, RunSettings
 
 
 @pytest.fixture
 def hook(tmp_path):
-    """One of a run that shows a sign of life every hour, and is taken for dead after a moment."""
+    """One of a run that shows a heartbeat every hour, and is taken for dead after a moment."""
     made = LockHook()
     lock = LockSettings.model_construct(heartbeat_s=3600, expires_s=0.05)
     made._settings = RunSettings.model_construct(root=str(tmp_path), folder=None, keep=1, lock=lock)
@@ -23,16 +25,16 @@ def hook(tmp_path):
 def taken_over(hook):
     other = LockHook()
     other._settings = hook._settings
-    hook.before_pipeline_run()
-    # The filesystem's own clock tells how old a sign of life is.
+    hook._acquire()
+    # The filesystem's own clock tells how old a heartbeat is.
     time.sleep(0.2)
-    other.before_pipeline_run()
+    other._acquire()
     return other
 
 
 def test_a_run_that_was_taken_over_saves_nothing_more(hook):
     taken_over(hook)
-    with pytest.raises(ClusterError, match="took over, because this run showed no sign of life"):
+    with pytest.raises(ClusterError, match="took over, because this run sent no heartbeat"):
         hook.before_dataset_saved()
 
 
@@ -43,7 +45,22 @@ def test_whatever_breaks_a_run_that_was_taken_over_is_told_as_that(hook):
 
 
 def test_a_run_that_fails_gives_the_lock_back(hook):
-    hook.before_pipeline_run()
+    hook._acquire()
     hook.on_pipeline_error()
-    LockHook.before_pipeline_run(hook)
+    LockHook._acquire(hook)
     hook.after_pipeline_run()
+
+
+class Refuses:
+    @hook_impl
+    def before_pipeline_run(self) -> None:
+        raise ClusterError("no room")
+
+
+def test_a_run_that_another_hook_refuses_gives_the_lock_back_at_once(hook, tmp_path):
+    manager = _create_hook_manager()
+    manager.register(hook)
+    manager.register(Refuses())
+    with pytest.raises(ClusterError, match="no room"):
+        manager.hook.before_pipeline_run(run_params={}, pipeline=None, catalog=None)
+    assert "released_by" in max((tmp_path / ".lock").glob("*.json")).read_text()

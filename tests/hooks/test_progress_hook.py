@@ -11,7 +11,7 @@ HIDE, SHOW = b"\x1b[?25l", b"\x1b[?25h"
 INTERRUPTED = """
 from kedro.pipeline import node, pipeline
 from rankhammer.hooks import ProgressHook
-ProgressHook().before_pipeline_run(pipeline([node(len, "a", "b")]))
+ProgressHook().before_pipeline_run(pipeline([node(len, "a", "b")]), {})
 raise KeyboardInterrupt
 """
 

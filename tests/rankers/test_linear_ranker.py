@@ -10,9 +10,9 @@ import pytest
 import xgboost as xgb
 
 from rankhammer.errors import DataError
+from rankhammer.evaluation.metrics import mean_ndcg
 from rankhammer.rankers import FitSettings, RankingData
 from rankhammer.rankers.linear import LinearOptions, LinearRanker
-from rankhammer.ranking_metrics import mean_ndcg
 
 SETTINGS = FitSettings(n_rounds=60, early_stopping_rounds=None, metric_k=10, n_threads=1, random_state=7)
 RANKER = LinearRanker(LinearOptions())

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from rankhammer import plugins
-from rankhammer.plugins import Choice
+from rankhammer.plugins import PluginSpec
 from rankhammer.rankers import FitSettings, RankingData
-from rankhammer.rankers.scoring import rank_as_shown, score_rows
+from rankhammer.rankers.scoring import Made, rank_as_shown, score_rows
 
-CHOICE = Choice(name="xgboost")
+CHOICE = PluginSpec(name="xgboost")
 ROWS = "corpus string, doc_id string, mean_position double, features struct<x: float, y: float>"
 
 
@@ -32,7 +32,8 @@ def test_each_corpus_is_scored_by_its_own_ranker_whatever_the_partitioning(spark
     rows = spark.createDataFrame(
         [("a", "1", 1.0, (0.9, 0.5)), ("b", "1", 1.0, (0.9, 0.5)), ("c", "1", 1.0, (0.9, 0.5))], ROWS
     ).repartition(n_partitions)
-    scored = score_rows(rows, {"ranker": {"a": up, "b": down}, "oracle": {}}, ranker=CHOICE)
+    models = {"a": Made(CHOICE, up), "b": Made(CHOICE, down)}
+    scored = score_rows(rows, {"ranker": models, "oracle": {}})
     found = {row.corpus: (row.ranker, row.oracle) for row in scored.collect()}
     ranker = plugins.create("rankers", CHOICE)
     expected = {

@@ -95,3 +95,21 @@ def test_options_are_the_default_parameters_but_for_the_bins():
     defaults = XGBoostRanker(XGBoostOptions(max_depth=3)).default_params()
     assert defaults["max_depth"] == 3
     assert "max_bin" not in defaults
+
+
+def test_a_monotone_feature_never_lowers_a_score():
+    data = _data(noise=0.6)
+    held = XGBoostRanker(XGBoostOptions(monotone=("go*",)))
+    line = np.column_stack([np.linspace(0, 1, 200), np.full(200, 0.5)]).astype(np.float32)
+
+    def steps(ranker: XGBoostRanker) -> np.ndarray:
+        fitted = ranker.fit(ranker.prepare(data), None, params={}, settings=replace(SETTINGS, n_rounds=60))
+        return np.diff(ranker.score(fitted.model, line))
+
+    assert steps(held).min() >= 0.0 < steps(held).max()
+    assert steps(RANKER).min() < 0.0
+
+
+def test_a_monotone_pattern_that_fits_no_feature_is_named():
+    with pytest.raises(DataError, match=r"'\*bm25', which no feature of the set fits"):
+        XGBoostRanker(XGBoostOptions(monotone=("*bm25",))).prepare(_data())

@@ -92,6 +92,7 @@ def test_parts_hold_each_query_out_once(benchmark, project, tables):
     assert min(map(len, matched)) > 30
 
 
+@pytest.mark.slow_start
 def test_all_six_stages_run_on_it_and_the_ranker_is_measured_against_people(project):
     script = REPOSITORY / "benchmarks" / "cranfield.py"
     command = [sys.executable, str(script), "run", "--project", str(project), "--splits", "2"]

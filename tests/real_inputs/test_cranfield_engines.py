@@ -13,12 +13,15 @@ import yaml
 
 from rankhammer import plugins
 from rankhammer.feature_sets import FeatureSet
-from rankhammer.plugins import Choice
+from rankhammer.plugins import PluginSpec
 
 REPOSITORY = Path(__file__).parents[2]
 DATA = REPOSITORY.parent / "shared" / "data" / "cranfield"
 
-pytestmark = [pytest.mark.real, pytest.mark.skipif(not DATA.exists(), reason="the Cranfield files are not here")]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.skipif(not DATA.exists(), reason="the Cranfield files are not here"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +57,7 @@ def feature_set(analyzer: str) -> FeatureSet:
 
 
 def values(name, collection, features, **options):
-    source = plugins.create("feature_sources", Choice(name=name, options=options))
+    source = plugins.create("feature_sources", PluginSpec(name=name, options=options))
     rows = source.collect(collection[2], documents=collection[1], feature_set=features)
     known = [row for row in rows.orderBy("query", "doc_id").collect() if row["features"] is not None]
     return np.array([list(row["features"]) for row in known])

@@ -23,8 +23,9 @@ class ClickLog(Protocol):
             raw: The log as the catalog's dataset loaded it.
 
         Returns:
-            `schemas.RAW_SERPS`: one row a result page, `fault` naming why a row cannot be used, else null. A string
-            column `note` may stand beside them: remarks on rows that are used all the same, which the report counts.
+            `schemas.RAW_SERPS`: one row a result page, `fault` naming why a row cannot be used, else null. Two columns
+            may stand beside them: `note` (string), remarks on rows that are used anyway, and `tally`, counts of
+            what stands behind a row (`faults.tally`); a row with the fault `faults.NOT_A_PAGE` holds only these.
 
         Raises:
             SchemaError: A column that this format needs is missing or has another type.

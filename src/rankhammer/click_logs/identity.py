@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 _ID_LENGTH = 32
+_GRAIN = ("corpus", "serp_id")
 
 
 def number_pages(pages: DataFrame, content: Sequence[str]) -> DataFrame:
@@ -43,10 +44,25 @@ def is_repeated_id(content: Sequence[str]) -> Column:
     Args:
         content: The columns that make two rows differ.
     """
-    same_id = Window.partitionBy("corpus", "serp_id")
-    digest = F.xxhash64(*content)
-    differ = F.min(digest).over(same_id) != F.max(digest).over(same_id)
-    return differ | (F.row_number().over(same_id.orderBy(digest)) > 1)
+    return _differ(content) | _is_later(content)
+
+
+def is_copy(content: Sequence[str]) -> Column:
+    """Tell whether a row is a copy of another with its (corpus, serp_id): all are, except one.
+
+    Args:
+        content: The columns that make two rows differ.
+    """
+    return ~_differ(content) & _is_later(content)
+
+
+def _differ(content: Sequence[str]) -> Column:
+    digest, same_id = F.xxhash64(*content), Window.partitionBy(*_GRAIN)
+    return F.min(digest).over(same_id) != F.max(digest).over(same_id)
+
+
+def _is_later(content: Sequence[str]) -> Column:
+    return F.row_number().over(Window.partitionBy(*_GRAIN).orderBy(F.xxhash64(*content))) > 1
 
 
 def _plain(column: str) -> Column:

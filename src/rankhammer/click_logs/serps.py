@@ -4,19 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from pyspark.sql import functions as F
 
-from rankhammer.click_logs.casts import as_clicked, as_corpus, as_timestamp
-from rankhammer.click_logs.columns import Columns, has_column, map_columns
-from rankhammer.click_logs.faults import first_fault, is_blank, page_faults
-from rankhammer.click_logs.identity import is_repeated_id, number_pages
+from rankhammer.click_logs.columns import (
+    ClickLogOptions,
+    Columns,
+    Duplicates,
+    as_corpus,
+    cast_columns,
+    has_column,
+    map_columns,
+)
+from rankhammer.click_logs.faults import DUPLICATE_PAGES, NOT_A_PAGE, first_fault, page_faults, tally
+from rankhammer.click_logs.identity import is_copy, is_repeated_id, number_pages
 from rankhammer.schemas import RAW_SERPS
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from collections.abc import Mapping
 
-_CONTENT = ("session_id", "query", "shown_at", "bad_time", "doc_ids", "clicked")
+    from pyspark.sql import Column, DataFrame
+
+    from rankhammer.casts import Kind
+
+_CONTENT = ("session_id", "query", "shown_at", "row_fault", "doc_ids", "clicked")
 
 
 class SerpColumns(Columns):
@@ -24,6 +35,7 @@ class SerpColumns(Columns):
 
     optional: ClassVar[frozenset[str]] = frozenset({"corpus", "serp_id", "session_id", "shown_at"})
     arrays: ClassVar[frozenset[str]] = frozenset({"doc_ids", "clicked"})
+    kinds: ClassVar[Mapping[str, Kind]] = {"shown_at": "time", "clicked": "flag"}
 
     corpus: str = Field(default="corpus", min_length=1, description="which corpus the page searched; may be missing")
     serp_id: str = Field(
@@ -36,13 +48,11 @@ class SerpColumns(Columns):
     clicked: str = Field(default="clicked", min_length=1, description="array as long: true/false, 0/1, or counts")
 
 
-class SerpOptions(BaseModel):
+class SerpOptions(ClickLogOptions):
     """Options of the `serps` reader."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     columns: SerpColumns = Field(default_factory=SerpColumns, description="our names to yours")
-    corpus: str = Field(default="main", min_length=1, description="corpus of rows that name none")
+    duplicates: Duplicates = "drop"
 
 
 class Serps:
@@ -60,35 +70,41 @@ class Serps:
             raw: One row a result page.
 
         Returns:
-            `schemas.RAW_SERPS`, one row for each row of `raw`.
+            `schemas.RAW_SERPS` plus `tally`, one row for each row of `raw`; a copy of a page is only counted.
 
         Raises:
             SchemaError: A needed column is missing, or doc_ids or clicked is not an array.
         """
         pages = map_columns(raw, self._options.columns).transform(self._cast)
-        has_ids = has_column(raw, self._options.columns, "serp_id")
-        if not has_ids:
-            pages = number_pages(pages, ["corpus", *_CONTENT])
-        faults = {
-            "missing_serp_id": is_blank(F.col("serp_id")),
-            **page_faults(),
-            "unreadable_shown_at": F.col("bad_time"),
-        }
-        if has_ids:
-            faults["duplicate_serp_id"] = is_repeated_id(_CONTENT)
-        return RAW_SERPS.select(pages.withColumn("fault", first_fault(faults)))
+        if has_column(raw, self._options.columns, "serp_id"):
+            pages = pages.withColumn("is_copy", self._is_dropped()).withColumn("fault", _fault(with_ids=True))
+        else:
+            pages = number_pages(pages, ["corpus", *_CONTENT]).withColumns(
+                {"is_copy": F.lit(False), "fault": _fault(with_ids=False)}
+            )
+        found = pages.withColumns(
+            {
+                "fault": F.when(F.col("is_copy"), NOT_A_PAGE).otherwise(F.col("fault")),
+                "tally": tally({DUPLICATE_PAGES: F.col("is_copy").cast("int")}),
+            }
+        )
+        return found.select(*RAW_SERPS.columns, "tally")
 
     def _cast(self, rows: DataFrame) -> DataFrame:
-        types = dict(rows.dtypes)
-        clicked_type = types["clicked"].removeprefix("array<").removesuffix(">")
-        shown_at = as_timestamp(F.col("shown_at"), types["shown_at"])
-        return rows.select(
-            as_corpus(F.col("corpus"), self._options.corpus).alias("corpus"),
-            F.col("serp_id").cast("string"),
-            F.col("session_id").cast("string"),
-            F.col("query").cast("string"),
-            shown_at.alias("shown_at"),
-            (shown_at.isNull() & F.col("shown_at").isNotNull()).alias("bad_time"),
-            F.col("doc_ids").cast("array<string>"),
-            F.transform("clicked", lambda clicked: as_clicked(clicked, clicked_type)).alias("clicked"),
-        )
+        options = self._options
+        read = cast_columns(rows, options.columns, time_zone=options.time_zone)
+        return read.withColumn("corpus", as_corpus(F.col("corpus"), options.corpus))
+
+    def _is_dropped(self) -> Column:
+        is_dropped = F.col("serp_id").isNotNull() & is_copy(_CONTENT)
+        return is_dropped if self._options.duplicates == "drop" else F.lit(False)
+
+
+def _fault(*, with_ids: bool) -> Column:
+    known = page_faults()
+    if not with_ids:
+        return F.coalesce(F.col("row_fault"), first_fault(known))
+    missing = {"missing_serp_id": F.col("serp_id").isNull()}
+    return F.coalesce(
+        F.col("row_fault"), first_fault(missing | known | {"duplicate_serp_id": is_repeated_id(_CONTENT)})
+    )

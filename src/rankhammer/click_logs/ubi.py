@@ -4,16 +4,84 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
+from pyspark.sql import Window
 from pyspark.sql import functions as F
 
-from rankhammer.click_logs.casts import as_corpus, as_position, as_timestamp
-from rankhammer.click_logs.columns import Columns, map_columns
-from rankhammer.click_logs.faults import GAPS_CLOSED, OUTSIDE_CLICKS, first_fault, is_blank, notes, page_faults
+from rankhammer.click_logs.columns import ClickLogOptions, Columns, MaxPosition, as_corpus, cast_columns, map_columns
+from rankhammer.click_logs.faults import (
+    GAPS_CLOSED,
+    NO_DOCUMENT,
+    NO_PAGE,
+    NOT_A_PAGE,
+    OUTSIDE_LIST,
+    REPEATED_CLICKS,
+    TALLY_TYPE,
+    first_fault,
+    notes,
+    page_faults,
+    tally,
+)
 from rankhammer.schemas import RAW_SERPS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pyspark.sql import Column, DataFrame
+
+    from rankhammer.casts import Kind
+
+MAX_NAMED_ACTIONS = 20
+"""Unknown actions of a corpus that are counted by name, the most frequent ones; the rest is counted together."""
+MAX_NAME_CHARS = 60
+_GROUP = "records"
+_UNKNOWN = "unknown action "
+_OTHERS = "other unknown actions"
+
+
+def outcome() -> Column:
+    """Name what becomes of a record; each has one outcome.
+
+    Returns:
+        A text over query_id, action_name, object_id, is_query, is_click, is_shown and is_bad.
+    """
+    action = F.left("action_name", F.lit(MAX_NAME_CHARS))
+    kind = F.when(F.col("is_click"), "clicks").otherwise("impressions")
+    has_doc = F.col("object_id").isNotNull() | F.col("is_bad")
+    return (
+        F.when(F.col("is_query"), "queries")
+        .when(F.col("is_shown") & F.col("query_id").isNull(), F.concat(kind, F.lit(" of no result page")))
+        .when(F.col("is_shown") & ~has_doc, F.concat(kind, F.lit(" without a document")))
+        .when(F.col("is_shown"), kind)
+        .when(action.isNotNull(), F.concat(F.lit(f"{_UNKNOWN}'"), action, F.lit("'")))
+        .when(F.col("object_id").isNotNull(), "events without an action")
+        .otherwise("neither a query nor an event")
+    )
+
+
+def tally_rows(records: DataFrame) -> DataFrame:
+    """Count a log's records by their outcome.
+
+    Args:
+        records: Has corpus and outcome.
+
+    Returns:
+        Rows like a reader's (`schemas.RAW_SERPS`, note, tally) that are no pages and hold one count each; some tens a
+        corpus, however many actions there are.
+    """
+    counted = records.groupBy("corpus", "outcome").agg(F.count("*").alias("n"))
+    is_unknown = F.col("outcome").startswith(_UNKNOWN)
+    place = F.row_number().over(Window.partitionBy("corpus", is_unknown).orderBy(F.desc("n"), "outcome"))
+    name = F.when(is_unknown & (place > MAX_NAMED_ACTIONS), _OTHERS).otherwise(F.col("outcome"))
+    named = counted.withColumn("outcome", name).groupBy("corpus", "outcome").agg(F.sum("n").alias("n"))
+    is_lost = {NO_PAGE: "clicks of no result page", NO_DOCUMENT: "clicks without a document"}
+    lost = tally({what: F.when(F.col("outcome") == name, F.col("n")) for what, name in is_lost.items()})
+    entry = F.struct(F.concat(F.lit(f"{_GROUP}/"), "outcome").alias("what"), F.col("n").alias("n"))
+    counts = F.concat(F.array(entry), F.coalesce(lost, F.array().cast(TALLY_TYPE)))
+    known = {"corpus": F.col("corpus"), "fault": F.lit(NOT_A_PAGE)}
+    columns = (known.get(name, F.lit(None).cast(kind)).alias(name) for name, kind in RAW_SERPS.columns.items())
+    return named.select(*columns, F.lit(None).cast("string").alias("note"), counts.alias("tally"))
+
 
 SEVERAL_LISTS = "one query_id has several result lists; the longest was used"
 
@@ -25,6 +93,7 @@ class UbiColumns(Columns):
         {"corpus", "application", "session_id", "client_id", "timestamp", "hit_ids", "old_hit_ids", "ordinal"}
     )
     arrays: ClassVar[frozenset[str]] = frozenset({"hit_ids", "old_hit_ids"})
+    kinds: ClassVar[Mapping[str, Kind]] = {"timestamp": "time", "ordinal": "position"}
 
     corpus: str = Field(
         default="corpus", min_length=1, description="which corpus was searched, for example `application`"
@@ -46,15 +115,13 @@ class UbiColumns(Columns):
     ordinal: str = Field(default="event_attributes.position.ordinal", min_length=1, description="its place on the page")
 
 
-class UbiOptions(BaseModel):
+class UbiOptions(ClickLogOptions):
     """Options of the `ubi` reader."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     columns: UbiColumns = Field(default_factory=UbiColumns, description="UBI's fields to yours")
-    corpus: str = Field(default="main", min_length=1, description="corpus of records that name none")
     click_actions: tuple[str, ...] = Field(default=("click",), min_length=1, description="action names that are clicks")
     impression_actions: tuple[str, ...] = Field(("impression", "view"), description="action names that show a document")
+    max_position: MaxPosition = 10_000
 
 
 class Ubi:
@@ -79,38 +146,52 @@ class Ubi:
             raw: Query and event records, as the ndjson of a bulk request holds them.
 
         Returns:
-            `schemas.RAW_SERPS` plus `note`: one row a query_id, a faulty one for a query without an id.
-            The note says whether ordinals start at 0 or 1, found for each application.
+            `schemas.RAW_SERPS` plus `note` and `tally`: one row a query_id, a faulty one for a query without an id,
+            and rows that only count the status of the records. The note says whether ordinals start at 0 or 1, found
+            for each application.
 
         Raises:
             SchemaError: A needed field is missing; most often because the log holds only queries or only events.
         """
-        records = map_columns(raw, self._options.columns).transform(self._cast)
+        typed = map_columns(raw, self._options.columns).transform(self._cast)
+        records = typed.where("is_used")
         pages = _gather(records).join(F.broadcast(_ordinal_bases(records)), ["corpus", "application"], "left")
-        pages = pages.transform(_lists).withColumns({"fault": _fault(), "note": _note()})
-        return pages.select(*RAW_SERPS.columns, "note")
+        pages = pages.transform(_lists).withColumns({"fault": _fault(), "note": _note(), "tally": _tally()})
+        return pages.select(*RAW_SERPS.columns, "note", "tally").unionByName(tally_rows(typed))
 
     def _cast(self, rows: DataFrame) -> DataFrame:
-        options, action = self._options, F.col("action_name")
-        is_query = action.isNull() & (F.col("query_id").isNotNull() | F.col("user_query").isNotNull())
-        is_click = F.coalesce(action.isin(*options.click_actions), F.lit(False))
-        shows = is_click | F.coalesce(action.isin(*options.impression_actions), F.lit(False))
-        types = dict(rows.dtypes)
-        ordinal = as_position(F.col("ordinal"), types["ordinal"])
-        at = as_timestamp(F.col("timestamp"), types["timestamp"])
-        typed = rows.select(
-            as_corpus(F.col("corpus"), options.corpus).alias("corpus"),
-            F.coalesce(F.col("application").cast("string"), F.lit("")).alias("application"),
-            *(F.col(name).cast("string") for name in ("query_id", "user_query", "client_id", "session_id")),
-            at.alias("at"),
-            (at.isNull() & F.col("timestamp").isNotNull()).alias("bad_time"),
-            *(F.col(name).cast("array<string>") for name in ("hit_ids", "old_hit_ids")),
-            F.struct(ordinal.alias("ordinal"), F.col("object_id").cast("string").alias("object_id")).alias("shown"),
-            is_query.alias("is_query"),
-            (is_click & F.col("object_id").isNotNull()).alias("is_click"),
-            (shows & F.col("object_id").isNotNull()).alias("shows"),
+        options = self._options
+        read = cast_columns(
+            rows,
+            options.columns,
+            time_zone=options.time_zone,
+            max_position=options.max_position,
+            harmless=("ordinal", "action_name", "client_id", "application"),
         )
-        return typed.where(F.col("is_query") | (F.col("shows") & F.col("query_id").isNotNull()))
+        action, doc, page = F.col("action_name"), F.col("object_id"), F.col("query_id")
+        is_click = F.coalesce(action.isin(*options.click_actions), F.lit(False))
+        return (
+            read.withColumns(
+                {
+                    "corpus": as_corpus(F.col("corpus"), options.corpus),
+                    "application": F.coalesce("application", F.lit("")),
+                    "is_query": action.isNull() & doc.isNull() & (page.isNotNull() | F.col("user_query").isNotNull()),
+                    "is_click": is_click,
+                    "is_shown": is_click | F.coalesce(action.isin(*options.impression_actions), F.lit(False)),
+                    "is_bad": F.col("row_fault").isNotNull(),
+                    "shown": F.struct("ordinal", "object_id"),
+                }
+            )
+            .withColumn("outcome", outcome())
+            .withColumns(
+                {
+                    "is_click": F.col("is_click") & doc.isNotNull(),
+                    "shows": F.col("is_shown") & doc.isNotNull(),
+                    "is_used": F.col("is_query")
+                    | (F.col("is_shown") & page.isNotNull() & (doc.isNotNull() | F.col("is_bad"))),
+                }
+            )
+        )
 
 
 def _gather(records: DataFrame) -> DataFrame:
@@ -125,11 +206,13 @@ def _gather(records: DataFrame) -> DataFrame:
             F.array_sort(F.collect_set(F.when(is_query, F.col("user_query")))).alias("queries"),
             F.min("user_query").alias("event_query"),
             F.coalesce(F.min("session_id"), F.min("client_id")).alias("session_id"),
-            F.coalesce(F.min(F.when(is_query, F.col("at"))), F.min("at")).alias("shown_at"),
-            F.bool_or("bad_time").alias("bad_time"),
+            F.coalesce(F.min(F.when(is_query, F.col("timestamp"))), F.min("timestamp")).alias("shown_at"),
+            F.min("row_fault").alias("row_fault"),
+            F.bool_or("bad_ordinal").alias("bad_ordinal"),
             F.sort_array(F.collect_set(F.struct(F.size("hits").alias("n"), "hits"))).alias("lists"),
             F.array_sort(F.collect_set(F.when(F.col("shows"), F.col("shown")))).alias("shown"),
             F.collect_set(F.when(F.col("is_click"), F.col("shown.object_id"))).alias("clicked_ids"),
+            F.count_if("is_click").alias("n_click_events"),
         )
     )
 
@@ -165,17 +248,21 @@ def _lists(pages: DataFrame) -> DataFrame:
 def _fault() -> Column:
     ordinals = F.col("shown.ordinal")
     from_events, on_page = F.col("n_lists") == 0, page_faults()
-    return first_fault(
-        {
-            "missing_serp_id": is_blank(F.col("serp_id")),
-            "missing_query": on_page.pop("missing_query"),
-            "conflicting_query": F.size("queries") > 1,
-            "empty_result_list": on_page.pop("empty_result_list"),
-            "bad_position": from_events & F.exists(ordinals, lambda p: p.isNull() | (p < F.col("base"))),
-            "repeated_position": from_events & (F.size(F.array_distinct(ordinals)) < F.size(ordinals)),
-            **on_page,
-            "unreadable_shown_at": F.col("bad_time"),
-        }
+    return F.coalesce(
+        first_fault({"missing_serp_id": F.col("serp_id").isNull() & F.col("row_fault").isNull()}),
+        F.col("row_fault"),
+        first_fault(
+            {
+                "missing_query": on_page.pop("missing_query"),
+                "conflicting_query": F.size("queries") > 1,
+                "empty_result_list": on_page.pop("empty_result_list"),
+                "unreadable_position": from_events & F.col("bad_ordinal"),
+                "missing_position": from_events & F.exists(ordinals, F.isnull),
+                "bad_position": from_events & F.exists(ordinals, lambda p: p < F.col("base")),
+                "repeated_position": from_events & (F.size(F.array_distinct(ordinals)) < F.size(ordinals)),
+                **on_page,
+            }
+        ),
     )
 
 
@@ -185,8 +272,12 @@ def _note() -> Column:
     return notes(
         {
             SEVERAL_LISTS: F.col("n_lists") > 1,
-            OUTSIDE_CLICKS: F.size(F.array_except("clicked_ids", "doc_ids")) > 0,
             GAPS_CLOSED: from_events & (F.array_max("shown.ordinal") - F.col("base") + 1 > n_shown),
         },
         F.when(n_shown > 0, start),
     )
+
+
+def _tally() -> Column:
+    outside = F.size(F.array_except("clicked_ids", F.coalesce("doc_ids", F.array().cast("array<string>"))))
+    return tally({OUTSIDE_LIST: outside, REPEATED_CLICKS: F.col("n_click_events") - F.size("clicked_ids")})

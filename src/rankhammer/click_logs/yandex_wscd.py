@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pyspark.sql import functions as F
 
 from rankhammer.click_logs.columns import Columns, map_columns
-from rankhammer.click_logs.faults import OUTSIDE_CLICKS, first_fault, notes, page_faults
+from rankhammer.click_logs.faults import OUTSIDE_LIST, first_fault, page_faults, tally
 from rankhammer.click_logs.identity import number_pages
 from rankhammer.schemas import RAW_SERPS
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # query_region TAB doc,doc,... : clicked , clicked
 _RECORD = r"^([^\t]+)\t([^\t:]*):([^\t:]*)$"
+MAX_RECORD_CHARS = 100_000
+"""A longer record is cut one character behind this and unreadable: no result page takes that much text."""
 
 
 class YandexColumns(Columns):
@@ -53,7 +55,7 @@ class YandexWscd:
             raw: Lines of text; a line may hold many records.
 
         Returns:
-            `schemas.RAW_SERPS` plus `note`. The format knows neither time nor session: both are null.
+            `schemas.RAW_SERPS` plus `tally`. The format knows neither time nor session: both are null.
             Ids come from a record's text and its occurrence.
 
         Raises:
@@ -61,10 +63,15 @@ class YandexWscd:
         """
         records = map_columns(raw, self._options.columns).transform(_records)
         pages = number_pages(records, ["record"]).transform(self._parse)
-        faults = {"unreadable_record": ~F.col("record").rlike(_RECORD), **page_faults()}
-        outside = F.size(F.array_except("clicked_ids", "doc_ids")) > 0
-        pages = pages.withColumns({"fault": first_fault(faults), "note": notes({OUTSIDE_CLICKS: outside})})
-        return pages.select(*RAW_SERPS.columns, "note")
+        is_record = (F.length("record") <= MAX_RECORD_CHARS) & F.col("record").rlike(_RECORD)
+        outside = F.size(F.array_except("clicked_ids", "doc_ids"))
+        found = pages.withColumns(
+            {
+                "fault": first_fault({"unreadable_record": ~is_record, **page_faults()}),
+                "tally": tally({OUTSIDE_LIST: outside}),
+            }
+        )
+        return found.select(*RAW_SERPS.columns, "tally")
 
     def _parse(self, numbered: DataFrame) -> DataFrame:
         return (
@@ -81,7 +88,8 @@ class YandexWscd:
 def _records(lines: DataFrame) -> DataFrame:
     """Part lines at semicolons. A line may hold the whole file: `load_args: {lineSep: ";"}` parts it on reading."""
     parts = lines.select(F.explode(F.split(F.col("value").cast("string"), r"[;\r\n]")).alias("part"))
-    return parts.select(F.trim("part").alias("record")).where(F.col("record") != "")
+    records = parts.select(F.left(F.trim("part"), F.lit(MAX_RECORD_CHARS + 1)).alias("record"))
+    return records.where(F.col("record") != "")
 
 
 def _ids(text: Column) -> Column:

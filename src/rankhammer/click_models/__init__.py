@@ -12,27 +12,30 @@ from rankhammer.click_models.base import (
     Relevance,
     log_likelihood,
 )
-from rankhammer.click_models.counting import count_serps
-from rankhammer.click_models.evaluation import best_model, evaluate_held_out, measure
+from rankhammer.click_models.counts.pattern_counts import count_serps
+from rankhammer.click_models.evaluation import Criterion, ModelChoice, choose_model, evaluate_held_out, measure
 from rankhammer.click_models.fitting import FittedClickModel, fit, fit_counted
-from rankhammer.click_models.grading import check_cuts, cuts_by_corpus
-from rankhammer.click_models.judging import judge
+from rankhammer.click_models.grading import check_cuts, cuts_by_corpus, judge
 from rankhammer.click_models.predicting import (
     predict_clicks,
     predict_conditional_clicks,
     predict_relevance,
     sample,
 )
+from rankhammer.click_models.sampling import corpus_sizes
 
 __all__ = [
     "ClickModel",
     "ClusterFit",
     "CorpusFit",
     "CountedSerps",
+    "Criterion",
     "FittedClickModel",
+    "ModelChoice",
     "Relevance",
-    "best_model",
     "check_cuts",
+    "choose_model",
+    "corpus_sizes",
     "count_serps",
     "cuts_by_corpus",
     "evaluate_held_out",

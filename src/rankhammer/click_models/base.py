@@ -12,17 +12,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
-from rankhammer.click_models.sequences import add_up
+from rankhammer.click_models.counts.sequences import add_up
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from numpy.typing import NDArray
     from pydantic import BaseModel
 
-    Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
-    Bools = NDArray[np.bool_]
+    from rankhammer.click_models.types import Bools, Floats, Ints
+
     Shared = Mapping[str, Any]
     """Parameters that clusters share: numbers, or lists of numbers by position."""
 
@@ -97,7 +95,7 @@ class CountedSerps:
         )
 
     def per_pair(self, values: Floats) -> Floats:
-        """Add up one value a cell by pair: shape (n_cells,) to (n_pairs,)."""
+        """Add up one value per cell by pair: shape (n_cells,) to (n_pairs,)."""
         return add_up(self.pair, values, self.n_pairs)
 
 
@@ -182,7 +180,7 @@ class ClickModel(Protocol):
         """
         ...
 
-    def unseen(self, corpus: CorpusFit) -> Mapping[str, float]:
+    def prior_parameters(self, corpus: CorpusFit) -> Mapping[str, float]:
         """Return the parameters of a document that was never shown for a query."""
         ...
 
@@ -191,7 +189,7 @@ class ClickModel(Protocol):
 
         Args:
             serps: Pages; their clicks are not looked at.
-            parameters: The model's parameters, one value a pair.
+            parameters: The model's parameters, one value per pair.
             corpus: What all clusters share.
         """
         ...
@@ -213,7 +211,7 @@ class ClickModel(Protocol):
 
         Args:
             serps: Pages; their clicks are not looked at.
-            parameters: The model's parameters, one value a pair.
+            parameters: The model's parameters, one value per pair.
             corpus: What all clusters share.
             uniform: One number in [0, 1) for every cell: the only source of chance.
         """
@@ -235,3 +233,24 @@ def log_likelihood(serps: CountedSerps, conditional: Floats) -> float:
     probability = bounded_probability(conditional)
     logs = np.log(np.where(serps.clicked, probability, 1 - probability))
     return round(float((logs * serps.cell_weight).sum() / serps.cell_weight.sum()), 12)
+
+
+def closed_form_fit(
+    serps: CountedSerps, parameters: Mapping[str, Floats], n_examined: Floats, conditional: Floats
+) -> ClusterFit:
+    """Return the fit of a model that is estimated in one step.
+
+    Args:
+        serps: Pages with their clicks.
+        parameters: One value per pair.
+        n_examined: Trials of each pair.
+        conditional: What `predict_conditional_clicks` returns for these parameters.
+    """
+    return ClusterFit(
+        parameters=dict(parameters),
+        n_examined=n_examined,
+        evidence={},
+        n_iter=np.ones(serps.n_pairs, np.int64),
+        converged=np.ones(serps.n_pairs, bool),
+        log_likelihood=log_likelihood(serps, conditional) * float(serps.cell_weight.sum()),
+    )

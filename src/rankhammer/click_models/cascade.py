@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rankhammer.click_models.cascade_prediction import ranks
 from rankhammer.click_models.rates import RateModel
-from rankhammer.click_models.walks import ranks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rankhammer.click_models.base import Bools, CorpusFit, CountedSerps, Floats, Shared
+    from rankhammer.click_models.base import CorpusFit, CountedSerps, Shared
+    from rankhammer.click_models.types import Bools, Floats
 
 
 class Cascade(RateModel):
@@ -30,7 +31,7 @@ class Cascade(RateModel):
         WSDM 2008.
     """
 
-    def share(self, serps: CountedSerps) -> Shared:
+    def shared_parameters(self, serps: CountedSerps) -> Shared:
         """Estimate the rate of clicks below the first one."""
         below = serps.cell_weight * (serps.previous_click > 0)
         return {"later_click": float(((below * serps.clicked).sum() + 0.5) / (below.sum() + 1.0))}

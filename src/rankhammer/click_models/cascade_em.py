@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rankhammer.click_models.evidence import count_pairs
-from rankhammer.click_models.sequences import add_up
-from rankhammer.click_models.tails import Tails, find_tails
+from rankhammer.click_models.counts.sequences import add_up
+from rankhammer.click_models.em import count_pairs
+from rankhammer.click_models.suffixes import Suffixes, find_suffixes
 
 if TYPE_CHECKING:
-    from rankhammer.click_models.base import Bools, CountedSerps, Floats, Ints
+    from rankhammer.click_models.base import CountedSerps
+    from rankhammer.click_models.types import Bools, Floats, Ints
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class CascadeData:
         n_last: Times clicked last, shape (n_pairs,).
         mean_position: Mean position shown, NaN where never, shape (n_pairs,).
         pair_cluster: Cluster number of each pair, ascending, shape (n_pairs,).
-        tails: What is below the last clicks.
+        suffixes: What is below the last clicks.
         n_skip_steps: Steps from a skipped position to the next above the last clicks: all of them were taken.
         n_continued: Steps from a clicked position to the next above the last clicks, by position, shape (n_positions,).
     """
@@ -39,12 +40,12 @@ class CascadeData:
     n_last: Floats
     mean_position: Floats
     pair_cluster: Ints
-    tails: Tails
+    suffixes: Suffixes
     n_skip_steps: float
     n_continued: Floats
 
     def select(self, moving: Bools) -> CascadeData:
-        """Keep some clusters; see `em.Data.select`."""
+        """Keep some clusters; see `em.EmData.select`."""
         keep = moving[self.pair_cluster]
         return replace(
             self,
@@ -53,21 +54,21 @@ class CascadeData:
             n_last=self.n_last[keep],
             mean_position=self.mean_position[keep],
             pair_cluster=self.pair_cluster[keep],
-            tails=self.tails.select(moving[self.tails.cluster], np.cumsum(keep) - 1),
+            suffixes=self.suffixes.select(moving[self.suffixes.cluster], np.cumsum(keep) - 1),
         )
 
     def sum_cells(self, values: Floats) -> Floats:
         """Add up one value a tail cell by pair."""
-        return add_up(self.tails.pair, self.tails.cell_weight * values, len(self.clicks))
+        return add_up(self.suffixes.pair, self.suffixes.cell_weight * values, len(self.clicks))
 
     def sum_last(self, values: Floats) -> Floats:
         """Add up one value a tail by the pair of its last click."""
-        clicked = self.tails.has_click
-        return add_up(self.tails.last[clicked], (self.tails.weight * values)[clicked], len(self.clicks))
+        clicked = self.suffixes.has_click
+        return add_up(self.suffixes.last[clicked], (self.suffixes.weight * values)[clicked], len(self.clicks))
 
 
 @dataclass(frozen=True)
-class Expected:
+class CascadeExpectations:
     """What the E-step says of the hidden states, given the clicks.
 
     Args:
@@ -78,9 +79,9 @@ class Expected:
     examined: Floats
     evidence: Floats
 
-    def looked_further(self, tails: Tails) -> Floats:
+    def looked_further(self, suffixes: Suffixes) -> Floats:
         """Return P(E_{l+1} = 1 | C) of each tail with a position below its last click, shape (depth_size[0],)."""
-        return self.examined[: int(tails.depth_size[0]) if len(tails.depth_size) else 0]
+        return self.examined[: int(suffixes.depth_size[0]) if len(suffixes.depth_size) else 0]
 
 
 def prepare(serps: CountedSerps, *, by_position: bool = False) -> CascadeData:
@@ -100,13 +101,13 @@ def prepare(serps: CountedSerps, *, by_position: bool = False) -> CascadeData:
         n_last=serps.per_pair(serps.cell_weight * (serps.position == last_here)),
         mean_position=counts.mean_position,
         pair_cluster=serps.pair_cluster,
-        tails=find_tails(serps, by_position=by_position),
+        suffixes=find_suffixes(serps, by_position=by_position),
         n_skip_steps=float((serps.cell_weight * (above & ~serps.clicked)).sum()),
         n_continued=add_up(serps.position - 1, serps.cell_weight * (above & serps.clicked), n_positions),
     )
 
 
-def expect(tails: Tails, attractiveness: Floats, after_click: Floats, after_skip: float) -> Expected:
+def e_step(suffixes: Suffixes, attractiveness: Floats, after_click: Floats, after_skip: float) -> CascadeExpectations:
     """Exact E-step: one walk up and one down the tails, depth by depth.
 
     B_r = P(no click from r on | E_r = 1) = (1 - a_r)(g B_{r+1} + 1 - g), 1 below the page;
@@ -114,34 +115,34 @@ def expect(tails: Tails, attractiveness: Floats, after_click: Floats, after_skip
     f_{l+1} = c_l B_{l+1} / Z, or f_1 = 1; f_{r+1} = f_r g B_{r+1} / (g B_{r+1} + 1 - g).
 
     Args:
-        tails: The distinct tails.
+        suffixes: The distinct tails.
         attractiveness: a of each pair, shape (n_pairs,).
         after_click: c_l of each tail, not looked at where the page has no click, shape (n_tails,).
         after_skip: g.
     """
-    no_click, onward = _walk_up(tails, attractiveness, after_skip)
-    reached = np.where(tails.has_click, after_click, 1.0)
-    z = np.where(tails.has_click, 1 - reached * (1 - no_click), no_click)
-    examined = np.empty(len(tails.pair))
+    no_click, onward = _walk_up(suffixes, attractiveness, after_skip)
+    reached = np.where(suffixes.has_click, after_click, 1.0)
+    z = np.where(suffixes.has_click, 1 - reached * (1 - no_click), no_click)
+    examined = np.empty(len(suffixes.pair))
     at = reached * no_click / z
-    for cells in tails.depths():
+    for cells in suffixes.depths():
         examined[cells] = at[: cells.stop - cells.start]
         at = examined[cells] * onward[cells]
-    return Expected(examined, z)
+    return CascadeExpectations(examined, z)
 
 
-def _walk_up(tails: Tails, attractiveness: Floats, g: float) -> tuple[Floats, Floats]:
+def _walk_up(suffixes: Suffixes, attractiveness: Floats, g: float) -> tuple[Floats, Floats]:
     """Return B below the last click of each tail, and P(E_{r+1} = 1 | E_r = 1, no click from r on) of each cell."""
-    skipped = 1 - attractiveness[tails.pair]
-    onward = np.empty(len(tails.pair))
+    skipped = 1 - attractiveness[suffixes.pair]
+    onward = np.empty(len(suffixes.pair))
     below = np.ones(0)
-    for cells in reversed(tails.depths()):
+    for cells in reversed(suffixes.depths()):
         go_on = np.full(cells.stop - cells.start, g)
         go_on[: len(below)] *= below
         go_on_or_stop = go_on + (1 - g)
         onward[cells] = go_on / go_on_or_stop
         below = skipped[cells] * go_on_or_stop
-    no_click = np.ones(len(tails.last))
+    no_click = np.ones(len(suffixes.last))
     no_click[: len(below)] = below
     return no_click, onward
 
@@ -160,8 +161,8 @@ def log_likelihood(
     """
     a = attractiveness
     above = float((data.clicks * np.log(a) + (data.n_sure - data.clicks) * np.log1p(-a)).sum())
-    tails = float((data.tails.weight * np.log(evidence)).sum())
-    return above + continued + data.n_skip_steps * float(np.log(after_skip)) + tails
+    suffixes = float((data.suffixes.weight * np.log(evidence)).sum())
+    return above + continued + data.n_skip_steps * float(np.log(after_skip)) + suffixes
 
 
 def count_evidence(data: CascadeData, examined: Floats) -> dict[str, Floats]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rankhammer.click_models.by_position import at_position, sum_over_positions
 from rankhammer.click_models.independent import IndependentClicks
+from rankhammer.click_models.position_parameters import at_position, sum_over_positions
 from rankhammer.click_models.rates import RateModel
 from rankhammer.click_models.rctr import click_through_by_position
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rankhammer.click_models.base import CorpusFit, CountedSerps, Floats, Shared
+    from rankhammer.click_models.base import CorpusFit, CountedSerps, Shared
+    from rankhammer.click_models.types import Floats
 
 
 class Coec(IndependentClicks, RateModel):
@@ -30,12 +31,12 @@ class Coec(IndependentClicks, RateModel):
         query log analysis.
     """
 
-    def share(self, serps: CountedSerps) -> Shared:
+    def shared_parameters(self, serps: CountedSerps) -> Shared:
         """Estimate the click-through of every position."""
         return {"click_through_by_position": click_through_by_position(serps)}
 
     def count(self, serps: CountedSerps, shared: Shared) -> tuple[Floats, Floats]:
-        """An impression is as much of a trial as its position promises clicks."""
+        """Weight each impression by its position's click-through rate."""
         trials = sum_over_positions(serps, _promises(shared))
         return serps.per_pair(serps.cell_weight * serps.clicked), trials
 

@@ -12,15 +12,65 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from rankhammer.click_models import cascade_em, walks
-from rankhammer.click_models.base import ClusterFit, CorpusFit, Relevance, log_likelihood
-from rankhammer.click_models.evidence import attractiveness_variance, product_sd
-from rankhammer.click_models.page_rules import apply_rules
+from rankhammer.click_models import cascade_em, cascade_prediction
+from rankhammer.click_models.base import ClusterFit, CorpusFit, CountedSerps, Relevance, log_likelihood
+from rankhammer.click_models.counts.sequences import add_up
+from rankhammer.click_models.em import attractiveness_variance, product_sd
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rankhammer.click_models.base import Bools, CountedSerps, Floats
+    from rankhammer.click_models.types import Bools, Floats
+
+
+def apply_rules(serps: CountedSerps, *, min_docs: int, max_docs: int, drop_without_click: bool) -> CountedSerps:
+    """Return the pages that count: merge repeats, drop short pages, cut long ones, drop those without a click.
+
+    The order matters: a page is short or not after merging and before cutting, and a click below the cut is none.
+
+    Args:
+        serps: Pages of one corpus.
+        min_docs: Distinct documents that a page needs, at least 1.
+        max_docs: Positions looked at from the top, at least 1.
+        drop_without_click: Whether pages without a click are dropped, as MjoLniR did.
+
+    Returns:
+        Pages over the same pairs, with the same weights; maybe no page at all.
+
+    References:
+        Wikimedia's search/MjoLniR: the reader of `DBN.scala`.
+    """
+    merged = merge_repeats(serps)
+    cut = _cut(merged.select(merged.length >= min_docs), max_docs)
+    return cut.select(cut.last_click > 0) if drop_without_click else cut
+
+
+def merge_repeats(serps: CountedSerps) -> CountedSerps:
+    """Merge a document that a page shows twice: at the mean of its positions, clicked where any of them was.
+
+    Of documents with equal mean positions the one that was shown first stays first.
+
+    Args:
+        serps: Pages of one corpus.
+    """
+    key = serps.cell_serp * max(serps.n_pairs, 1) + serps.pair
+    keys, first, place = np.unique(key, return_index=True, return_inverse=True)
+    if len(keys) == len(key):
+        return serps
+    n = len(keys)
+    position = add_up(place, serps.position.astype(np.float64), n) / np.bincount(place, minlength=n)
+    clicked = add_up(place, serps.clicked.astype(np.float64), n) > 0
+    page = serps.cell_serp[first]
+    order = np.lexsort((first, position, page))
+    length = np.bincount(page, minlength=len(serps.length))
+    return CountedSerps(serps.pair[first][order], clicked[order], length, serps.weight, serps.pair_cluster)
+
+
+def _cut(serps: CountedSerps, max_docs: int) -> CountedSerps:
+    keep: Bools = serps.position <= max_docs
+    length = np.minimum(serps.length, max_docs)
+    return CountedSerps(serps.pair[keep], serps.clicked[keep], length, serps.weight, serps.pair_cluster)
+
 
 _FOR, _BOTH = 1.0, 2.0
 """What the count for a parameter, and the counts for and against it together, start from in every iteration."""
@@ -62,10 +112,10 @@ class _Expected:
     satisfied: Floats
 
 
-class DbnMjolnir(walks.Walker):
+class DbnMjolnir(cascade_prediction.CascadePrediction):
     """DBN as MjoLniR computed it: plain EM, a fixed number of iterations, pages without a click dropped.
 
-    Both parameters of a document begin at `default_relevance`; every iteration counts from (1, 1) anew, and takes a
+    Both parameters of a document begin at `default_relevance`; every iteration counts from (1, 1) again, and takes a
     document that was perhaps not examined for attractive with its present attractiveness. Nothing is shared between
     clusters but the continuation, which is given. Relevance = attractiveness x satisfaction.
 
@@ -106,7 +156,7 @@ class DbnMjolnir(walks.Walker):
         a = s = before_a = before_s = np.full(serps.n_pairs, options.default_relevance)
         for _ in range(options.max_iter):
             before_a, before_s = a, s
-            a, s = _maximise(data, a, s, _expect(data, a, s, g))
+            a, s = _m_step(data, a, s, _expect(data, a, s, g))
         found = {"attractiveness": a, "satisfaction": s}
         evidence = _evidence(data, s, _expect(data, a, s, g))
         change = np.maximum(abs(a - before_a), abs(s - before_s))
@@ -119,16 +169,18 @@ class DbnMjolnir(walks.Walker):
             log_likelihood=self._log_likelihood(serps, found, corpus),
         )
 
-    def unseen(self, corpus: CorpusFit) -> Mapping[str, float]:
+    def prior_parameters(self, corpus: CorpusFit) -> Mapping[str, float]:
         """Return the default relevance for both parameters; MjoLniR itself gave such a document no label."""
         default = float(corpus.parameters["default_relevance"])
         return dict.fromkeys(self.parameter_names, default)
 
-    def behaviour(self, serps: CountedSerps, parameters: Mapping[str, Floats], corpus: CorpusFit) -> walks.Behaviour:
+    def behaviour(
+        self, serps: CountedSerps, parameters: Mapping[str, Floats], corpus: CorpusFit
+    ) -> cascade_prediction.CascadeProbabilities:
         """Look further with g (1 - s) after a click, with g after a skip; pages without a click are foreseen, too."""
         g = corpus.parameters["continuation"]
         a, s = parameters["attractiveness"], parameters["satisfaction"]
-        return walks.Behaviour(a[serps.pair], g * (1 - s[serps.pair]), g)
+        return cascade_prediction.CascadeProbabilities(a[serps.pair], g * (1 - s[serps.pair]), g)
 
     def predict_relevance(self, fit: ClusterFit, corpus: CorpusFit) -> Relevance:  # noqa: ARG002 - the protocol's
         """Return a x s, which is MjoLniR's label; its spread is ours, as that of the DBN with a prior of (1, 1).
@@ -162,13 +214,13 @@ class DbnMjolnir(walks.Walker):
 
 def _expect(data: _Data, a: Floats, s: Floats, g: float) -> _Expected:
     """Exact E-step: that of the cascade family with c_l = g (1 - s_l); P(S_l = 1 | C) = s_l / Z."""
-    tails = data.counts.tails
-    last = np.where(tails.has_click, s[tails.last], 0.0)
-    found = cascade_em.expect(tails, a, g * (1 - last), g)
+    suffixes = data.counts.suffixes
+    last = np.where(suffixes.has_click, s[suffixes.last], 0.0)
+    found = cascade_em.e_step(suffixes, a, g * (1 - last), g)
     return _Expected(found.examined, last / found.evidence)
 
 
-def _maximise(data: _Data, a: Floats, s: Floats, expected: _Expected) -> tuple[Floats, Floats]:
+def _m_step(data: _Data, a: Floats, s: Floats, expected: _Expected) -> tuple[Floats, Floats]:
     """Classical M-step: a = (1 + clicks + a sum P(E = 0 | C)) / (2 + shown); s = (1 + satisfied) / (2 + clicks).
 
     Pairs that were not shown stay as they are.
@@ -192,7 +244,7 @@ def _stood_still(serps: CountedSerps, change: Floats) -> Bools:
 def _evidence(data: _Data, s: Floats, expected: _Expected) -> dict[str, Floats]:
     """Count what was observed; a last click with P(satisfied) = z is worth 1 - z (1 - z) / (s (1 - s)), or 0."""
     counts, z = data.counts, expected.satisfied
-    last = s[counts.tails.last]
+    last = s[counts.suffixes.last]
     missing = counts.sum_last(z * (1 - z) / (last * (1 - last)))
     return {
         **cascade_em.count_evidence(counts, expected.examined),

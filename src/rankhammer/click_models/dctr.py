@@ -10,7 +10,8 @@ from rankhammer.click_models.rates import RateModel
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rankhammer.click_models.base import CorpusFit, CountedSerps, Floats, Shared
+    from rankhammer.click_models.base import CorpusFit, CountedSerps, Shared
+    from rankhammer.click_models.types import Floats
 
 
 class Dctr(IndependentClicks, RateModel):
@@ -28,7 +29,7 @@ class Dctr(IndependentClicks, RateModel):
 
     parameter_names: ClassVar[tuple[str, ...]] = ("click_through",)
 
-    def share(self, serps: CountedSerps) -> Shared:  # noqa: ARG002
+    def shared_parameters(self, serps: CountedSerps) -> Shared:  # noqa: ARG002
         """Nothing but the prior is shared."""
         return {}
 

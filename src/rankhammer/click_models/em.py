@@ -10,21 +10,97 @@ References:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, Field
+from scipy.special import betaincinv
 
 from rankhammer.click_models.base import ClusterFit, CorpusFit, Relevance
-from rankhammer.click_models.evidence import attractiveness_variance
 from rankhammer.click_models.priors import PriorOptions, PriorShape, pair_prior
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from rankhammer.click_models.base import Bools, CountedSerps, Floats, Ints, Shared
+    from rankhammer.click_models.base import CountedSerps, Shared
+    from rankhammer.click_models.types import Bools, Floats, Ints
 
     Pairs = Mapping[str, Floats]
+
+LOWER = 0.025
+"""Share of a posterior below its lower bound."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What can be counted for every pair without a model; all arrays have shape (n_pairs,).
+
+    Args:
+        impressions: Times shown.
+        clicks: Times clicked.
+        mean_position: Mean 1-based position shown; NaN for a pair that was never shown.
+    """
+
+    impressions: Floats
+    clicks: Floats
+    mean_position: Floats
+
+
+def count_pairs(serps: CountedSerps) -> Counts:
+    """Count impressions, clicks and positions of every pair."""
+    impressions = serps.per_pair(serps.cell_weight)
+    positions = serps.per_pair(serps.cell_weight * serps.position)
+    mean = np.divide(positions, impressions, out=np.full(serps.n_pairs, np.nan), where=impressions > 0)
+    return Counts(impressions, serps.per_pair(serps.cell_weight * serps.clicked), mean)
+
+
+def attractiveness_variance(a: Floats, evidence: Mapping[str, Floats], strength: float) -> Floats:
+    """Return the posterior variance of an attractiveness: 1 / (complete - missing information) at the estimate.
+
+    Args:
+        a: The estimates.
+        evidence: `clicks` and `skips`, net of what is missing, and `prior`, the mean of each pair's prior.
+        strength: Pseudo-observations of the prior.
+
+    References:
+        T. A. Louis: Finding the observed information matrix when using the EM algorithm, JRSS B 1982.
+    """
+    prior = evidence["prior"]
+    successes, failures = evidence["clicks"] + strength * prior, evidence["skips"] + strength * (1 - prior)
+    information = successes / a**2 + failures / (1 - a) ** 2 + 1 / (a * (1 - a))
+    return np.asarray(1 / information, np.float64)
+
+
+def product_sd(first: Floats, first_variance: Floats, second: Floats, second_variance: Floats) -> Floats:
+    """Return the standard deviation of the product of two independent quantities, given means and variances."""
+    variance = first**2 * second_variance + second**2 * first_variance + first_variance * second_variance
+    return np.sqrt(variance)
+
+
+def lower_bound(mean: Floats, sd: Floats) -> Floats:
+    """Return the 2.5 % quantile of a posterior on (0, 1): the lower end of its 95 % interval.
+
+    The posterior is taken as the Beta distribution with the given mean and standard deviation.
+
+    Args:
+        mean: Posterior mean, between 0 and 1.
+        sd: Posterior standard deviation, below sqrt(mean (1 - mean)).
+    """
+    return _beta_quantile(mean, sd, LOWER)
+
+
+def upper_bound(mean: Floats, sd: Floats) -> Floats:
+    """Return the 97.5 % quantile, by the rule of `lower_bound`."""
+    return _beta_quantile(mean, sd, 1 - LOWER)
+
+
+def _beta_quantile(mean: Floats, sd: Floats, share: float) -> Floats:
+    inside = np.clip(mean, 1e-9, 1 - 1e-9)
+    size = np.maximum(inside * (1 - inside) / np.maximum(sd, 1e-12) ** 2 - 1, 1e-3)
+    # In 32 bits it takes half the time, which is a fifth of a fit, and is 1e-6 off at most.
+    a, b = ((part * size).astype(np.float32) for part in (inside, 1 - inside))
+    return np.asarray(betaincinv(a, b, np.float32(share)), np.float64)
 
 
 class EmOptions(PriorOptions):
@@ -39,7 +115,7 @@ class EmOptions(PriorOptions):
     tol: float = Field(default=1e-4, gt=0, lt=1, description="largest change of a parameter that counts as none")
 
 
-class Data(Protocol):
+class EmData(Protocol):
     """A log as a model's EM needs it."""
 
     @property
@@ -57,7 +133,7 @@ class Data(Protocol):
         ...
 
 
-D = TypeVar("D", bound=Data)
+D = TypeVar("D", bound=EmData)
 E = TypeVar("E")
 
 
@@ -79,19 +155,19 @@ class EmModel(ABC, Generic[D, E]):
         """Reduce a log to the counts that the EM needs."""
 
     @abstractmethod
-    def first_guess(self, data: D) -> Shared:
+    def initial_parameters(self, data: D) -> Shared:
         """Return where the shared parameters begin."""
 
     @abstractmethod
-    def expect(self, data: D, pairs: Pairs, shared: Shared) -> E:
+    def e_step(self, data: D, pairs: Pairs, shared: Shared) -> E:
         """E-step: what the clicks say of the hidden states."""
 
     @abstractmethod
-    def maximise(self, data: D, pairs: Pairs, shared: Shared, expected: E) -> dict[str, Floats]:
+    def m_step(self, data: D, pairs: Pairs, shared: Shared, expected: E) -> dict[str, Floats]:
         """M-step of the pairs' parameters."""
 
     @abstractmethod
-    def share(self, data: D, pairs: Pairs, shared: Shared, expected: E) -> Shared:
+    def update_shared(self, data: D, pairs: Pairs, shared: Shared, expected: E) -> Shared:
         """M-step of the shared parameters, means of the priors included."""
 
     @abstractmethod
@@ -105,13 +181,13 @@ class EmModel(ABC, Generic[D, E]):
     def fit_corpus(self, serps: CountedSerps) -> CorpusFit:
         """Estimate what all clusters share; see `ClickModel.fit_corpus`."""
         data = self.prepare(serps)
-        shared = self.first_guess(data)
+        shared = self.initial_parameters(data)
         pairs: Pairs = self._start(data, shared, {})
         n_iter, converged = 0, False
         while n_iter < self.options.max_iter and not converged:
-            expected = self.expect(data, pairs, shared)
-            pairs, before = self.maximise(data, pairs, shared, expected), shared
-            shared = self.share(data, pairs, before, expected)
+            expected = self.e_step(data, pairs, shared)
+            pairs, before = self.m_step(data, pairs, shared, expected), shared
+            shared = self.update_shared(data, pairs, before, expected)
             converged = _distance(before, shared) < self.options.tol
             n_iter += 1
         n_cells = max(float(serps.cell_weight.sum()), 1.0)
@@ -124,11 +200,11 @@ class EmModel(ABC, Generic[D, E]):
         pairs, n_iter, converged = iterate(
             data,
             self._start(data, shared, start or {}),
-            lambda work, at: self.maximise(work, at, shared, self.expect(work, at, shared)),
+            lambda work, at: self.m_step(work, at, shared, self.e_step(work, at, shared)),
             max_iter=self.options.max_iter,
             tol=self.options.tol,
         )
-        evidence = self.count_evidence(data, pairs, self.expect(data, pairs, shared))
+        evidence = self.count_evidence(data, pairs, self.e_step(data, pairs, shared))
         evidence["prior"] = np.broadcast_to(pair_prior(shared, "attractiveness", data.mean_position), serps.n_pairs)
         return ClusterFit(
             parameters=pairs,
@@ -139,8 +215,8 @@ class EmModel(ABC, Generic[D, E]):
             log_likelihood=self.log_likelihood(data, pairs, shared),
         )
 
-    def unseen(self, corpus: CorpusFit) -> Mapping[str, float]:
-        """Return the prior means; see `ClickModel.unseen`."""
+    def prior_parameters(self, corpus: CorpusFit) -> Mapping[str, float]:
+        """Return the prior means; see `ClickModel.prior_parameters`."""
         return {name: float(corpus.parameters[f"{name}_prior"]) for name in self.parameter_names}
 
     def predict_relevance(self, fit: ClusterFit, corpus: CorpusFit) -> Relevance:  # noqa: ARG002 - the protocol's
@@ -164,7 +240,7 @@ def iterate(
 ) -> tuple[dict[str, Floats], Ints, Bools]:
     """Run the EM until every cluster stands still; one that does is left alone from then on.
 
-    So its result is the same in whatever company it is fitted.
+    So its result is independent of the other clusters in the batch.
 
     Args:
         data: The counts.

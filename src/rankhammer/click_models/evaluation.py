@@ -2,75 +2,131 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from rankhammer import progress
 from rankhammer.click_models.base import bounded_probability, log_likelihood
-from rankhammer.click_models.sampling import corpus_sizes, for_each_corpus, sample_clusters
-from rankhammer.click_models.sequences import add_up
+from rankhammer.click_models.counts.sequences import add_up
+from rankhammer.click_models.label_scores import LabelGain, label_gain, score_labels
+from rankhammer.click_models.sampling import for_each_corpus, sample_clusters
 from rankhammer.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pyspark.sql import DataFrame
 
-    from rankhammer.click_models.base import ClickModel, CountedSerps, Floats
-    from rankhammer.click_models.counted import CountedCorpus
+    from rankhammer.click_models.base import ClickModel, CountedSerps
+    from rankhammer.click_models.counts.pattern_reader import CountedCorpus
+    from rankhammer.click_models.types import Floats
+
+Criterion = Literal["labels", "clicks"]
+"""How `choose_model` chooses."""
+
+N_LABEL_SPLITS = 4
+"""Labels are scored on so many splits: on a thin log, one says too little."""
 
 MAX_POSITIONS = 100
 """Deeper positions are not listed one by one, but count in the figures over all."""
 
 
 def evaluate_held_out(
-    models: Mapping[str, ClickModel], counted: DataFrame, *, test_share: float, max_serps: int, random_state: int
+    models: Mapping[str, ClickModel],
+    counted: DataFrame,
+    *,
+    sizes: Sequence[Mapping[str, Any]],
+    test_share: float,
+    max_serps: int,
+    random_state: int,
+    with_labels: bool = False,
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """Fit models on one part of every corpus' pages and measure them on the other.
 
     Args:
         models: Name to model.
-        counted: `schemas.COUNTED_SERPS`, kept somewhere: it is read twice.
+        counted: `schemas.COUNTED_SERPS`.
+        sizes: What `sampling.corpus_sizes` says of it.
         test_share: Share of the pages to measure on, drawn page by page.
-        max_serps: About how many pages of a corpus to use, by whole clusters: one task a model and corpus holds them.
+        max_serps: About how many pages of a corpus to use, by whole clusters: one task per model and corpus holds them.
         random_state: Another one gives another split.
+        with_labels: Also score the labels, as `choose_model` needs it; that takes N_LABEL_SPLITS further fits.
 
     Returns:
-        Corpus to model name to figures: those of `measure`, and what the fit on the other part found
-        (parameters, n_iter, converged, share_converged).
+        Corpus to model name to figures: those of `measure`, what the fit on the other part found (parameters, n_iter,
+        converged, share_converged), and with labels `label_scores`, what `score_labels` says.
     """
-    sizes = [size for size in corpus_sizes(counted) if size["n_clicks"]]
+    clicked = [size for size in sizes if size["n_clicks"]]
+    progress.tell(f"measuring {len(models)} click models" if len(models) > 1 else "measuring a click model")
     computes = {
-        name: partial(_fit_and_measure, model, test_share=test_share, random_state=random_state)
+        name: partial(
+            _fit_and_measure, model, test_share=test_share, random_state=random_state, with_labels=with_labels
+        )
         for name, model in models.items()
     }
-    return for_each_corpus(sample_clusters(counted, sizes, max_serps), sizes, computes)
+    return for_each_corpus(sample_clusters(counted, clicked, max_serps), clicked, computes)
 
 
-def best_model(measured: Mapping[str, Mapping[str, Mapping[str, Any]]], models: Mapping[str, ClickModel]) -> str:
-    """Name the model with the lowest conditional perplexity on held-out pages, over the documents of all corpora.
+@dataclass(frozen=True)
+class ModelChoice:
+    """Which model `auto` takes, and why.
 
     Args:
-        measured: What `evaluate_held_out` returned.
-        models: Name to model; those that say nothing of a document (`judges_documents` false) cannot be named.
+        criterion: See `choose_model`.
+        default: The first model that judges documents.
+        chosen: The model that labels the log.
+        label_gains: Name to how much better the labels of a model are than those of the default one; empty with the
+            criterion "clicks".
+    """
+
+    criterion: Criterion
+    default: str
+    chosen: str
+    label_gains: Mapping[str, LabelGain]
+
+
+def choose_model(
+    measured: Mapping[str, Mapping[str, Mapping[str, Any]]], models: Mapping[str, ClickModel], criterion: Criterion
+) -> ModelChoice:
+    """Name the model that is to label the log.
+
+    - clicks: the one with the lowest conditional perplexity on held-out pages, over the documents of all corpora.
+    - labels: the same among the first model and those whose labels surely order held-out clicks better than its own.
+
+    Args:
+        measured: What `evaluate_held_out` returned; with labels for the criterion "labels".
+        models: Name to model, the default one first; those that say nothing of a document (`judges_documents` false)
+            cannot be named.
+        criterion: "labels" or "clicks".
 
     Raises:
         DataError: No model that judges documents was measured on any corpus.
     """
-    bits: dict[str, float] = {}
-    for figures in measured.values():
-        for name, found in figures.items():
-            if found and getattr(models[name], "judges_documents", True):
-                n_documents = sum(found["positions"]["n"])
-                bits[name] = bits.get(name, 0.0) + n_documents * float(np.log2(found["conditional_perplexity"]))
-    if not bits:
+    corpora = [found for found in measured.values() if all(found.values())]
+    judging = [name for name, model in models.items() if getattr(model, "judges_documents", True)]
+    if not corpora or not judging:
         raise DataError(
             "No click model could be measured: no corpus has pages both to fit on and to measure on.",
             hint="Name a model in labeling.click_model.name instead of auto, or raise held_out.test_share.",
         )
-    return min(bits, key=lambda name: (bits[name], name))
+    gains = _label_gains(corpora, judging) if criterion == "labels" else {}
+    allowed = [name for name in judging if name == judging[0] or not gains or gains[name].is_sure]
+    chosen = min(allowed, key=lambda name: (_bits([found[name] for found in corpora]), name))
+    return ModelChoice(criterion, judging[0], chosen, gains)
+
+
+def _label_gains(corpora: Sequence[Mapping[str, Mapping[str, Any]]], judging: Sequence[str]) -> dict[str, LabelGain]:
+    scores = {name: [found[name]["label_scores"] for found in corpora] for name in judging}
+    return {name: label_gain(scores[name], scores[judging[0]]) for name in judging[1:]}
+
+
+def _bits(figures: Sequence[Mapping[str, Any]]) -> float:
+    n = [float(sum(found["positions"]["n"])) for found in figures]
+    bits = np.log2([found["conditional_perplexity"] for found in figures])
+    return float(n @ bits)
 
 
 def split(serps: CountedSerps, *, test_share: float, random_state: int) -> tuple[CountedSerps, CountedSerps]:
@@ -131,8 +187,16 @@ def _perplexity(serps: CountedSerps, probability: Floats, n: Floats) -> Floats:
     return np.exp2(-add_up(serps.position - 1, bits, len(n)) / n)
 
 
+def label_splits(
+    serps: CountedSerps, *, test_share: float, random_state: int
+) -> Iterator[tuple[CountedSerps, CountedSerps]]:
+    """Yield N_LABEL_SPLITS splits, drawn one without regard to the other; see `split`."""
+    for number in range(N_LABEL_SPLITS):
+        yield split(serps, test_share=test_share, random_state=random_state + number)
+
+
 def _fit_and_measure(
-    model: ClickModel, found: CountedCorpus, *, test_share: float, random_state: int
+    model: ClickModel, found: CountedCorpus, *, test_share: float, random_state: int, with_labels: bool
 ) -> dict[str, Any]:
     train, test = split(found.serps, test_share=test_share, random_state=random_state)
     if not len(train.length) or not len(test.length):
@@ -144,6 +208,9 @@ def _fit_and_measure(
         model.predict_conditional_clicks(test, fitted.parameters, shared),
         model.predict_clicks(test, fitted.parameters, shared),
     )
+    if with_labels:
+        splits = label_splits(found.serps, test_share=test_share, random_state=random_state)
+        figures["label_scores"] = score_labels(model, splits, random_state)
     return {
         **figures,
         "parameters": dict(shared.parameters),

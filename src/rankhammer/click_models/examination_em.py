@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rankhammer.click_models.base import bounded_probability
-from rankhammer.click_models.by_position import smoothed_shares
-from rankhammer.click_models.em import EmModel
-from rankhammer.click_models.evidence import count_pairs
+from rankhammer.click_models.counts.sequences import add_up
+from rankhammer.click_models.em import EmModel, count_pairs
+from rankhammer.click_models.position_parameters import smoothed_shares
 from rankhammer.click_models.priors import pair_prior, pooled_prior
-from rankhammer.click_models.sequences import add_up
 
 if TYPE_CHECKING:
-    from rankhammer.click_models.base import Bools, CountedSerps, Floats, Ints, Shared
+    from rankhammer.click_models.base import CountedSerps, Shared
     from rankhammer.click_models.em import Pairs
+    from rankhammer.click_models.types import Bools, Floats, Ints
 
 EXAMINATION = "examination"
 
@@ -49,7 +49,7 @@ class ContextData:
     pair_cluster: Ints
 
     def select(self, moving: Bools) -> ContextData:
-        """Keep some clusters; see `em.Data.select`."""
+        """Keep some clusters; see `em.EmData.select`."""
         keep = moving[self.pair_cluster]
         rows = keep[self.pair]
         return replace(
@@ -64,7 +64,7 @@ class ContextData:
         )
 
     def sum_rows(self, values: Floats) -> Floats:
-        """Add up one value a row by pair."""
+        """Add up one value per row by pair."""
         return add_up(self.pair, values, len(self.clicks))
 
 
@@ -95,7 +95,7 @@ class ExaminationModel(EmModel[ContextData, "Floats"]):
             pair_cluster=serps.pair_cluster,
         )
 
-    def first_guess(self, data: ContextData) -> Shared:
+    def initial_parameters(self, data: ContextData) -> Shared:
         """Begin with examinations that fall down the page."""
         gamma = self.guess_examination(int(data.context.max(initial=0)) + 1)
         expected = float((data.shown * gamma[data.context]).sum())
@@ -104,18 +104,18 @@ class ExaminationModel(EmModel[ContextData, "Floats"]):
             EXAMINATION: gamma.tolist(),
         }
 
-    def expect(self, data: ContextData, pairs: Pairs, shared: Shared) -> Floats:
+    def e_step(self, data: ContextData, pairs: Pairs, shared: Shared) -> Floats:
         """E-step: P(E = 1 | C = 0) = gamma (1 - a) / (1 - gamma a)."""
         gamma, a = np.asarray(shared[EXAMINATION])[data.context], pairs["attractiveness"][data.pair]
         return np.asarray(gamma * (1 - a) / (1 - gamma * a), np.float64)
 
-    def maximise(self, data: ContextData, pairs: Pairs, shared: Shared, expected: Floats) -> dict[str, Floats]:  # noqa: ARG002
+    def m_step(self, data: ContextData, pairs: Pairs, shared: Shared, expected: Floats) -> dict[str, Floats]:  # noqa: ARG002
         """Compact M-step, over examined documents only: a = (clicks + k m) / (examinations + k)."""
         k, examined = self.options.prior_strength, data.sum_rows(_examined(data, expected))
         prior = pair_prior(shared, "attractiveness", data.mean_position)
         return {"attractiveness": (data.clicks + k * prior) / (examined + k)}
 
-    def share(self, data: ContextData, pairs: Pairs, shared: Shared, expected: Floats) -> Shared:  # noqa: ARG002
+    def update_shared(self, data: ContextData, pairs: Pairs, shared: Shared, expected: Floats) -> Shared:  # noqa: ARG002
         """Estimate gamma of each context as examined / shown."""
         n, examined = len(shared[EXAMINATION]), _examined(data, expected)
         shares = smoothed_shares(add_up(data.context, examined, n), add_up(data.context, data.shown, n))

@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from rankhammer import progress
 from rankhammer.click_models.base import ClickModel, CorpusFit
-from rankhammer.click_models.counted import CountedCorpus, read_in_chunks
-from rankhammer.click_models.counting import count_serps
-from rankhammer.click_models.evidence import count_pairs, lower_bound
-from rankhammer.click_models.packing import texts_to_arrow, to_arrow
+from rankhammer.click_models.counts.columnar import texts_to_arrow, to_arrow
+from rankhammer.click_models.counts.pattern_counts import count_serps
+from rankhammer.click_models.counts.pattern_reader import CountedCorpus, read_in_chunks
+from rankhammer.click_models.em import count_pairs, lower_bound
 from rankhammer.click_models.sampling import corpus_sizes, for_each_corpus, sample_clusters
 from rankhammer.click_models.warm_start import add_start
 from rankhammer.errors import ConvergenceWarning, CorpusFailure
 from rankhammer.schemas import CLICK_MODEL_PARAMETERS, ddl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
     from pyspark.sql import DataFrame
@@ -85,13 +86,15 @@ def fit(
         DataError: There is no page at all.
     """
     counted = count_serps(serps).persist()
-    return fit_counted(model, counted, sample_serps=sample_serps, min_examined=min_examined, start=start)
+    sizes = corpus_sizes(counted)
+    return fit_counted(model, counted, sizes=sizes, sample_serps=sample_serps, min_examined=min_examined, start=start)
 
 
 def fit_counted(
     model: ClickModel,
     counted: DataFrame,
     *,
+    sizes: Sequence[Mapping[str, Any]],
     sample_serps: int,
     min_examined: float,
     start: DataFrame | None = None,
@@ -100,18 +103,16 @@ def fit_counted(
 
     Args:
         model: Any registered click model.
-        counted: `schemas.COUNTED_SERPS`, kept somewhere: it is read three times.
+        counted: `schemas.COUNTED_SERPS`, kept somewhere: it is read twice.
+        sizes: What `sampling.corpus_sizes` says of it.
         sample_serps: See `fit`.
         min_examined: See `fit`.
         start: See `fit`.
-
-    Raises:
-        DataError: There is no page at all.
     """
-    sizes = corpus_sizes(counted)
     failures = tuple(_no_clicks(size["corpus"], size["n_serps"]) for size in sizes if not size["n_clicks"])
     sound = [size for size in sizes if size["n_clicks"]]
     sample = sample_clusters(counted, sound, sample_serps)
+    progress.tell("fitting the click model to a sample")
     computed = for_each_corpus(sample, sound, {_FIT: partial(_fit_sample, model, min_examined=min_examined)})
     rows = {corpus: facts[_FIT] for corpus, facts in computed.items()}
     corpora = {corpus: CorpusFit(**facts["fit"]) for corpus, facts in rows.items()}
@@ -168,7 +169,7 @@ def fit_pairs(model: ClickModel, found: CountedCorpus, corpus: CorpusFit) -> pa.
         corpus: What its clusters share.
 
     Returns:
-        PAIR_COLUMNS and the model's own, one row a pair.
+        PAIR_COLUMNS and the model's own, one row per pair.
     """
     fitted = model.fit(found.serps, corpus, found.start) if found.start else model.fit(found.serps, corpus)
     counts = count_pairs(found.serps)

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rankhammer.click_models.floors import FloorModel
+from rankhammer.click_models.baselines import BaselineModel
 
 if TYPE_CHECKING:
-    from rankhammer.click_models.base import CountedSerps, Floats, Shared
+    from rankhammer.click_models.base import CountedSerps, Shared
+    from rankhammer.click_models.types import Floats
 
 
-class Gctr(FloorModel):
+class Gctr(BaselineModel):
     """Global click-through rate: every position of every page is clicked equally often. It cannot order documents.
 
     P(C = 1) = clicks / impressions of the corpus (the random click model); it is the relevance of every document.

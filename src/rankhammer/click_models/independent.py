@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rankhammer.click_models.base import Bools, CorpusFit, CountedSerps, Floats
+    from rankhammer.click_models.base import CorpusFit, CountedSerps
+    from rankhammer.click_models.types import Bools, Floats
 
 
 class IndependentClicks(ABC):

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rankhammer.click_models.by_position import at_position
 from rankhammer.click_models.examination_em import EXAMINATION, ExaminationModel
 from rankhammer.click_models.independent import IndependentClicks
+from rankhammer.click_models.position_parameters import at_position
 
 if TYPE_CHECKING:
-    from rankhammer.click_models.base import CorpusFit, CountedSerps, Floats, Ints
+    from rankhammer.click_models.base import CorpusFit, CountedSerps
     from rankhammer.click_models.em import Pairs
+    from rankhammer.click_models.types import Floats, Ints
 
 
 class Pbm(IndependentClicks, ExaminationModel):

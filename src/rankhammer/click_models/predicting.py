@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rankhammer.click_models.base import CountedSerps
-from rankhammer.click_models.packing import from_arrow, to_arrow
-from rankhammer.click_models.sequences import mix
+from rankhammer.click_models.counts.columnar import from_arrow, to_arrow
+from rankhammer.click_models.counts.sequences import mix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pyspark.sql import DataFrame
 
-    from rankhammer.click_models.base import CorpusFit, Floats
+    from rankhammer.click_models.base import CorpusFit
     from rankhammer.click_models.fitting import FittedClickModel
+    from rankhammer.click_models.types import Floats
 
     Compute = Callable[[CountedSerps, dict[str, Floats], CorpusFit, Floats], NDArray[Any]]
 
@@ -68,7 +69,7 @@ def sample(fitted: FittedClickModel, serps: DataFrame, *, random_state: int) -> 
 def _add(
     fitted: FittedClickModel, serps: DataFrame, name: str, kind: str, compute: Compute, *, random_state: int = 0
 ) -> DataFrame:
-    """Bring every page its documents' parameters, and compute one array a page from them."""
+    """Bring every page its documents' parameters, and compute one array per page from them."""
     # Not `fitted` itself: it holds a table, which cannot travel to a worker.
     names, corpora = fitted.model.parameter_names, dict(fitted.corpora)
     looked_up = _look_up(fitted, serps.where(serps["corpus"].isin(*fitted.corpora)), random_state)
@@ -96,17 +97,23 @@ def _look_up(fitted: FittedClickModel, serps: DataFrame, random_state: int) -> D
     by_cluster = fitted.parameters.groupBy(*keys).agg(F.map_from_entries(F.collect_list(entry)).alias("_known"))
     joined = serps.join(by_cluster, keys, "left")
     for name in names:
-        pairs = [F.lit(x) for corpus, fit in fitted.corpora.items() for x in (corpus, fitted.model.unseen(fit)[name])]
-        unseen = F.try_element_at(F.create_map(*pairs), F.col("corpus"))
-        joined = joined.withColumn(f"_{name}", _values(name, unseen))
+        pairs = [
+            F.lit(x)
+            for corpus, fit in fitted.corpora.items()
+            for x in (corpus, fitted.model.prior_parameters(fit)[name])
+        ]
+        prior_parameters = F.try_element_at(F.create_map(*pairs), F.col("corpus"))
+        joined = joined.withColumn(f"_{name}", _values(name, prior_parameters))
     seed = F.xxhash64("corpus", "serp_id", F.lit(random_state)).alias("_seed")
     return joined.select(*serps.columns, seed, *(f"_{name}" for name in names))
 
 
-def _values(name: str, unseen: Any) -> Any:
+def _values(name: str, prior_parameters: Any) -> Any:
     from pyspark.sql import functions as F
 
-    return F.transform("doc_ids", lambda doc: F.coalesce(F.try_element_at("_known", doc).getField(name), unseen))
+    return F.transform(
+        "doc_ids", lambda doc: F.coalesce(F.try_element_at("_known", doc).getField(name), prior_parameters)
+    )
 
 
 def _compute_batch(compute: Compute, rows: pa.Table, names: tuple[str, ...], corpus: CorpusFit) -> pa.ListArray:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from rankhammer.click_models.sequences import add_up
+from rankhammer.click_models.counts.sequences import add_up
 
 if TYPE_CHECKING:
-    from rankhammer.click_models.base import Floats, Shared
+    from rankhammer.click_models.base import Shared
+    from rankhammer.click_models.types import Floats
 
 MAX_POSITIONS = 100
 """Deeper positions share one prior."""
@@ -103,7 +104,7 @@ def pair_prior(shared: Shared, name: str, mean_position: Floats) -> Floats:
 
 
 def _falling_means(successes: Floats, trials: Floats, position: Floats, flat: float) -> Floats:
-    """Return one mean a position, the best fit that never rises.
+    """Return one mean per position, the best fit that never rises.
 
     Positions that had to be pooled are one block; between the centres of blocks the means fall evenly, so that no two
     positions are called equal only because the data are thin.

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from rankhammer.click_models.base import ClusterFit, CorpusFit, Relevance, log_likelihood
-from rankhammer.click_models.evidence import count_pairs
+from rankhammer.click_models.base import CorpusFit, Relevance, closed_form_fit
+from rankhammer.click_models.em import count_pairs
 from rankhammer.click_models.priors import PriorOptions, pair_prior, pooled_prior
 
 if TYPE_CHECKING:
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from rankhammer.click_models.base import CountedSerps, Floats, Shared
+    from rankhammer.click_models.base import ClusterFit, CountedSerps, Shared
+    from rankhammer.click_models.types import Floats
 
 
 class RateModel(ABC):
@@ -33,7 +34,7 @@ class RateModel(ABC):
         self.options = options
 
     @abstractmethod
-    def share(self, serps: CountedSerps) -> Shared:
+    def shared_parameters(self, serps: CountedSerps) -> Shared:
         """Estimate what all clusters share, the prior left out."""
 
     @abstractmethod
@@ -48,7 +49,7 @@ class RateModel(ABC):
 
     def fit_corpus(self, serps: CountedSerps) -> CorpusFit:
         """Estimate what all clusters share, in closed form; see `ClickModel.fit_corpus`."""
-        shared = dict(self.share(serps))
+        shared = dict(self.shared_parameters(serps))
         clicks, trials = self.count(serps, shared)
         shared |= pooled_prior(self.parameter_names[0], clicks, trials, count_pairs(serps).mean_position, self.options)
         corpus = CorpusFit(shared, n_iter=1, converged=True, log_likelihood=0.0, n_serps=int(serps.weight.sum()))
@@ -67,17 +68,10 @@ class RateModel(ABC):
         k, prior = self.options.prior_strength, pair_prior(corpus.parameters, name, count_pairs(serps).mean_position)
         parameters = {name: np.clip((clicks + k * prior) / (trials + k), 1e-9, 1 - 1e-9)}
         conditional = self.predict_conditional_clicks(serps, parameters, corpus)
-        return ClusterFit(
-            parameters=parameters,
-            n_examined=trials,
-            evidence={},
-            n_iter=np.ones(serps.n_pairs, np.int64),
-            converged=np.ones(serps.n_pairs, bool),
-            log_likelihood=log_likelihood(serps, conditional) * float(serps.cell_weight.sum()),
-        )
+        return closed_form_fit(serps, parameters, trials, conditional)
 
-    def unseen(self, corpus: CorpusFit) -> Mapping[str, float]:
-        """Return the prior mean; see `ClickModel.unseen`."""
+    def prior_parameters(self, corpus: CorpusFit) -> Mapping[str, float]:
+        """Return the prior mean; see `ClickModel.prior_parameters`."""
         [name] = self.parameter_names
         return {name: float(corpus.parameters[f"{name}_prior"])}
 

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rankhammer.click_models.by_position import at_position, smoothed_shares, sum_over_positions
-from rankhammer.click_models.floors import FloorModel
-from rankhammer.click_models.sequences import add_up
+from rankhammer.click_models.baselines import BaselineModel
+from rankhammer.click_models.counts.sequences import add_up
+from rankhammer.click_models.position_parameters import at_position, smoothed_shares, sum_over_positions
 
 if TYPE_CHECKING:
-    from rankhammer.click_models.base import CountedSerps, Floats, Shared
+    from rankhammer.click_models.base import CountedSerps, Shared
+    from rankhammer.click_models.types import Floats
 
 
-class Rctr(FloorModel):
+class Rctr(BaselineModel):
     """Rank click-through rate: clicks depend on the position alone. Its labels are the logged order.
 
     P(C_r = 1) = click-through of position r; the relevance of a document is the mean over where it was shown.
@@ -26,9 +27,9 @@ class Rctr(FloorModel):
         A. Chuklin, I. Markov, M. de Rijke: Click Models for Web Search, 2015, section 3.1.
     """
 
-    def share(self, serps: CountedSerps) -> Shared:
+    def shared_parameters(self, serps: CountedSerps) -> Shared:
         """Estimate the click-through of every position."""
-        return {**super().share(serps), "click_through_by_position": click_through_by_position(serps)}
+        return {**super().shared_parameters(serps), "click_through_by_position": click_through_by_position(serps)}
 
     def predict(self, serps: CountedSerps, shared: Shared) -> Floats:
         """Return the click-through of each cell's position."""

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import json
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rankhammer.click_models.counted import read_counted
-from rankhammer.click_models.packing import texts_to_arrow, to_arrow
+from rankhammer.click_models.counts.columnar import texts_to_arrow, to_arrow
+from rankhammer.click_models.counts.pattern_reader import read_counted
 from rankhammer.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from pyspark.sql import DataFrame, Row
+    from pyspark.sql import DataFrame
 
-    from rankhammer.click_models.counted import CountedCorpus
+    from rankhammer.click_models.counts.pattern_reader import CountedCorpus
 
     Compute = Callable[[CountedCorpus], dict[str, Any]]
+    Size = Mapping[str, Any]
 
 MIN_SAMPLE_CLUSTERS = 200
 """Clusters in a sample at least: a pooled mean over fewer says little of the corpus."""
@@ -30,7 +32,7 @@ _HASH_BUCKETS = 1_000_000
 _TASK = "task"
 
 
-def corpus_sizes(counted: DataFrame) -> Sequence[Row]:
+def corpus_sizes(counted: DataFrame) -> list[dict[str, Any]]:
     """Return corpus, n_serps, n_clicks and n_clusters of every corpus, sorted by name.
 
     Raises:
@@ -43,8 +45,8 @@ def corpus_sizes(counted: DataFrame) -> Sequence[Row]:
         F.sum("n_clicks").alias("n_clicks"),
         F.count("*").alias("n_clusters"),
     )
-    # An action: the size of a sample depends on the size of its corpus. One row a corpus comes back.
-    found = sorted(sizes.collect(), key=lambda row: str(row["corpus"]))
+    # An action: the size of a sample depends on the size of its corpus. One row per corpus comes back.
+    found = sorted((row.asDict() for row in sizes.collect()), key=itemgetter("corpus"))
     if not found:
         raise DataError(
             "The click log holds no result page to label.",
@@ -53,7 +55,7 @@ def corpus_sizes(counted: DataFrame) -> Sequence[Row]:
     return found
 
 
-def sample_clusters(counted: DataFrame, sizes: Sequence[Row], n_serps: int) -> DataFrame:
+def sample_clusters(counted: DataFrame, sizes: Sequence[Size], n_serps: int) -> DataFrame:
     """Keep whole clusters, about `n_serps` pages of each corpus, by a hash of (corpus, cluster).
 
     Args:
@@ -75,12 +77,12 @@ def sample_clusters(counted: DataFrame, sizes: Sequence[Row], n_serps: int) -> D
 
 
 def for_each_corpus(
-    counted: DataFrame, sizes: Sequence[Row], computes: Mapping[str, Compute]
+    counted: DataFrame, sizes: Sequence[Size], computes: Mapping[str, Compute]
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """Compute several things of every corpus, each in a task of its own, side by side.
 
     Args:
-        counted: `schemas.COUNTED_SERPS`, few enough rows a corpus for one task.
+        counted: `schemas.COUNTED_SERPS`, few enough rows per corpus for one task.
         sizes: What `corpus_sizes` returned for the corpora in it.
         computes: Name to a function of a corpus' counted log that returns facts that JSON can hold; runs on the
             workers.
@@ -104,7 +106,7 @@ def for_each_corpus(
     first = F.try_element_at(F.create_map(*[F.lit(x) for item in begin.items() for x in item]), F.col("corpus"))
     tasks = F.sequence(first, first + F.lit(len(functions) - 1))
     dealt = counted.withColumn(_TASK, F.explode(tasks)).repartitionById(_n_tasks(sizes, functions), _TASK)
-    # An action: the facts steer the next job. A few kilobytes a task come back.
+    # An action: the facts steer the next job. A few kilobytes per task come back.
     found = {
         row[_TASK]: json.loads(row["facts"]) for row in dealt.mapInArrow(run, f"{_TASK} int, facts string").collect()
     }
@@ -115,7 +117,7 @@ def for_each_corpus(
     }
 
 
-def _n_tasks(sizes: Sequence[Row], functions: Sequence[Compute]) -> int:
+def _n_tasks(sizes: Sequence[Size], functions: Sequence[Compute]) -> int:
     return min(len(sizes) * len(functions), MAX_TASKS)
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from pydantic import BaseModel, Field
 
-from rankhammer.click_models.dbn import Dbn, Expected
-from rankhammer.click_models.no_click import PatientOptions, examined_by
+from rankhammer.click_models.dbn import Dbn, DbnExpectations
+from rankhammer.click_models.patient_cascade import PatientOptions, examined_by
 
 if TYPE_CHECKING:
     from rankhammer.click_models.base import Shared
@@ -28,7 +28,7 @@ class SdbnOptions(PatientOptions):
 
     @property
     def continuation(self) -> float:
-        """Nobody tires: only satisfaction ends the search."""
+        """The continuation is 1: only satisfaction ends the search."""
         return 1.0
 
 
@@ -48,9 +48,9 @@ class Sdbn(Dbn):
 
     Options: ClassVar[type[BaseModel]] = SdbnOptions
 
-    def expect(self, data: CascadeData, pairs: Pairs, shared: Shared) -> Expected:
+    def e_step(self, data: CascadeData, pairs: Pairs, shared: Shared) -> DbnExpectations:
         """E-step of the chosen estimator."""
         exact = self.exact(data, pairs, shared)
         last_click = self.options.estimator == "last_click"
-        satisfied = data.tails.has_click.astype(np.float64) if last_click else exact.satisfied
-        return Expected(examined_by(self.options, data.tails, exact.examined), exact.evidence, satisfied)
+        satisfied = data.suffixes.has_click.astype(np.float64) if last_click else exact.satisfied
+        return DbnExpectations(examined_by(self.options, data.suffixes, exact.examined), exact.evidence, satisfied)

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rankhammer.click_models.cascade_prediction import ranks
 from rankhammer.click_models.examination_em import EXAMINATION, ExaminationModel
-from rankhammer.click_models.walks import ranks
 
 if TYPE_CHECKING:
-    from rankhammer.click_models.base import Bools, CorpusFit, CountedSerps, Floats, Ints
+    from rankhammer.click_models.base import CorpusFit, CountedSerps
     from rankhammer.click_models.em import Pairs
+    from rankhammer.click_models.types import Bools, Floats, Ints
 
 MAX_POSITION = 40
 """Deeper positions share the examinations of this one, by their distance from the last click: 820 contexts."""

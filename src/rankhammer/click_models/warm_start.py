@@ -1,4 +1,4 @@
-"""Begin a fit where an earlier one ended: its parameters travel beside the counted log, one list a cluster."""
+"""Begin a fit where an earlier one ended: its parameters travel beside the counted log, one list per cluster."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow.compute as pc
 
-from rankhammer.click_models.packing import from_arrow
+from rankhammer.click_models.counts.columnar import from_arrow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pyarrow as pa
-    from numpy.typing import NDArray
     from pyspark.sql import DataFrame
 
-    Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
+    from rankhammer.click_models.types import Floats, Ints
+
 
 _DOCS, _PREFIX = "start_docs", "start/"
 
@@ -47,7 +46,7 @@ def read_start(rows: pa.Table, pair_cluster: Ints, doc_ids: pa.Array) -> dict[st
     """Look up where each pair begins.
 
     Args:
-        rows: Counted rows of one corpus, one a cluster.
+        rows: Counted rows of one corpus, one per cluster.
         pair_cluster: Row of each pair, ascending.
         doc_ids: Document id of each pair.
 

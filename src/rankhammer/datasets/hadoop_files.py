@@ -11,7 +11,7 @@ from typing import Any
 import fsspec
 from fsspec.spec import AbstractFileSystem
 
-from rankhammer.hadoop_storage import HadoopStorage
+from rankhammer.storage.hadoop import HadoopStorage
 
 PROTOCOLS = ("hdfs", "s3a")
 

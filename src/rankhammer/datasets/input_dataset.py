@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kedro.io import AbstractDataset
 
 from rankhammer.datasets.input_sources import open_source
+from rankhammer.digests import hex_digest
 from rankhammer.errors import ConfigError, RankhammerError, SchemaError, did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pyspark.sql import DataFrame
 
+    from rankhammer.datasets.input_samples import InputSample
     from rankhammer.datasets.input_sources import InputSource
 
 
@@ -35,6 +38,9 @@ class InputDataset(AbstractDataset["DataFrame | None", "DataFrame | None"]):
 
         >>> dataset = InputDataset(filepath="products.csv", file_format="csv", load_args={"header": True})
     """
+
+    keeps_unparsed: ClassVar[bool] = False
+    """Whether a line of CSV or JSON that does not parse comes as a row of nulls; else it is an error."""
 
     def __init__(
         self,
@@ -97,6 +103,50 @@ class InputDataset(AbstractDataset["DataFrame | None", "DataFrame | None"]):
         if self._path is not None or not self._optional:
             self._source.require_found()
 
+    def sample(self) -> InputSample | None:
+        """Return the first rows with the input's own names, without Spark; None where only Spark can read it.
+
+        Raises:
+            ConfigError: The path leads to nothing.
+            SchemaError: A header names a column twice.
+        """
+        return None if self._path is None else self._source.sample()
+
+    def our_names(self, columns: Sequence[str], *, may_have: Sequence[str] = ()) -> dict[str, list[str]]:
+        """Return each of the input's own columns to the names that it has after loading.
+
+        Args:
+            columns: The input's own names.
+            may_have: Own names that are taken to be there, too.
+
+        Raises:
+            SchemaError: A mapped column is missing, or two would have one name.
+        """
+        columns = [*columns, *(name for name in may_have if name not in columns)]
+        self._require_free_names(columns)
+        for ours, theirs in self._columns.items():
+            if theirs not in columns:
+                raise SchemaError(
+                    f"{self._path}: column {theirs!r} (for {ours!r}) is missing; found {sorted(columns)}.",
+                    hint=f"{did_you_mean(theirs, columns)} Correct `columns` in globals.yml.",
+                    column=theirs,
+                )
+        return {name: [ours for ours, own in self._columns.items() if own == name] or [name] for name in columns}
+
+    def texts(self, column: str) -> tuple[set[str], bool]:
+        """Return the distinct texts of one of its own columns, without Spark, and whether these are all."""
+        return self._source.texts(column)
+
+    @property
+    def mapped(self) -> dict[str, str]:
+        """Our names to the input's own, where they differ."""
+        return dict(self._columns)
+
+    @property
+    def constants(self) -> dict[str, str]:
+        """Values of the columns that the input does not have."""
+        return dict(self._constants)
+
     def save(self, data: DataFrame | None) -> None:  # noqa: ARG002 - Kedro's signature
         """Refuse: inputs are only read.
 
@@ -108,25 +158,35 @@ class InputDataset(AbstractDataset["DataFrame | None", "DataFrame | None"]):
     def fingerprint(self) -> str:
         """Return a digest of the content and of how it is read: the same data gives the same text."""
         how = (self._file_format, self._columns, self._constants)
-        return hashlib.sha256(f"{how}\n{self._source.fingerprint()}".encode()).hexdigest()
+        return hex_digest(f"{how}\n{self._source.fingerprint()}")
 
     @cached_property
     def _source(self) -> InputSource:
-        return open_source(self._path, self._file_format, self._load_args)
+        return open_source(self._path, self._file_format, self._load_args, keeps_unparsed=self.keeps_unparsed)
 
     def _with_our_names(self, table: DataFrame) -> DataFrame:
         from pyspark.sql import functions as F
 
-        for ours, theirs in self._columns.items():
-            if theirs not in table.columns:
-                raise SchemaError(
-                    f"{self._path}: column {theirs!r} (for {ours!r}) is missing; found {sorted(table.columns)}.",
-                    hint=f"{did_you_mean(theirs, table.columns)} Correct `columns` in globals.yml.",
-                    column=theirs,
-                )
-        renamed = table.withColumnsRenamed({theirs: ours for ours, theirs in self._columns.items()})
+        from rankhammer.casts import quoted
+
+        names = self.our_names(table.columns)
+        # In one step: one after the other, a name that differs in case only would be renamed, too.
+        renamed = table.select(*(F.col(quoted(name)).alias(new) for name in names for new in names[name]))
         missing = {name: F.lit(value) for name, value in self._constants.items() if name not in renamed.columns}
         return renamed.withColumns(missing)
+
+    def _require_free_names(self, found: Sequence[str]) -> None:
+        """Refuse a name that a mapped column and one of the input's own would both have."""
+        kept = {name.casefold(): name for name in found if name not in self._columns.values()}
+        for ours, theirs in self._columns.items():
+            if theirs in found and ours.casefold() in kept:
+                taken = kept[ours.casefold()]
+                raise SchemaError(
+                    f"{self._path}: column {theirs!r} is to be read as {ours!r}, but there is a column {taken!r}, too.",
+                    hint=f"Give that one another name in `columns` in globals.yml: {{{ours}: {theirs}, "
+                    f"original_{taken}: {taken}}}.",
+                    column=taken,
+                )
 
     def _exists(self) -> bool:
         try:
@@ -137,3 +197,9 @@ class InputDataset(AbstractDataset["DataFrame | None", "DataFrame | None"]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._path, "file_format": self._file_format, "load_args": self._load_args}
+
+
+class LogDataset(InputDataset):
+    """An input whose faulty rows are counted by what reads it: a line that does not parse comes as a row of nulls."""
+
+    keeps_unparsed = True

@@ -3,32 +3,55 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import Field, ValidationError
 
 from rankhammer import spark
-from rankhammer.engines.remote.index_options import IndexOptions
-from rankhammer.engines.remote.index_reading import APIS, IndexReader
+from rankhammer.credentials import LOGIN
+from rankhammer.datasets.file_checks import check_files
+from rankhammer.datasets.file_reading import FilesReader
+from rankhammer.datasets.input_files import list_input_files
+from rankhammer.datasets.input_samples import distinct_texts, read_sample
+from rankhammer.datasets.known_options import require_known_options
 from rankhammer.errors import ConfigError
-from rankhammer.storage import storage_for
+from rankhammer.feature_sources.remote.index_reading import APIS, IndexReader
+from rankhammer.feature_sources.remote.options import IndexOptions
+from rankhammer.storage.base import storage_for
+from rankhammer.validation_text import describe_fault, hint_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pyspark.sql import DataFrame
+    from pyspark.sql.types import StructType
+
+    from rankhammer.datasets.input_files import InputFile
+    from rankhammer.datasets.input_samples import InputSample
+
+
+_LOOKED_AT = 2000
+"""Rows of an input that are looked at before a run."""
 
 
 class InputSource(Protocol):
     """The verbs that an input needs."""
 
     def require_found(self) -> None:
-        """Check that there is something to load; reads none of it."""
+        """Check that there is something to load; reads none of it but files' first bytes."""
         ...
 
     def read(self) -> DataFrame:
-        """Return it with its own column names."""
+        """Return it with its own column names; the first call finds them out, by a job or by reading it all."""
+        ...
+
+    def sample(self) -> InputSample | None:
+        """Return its first rows, read without Spark; None where that cannot be done."""
+        ...
+
+    def texts(self, column: str) -> tuple[set[str], bool]:
+        """Return the distinct texts of one of its own columns, and whether these are all; without Spark."""
         ...
 
     def fingerprint(self) -> str:
@@ -36,7 +59,6 @@ class InputSource(Protocol):
         ...
 
 
-@dataclass(frozen=True)
 class Files:
     """Files of a format that Spark reads.
 
@@ -44,38 +66,72 @@ class Files:
         path: File, folder or pattern: a local path or a URI; None where an input is not given.
         file_format: Spark's name of it.
         load_args: Reader options.
+        keeps_unparsed: Whether a line that does not parse comes as a row of nulls; else it is an error.
     """
 
-    path: str | None
-    file_format: str
-    load_args: Mapping[str, Any]
+    def __init__(
+        self, path: str | None, file_format: str, load_args: Mapping[str, Any], *, keeps_unparsed: bool = False
+    ) -> None:
+        self._path, self._format, self._load_args = path, file_format.lower(), load_args
+        self._keeps_unparsed = keeps_unparsed
+        self._checked: list[InputFile] | None = None
 
     def require_found(self) -> None:
         """See `InputSource`.
 
         Raises:
-            ConfigError: The path is not given or leads to nothing.
+            ConfigError: The path is not given or leads to nothing, or the format's reader has no such option.
+            DataError: A file is not what the format says.
         """
-        if self.path is None or not storage_for(self.path).glob(self.path):
+        if self._path is None:
             raise ConfigError(
-                f"Input {self.path or 'path: null'} does not exist.",
+                "Input path: null does not exist.",
                 hint="`rankhammer demo` makes the demo's input; your own goes into conf/local/globals.yml.",
-                path=self.path,
             )
+        require_known_options(self._path, self._format, self._load_args)
+        files = list_input_files(self._path, self._load_args)
+        check_files(files, self._format, self._load_args)
+        self._checked = files
 
     def read(self) -> DataFrame:
-        """See `InputSource`; lazily."""
-        return spark.session().read.format(self.file_format).options(**self.load_args).load(self.path)
+        """See `InputSource`; lazily.
+
+        Raises:
+            SchemaError: The files' columns do not go together.
+            DataError: A file is not what the format says.
+        """
+        return self._reader.read()
+
+    def sample(self) -> InputSample | None:
+        """See `InputSource`.
+
+        Raises:
+            ConfigError: The path leads to nothing.
+            SchemaError: A header names a column twice.
+        """
+        if self._checked is None:
+            self.require_found()
+        return read_sample(self._checked or (), self._format, self._load_args, max_rows=_LOOKED_AT)
+
+    def texts(self, column: str) -> tuple[set[str], bool]:
+        """See `InputSource`; files of another machine are not read for it."""
+        files = self._checked or ()
+        if any("://" in file.root for file in files):
+            return set(), False
+        return distinct_texts(files, self._format, self._load_args, column)
 
     def fingerprint(self) -> str:
         """See `InputSource`. Local files are read once (1 GB/s); HDFS and S3 are asked for their own checksums."""
-        digest = hashlib.sha256(repr(self.load_args).encode())
-        storage = storage_for(self.path or "")
-        for root in storage.glob(self.path) if self.path else ():
-            for name in storage.files(root):
-                if not name.rsplit("/", 1)[-1].startswith(("_", ".")):
-                    digest.update(f"{name}={storage.stamp(f'{root}/{name}'.rstrip('/'))}\n".encode())
+        digest = hashlib.sha256(repr(self._load_args).encode())
+        for file in list_input_files(self._path, self._load_args) if self._path is not None else ():
+            digest.update(f"{file.name}={file.storage.stamp(file.path)}\n".encode())
         return digest.hexdigest()
+
+    @cached_property
+    def _reader(self) -> FilesReader:
+        if self._checked is None:
+            self.require_found()
+        return FilesReader(str(self._path), self._checked or (), self._format, self._load_args, self._keeps_unparsed)
 
 
 class IndexInput(IndexOptions):
@@ -104,6 +160,7 @@ class Indices:
         self._reader = IndexReader(product, options)
         self._snapshots = options.snapshots.rstrip("/")
         self._taken: str | None = None
+        self._columns: StructType | None = None
 
     def require_found(self) -> None:
         """See `InputSource`; asks the engine."""
@@ -113,7 +170,17 @@ class Indices:
         """See `InputSource`; asks the engine when it is called for the first time."""
         if self._taken is None:
             self._taken = self._take()
-        return spark.session().read.json(self._taken)
+        table = spark.session().read.json(self._taken, schema=self._columns)
+        self._columns = table.schema
+        return table
+
+    def sample(self) -> InputSample | None:
+        """See `InputSource`: the engine is asked for records once, when a stage reads them."""
+        return None
+
+    def texts(self, column: str) -> tuple[set[str], bool]:  # noqa: ARG002 - see `InputSource`
+        """See `InputSource`."""
+        return set(), False
 
     def fingerprint(self) -> str:
         """See `InputSource`; asks the engine."""
@@ -130,29 +197,40 @@ class Indices:
         return folder
 
 
-def open_source(path: str | None, file_format: str, load_args: Mapping[str, Any]) -> InputSource:
+def open_source(
+    path: str | None, file_format: str, load_args: Mapping[str, Any], *, keeps_unparsed: bool = False
+) -> InputSource:
     """Choose what stands behind an input; nothing is opened.
 
     Args:
         path: Of files, or the address of an engine.
         file_format: Spark's name of it, or the engine's.
         load_args: Reader options of files; which indices of an engine.
+        keeps_unparsed: Whether a line of a file that does not parse comes as a row of nulls; else it is an error.
 
     Raises:
         ConfigError: An option is wrong.
     """
     if path is None or file_format not in APIS:
-        return Files(path, file_format, load_args)
+        return Files(path, file_format, _as_written(file_format, load_args), keeps_unparsed=keeps_unparsed)
     return Indices(path, file_format, load_args)
+
+
+def _as_written(file_format: str, load_args: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Leave the texts of a CSV as they are, to be cast by what they mean: a type that Spark infers makes 7 of 007."""
+    if file_format != "csv":
+        return load_args
+    return {name: value for name, value in load_args.items() if name.lower() != "inferschema"}
 
 
 def _options(url: str, load_args: Mapping[str, Any]) -> IndexInput:
     try:
-        return IndexInput.model_validate({**load_args, "url": url})
+        named = {"credentials" if name == LOGIN else name: value for name, value in load_args.items()}
+        return IndexInput.model_validate({**named, "url": url})
     except ValidationError as exc:
-        fault = exc.errors(include_input=False)[0]
-        place = ".".join(map(str, fault["loc"]))
+        about_url = exc.errors(include_input=False)[0]["loc"] == ("url",)
+        known = f"`path` is the engine's address; `load_args` may hold {', '.join(IndexInput.model_fields)}."
         raise ConfigError(
-            f"Input {url if place != 'url' else 'of an engine'}: {place}: {fault['msg']}.",
-            hint=f"`path` is the engine's address; `load_args` may hold {', '.join(IndexInput.model_fields)}.",
+            f"Input {'of an engine' if about_url else url}: {describe_fault(exc)}.",
+            hint=f"{hint_for(exc, IndexInput)} {known}".strip(),
         ) from None

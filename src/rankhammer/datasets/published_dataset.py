@@ -9,22 +9,24 @@ from uuid import uuid4
 
 from kedro.io import AbstractDataset
 
+from rankhammer.corpora import corpus_in
 from rankhammer.datasets.files_dataset import check_name
-from rankhammer.datasets.handoff import Fingerprint, Handoff
+from rankhammer.datasets.handoff import Fingerprint, Handoff, Marker
 from rankhammer.errors import ClusterError
-from rankhammer.publishing import CURRENT, Publication
-from rankhammer.storage import storage_for
+from rankhammer.storage.base import local_path, storage_for
+from rankhammer.storage.publication import CURRENT, Candidates, VersionStore
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
-    from rankhammer.publishing import Pointer
+    from rankhammer.storage.publication import Pointer
 
 
-class PublishedDataset(AbstractDataset[dict[str, bytes], dict[str, bytes]]):
+class PublishedDataset(AbstractDataset["dict[str, bytes] | Candidates", dict[str, bytes]]):
     """A folder of versions, each as "<corpus>/<target>/<file>" to content, and a pointer to the one that counts.
 
     What a run that works on some corpora (`--params corpora=...`) publishes holds the others as they were published.
+    Of `Candidates` those that are held back become a version of their own, and what was published of them still counts.
 
     Examples:
         YAML:
@@ -57,9 +59,9 @@ class PublishedDataset(AbstractDataset[dict[str, bytes], dict[str, bytes]]):
             run: Id of the run that publishes; it stands in the pointer, not in the files.
             metadata: For plugins such as kedro-viz.
         """
-        self._path = filepath.rstrip("/")
+        self._path = local_path(filepath).rstrip("/")
         self.metadata = metadata
-        publication = Publication(self._path, keep=max(1, keep), grace_s=grace_h * 3600)
+        publication = VersionStore(self._path, keep=max(1, keep), grace_s=grace_h * 3600)
         self._publication, self._run = publication, run
         self.handoff = PublishedHandoff(publication, self._path)
 
@@ -83,36 +85,71 @@ class PublishedDataset(AbstractDataset[dict[str, bytes], dict[str, bytes]]):
         Raises:
             DataError: As `load`.
         """
-        self.handoff.require_current()
+        self.handoff.require_expected()
         return self._publication.read(self._publication.newest())
 
     def kept(self) -> dict[str, str]:
         """Return the corpora that were only kept from before, each with the version that first held its files."""
         return dict(self._publication.newest().kept or {})
 
-    def save(self, data: dict[str, bytes]) -> None:
+    def held_back(self) -> dict[str, str]:
+        """Return the corpora whose newest files do not count, each with the version that these stand in."""
+        return dict(self._publication.newest().held_back or {})
+
+    def load_held_back(self, corpus: str) -> dict[str, bytes]:
+        """Return the newest files of a corpus where they were held back; none where they count.
+
+        Args:
+            corpus: Its name.
+
+        Raises:
+            DataError: They were changed since.
+        """
+        version = self.held_back().get(corpus)
+        files = self._publication.read_held_back(version) if version else {}
+        return {name: content for name, content in files.items() if _corpus_of(name) == corpus}
+
+    def save(self, data: dict[str, bytes] | Candidates) -> None:
         """Publish a version.
 
         Raises:
             ConfigError: A file name is absolute, leaves the folder, or is reserved.
-            DataError: Somebody else published since this run began.
+            DataError: Another user published since this run began.
         """
-        for name in data:
+        new = data if isinstance(data, Candidates) else Candidates(data)
+        for name in (*new.files, *new.held_back):
             check_name(name)
         made_of, before = self.handoff.made_of(), self._publication.newest()
-        others = self._of_others(before, made_of.corpora)
+        mine = {_corpus_of(name) for name in new.held_back}
+        others = self._of_others(before, made_of.corpora, mine)
         kept = {corpus: (before.kept or {}).get(corpus, before.version) for corpus in map(_corpus_of, others)}
+        held_back = {} if made_of.corpora is None else _of_others_alone(before.held_back or {}, made_of.corpora)
+        if mine:
+            version = self._publication.hold_back(new.held_back, replaces=self.handoff.seen())
+            held_back |= dict.fromkeys(sorted(mine), version)
         self._publication.publish(
-            {**others, **data}, replaces=self.handoff.seen(), made_of=asdict(made_of), run=self._run, kept=kept
+            {**others, **new.files},
+            replaces=self.handoff.seen(),
+            made_of=asdict(made_of),
+            run=self._run,
+            kept=kept,
+            held_back=held_back,
         )
         self.handoff.forget()
 
-    def _of_others(self, before: Pointer, corpora: Sequence[str] | None) -> dict[str, bytes]:
-        """Return what is published of corpora that this run does not work on."""
-        if corpora is None or not before.number:
+    def _of_others(
+        self, before: Pointer, corpora: Sequence[str] | None, held_back: Collection[str]
+    ) -> dict[str, bytes]:
+        """Return what is published of corpora that this run does not work on, or whose new files do not count."""
+        if not before.number or (corpora is None and not held_back):
             return {}
+        replaced = None if corpora is None else {*corpora} - {*held_back}
         published = self._publication.read(before)
-        return {name: content for name, content in published.items() if _corpus_of(name) not in corpora}
+        return {
+            name: content
+            for name, content in published.items()
+            if (_corpus_of(name) in held_back if replaced is None else _corpus_of(name) not in replaced)
+        }
 
     def _exists(self) -> bool:
         return self.handoff.is_current()
@@ -121,8 +158,14 @@ class PublishedDataset(AbstractDataset[dict[str, bytes], dict[str, bytes]]):
         return {"filepath": self._path}
 
 
+def _of_others_alone(versions: Mapping[str, str], corpora: Sequence[str]) -> dict[str, str]:
+    return {corpus: version for corpus, version in versions.items() if corpus not in corpora}
+
+
 def _corpus_of(name: str) -> str:
-    return name.rsplit("/", 2)[0]
+    """Return the corpus of "<folder>/<target>/<file>"; before folders were encoded, one with a slash had several."""
+    folder = name.rsplit("/", 2)[0]
+    return folder if "/" in folder else corpus_in(name)
 
 
 class PublishedHandoff(Handoff):
@@ -133,26 +176,33 @@ class PublishedHandoff(Handoff):
         path: Where it is.
     """
 
-    def __init__(self, publication: Publication, path: str) -> None:
+    def __init__(self, publication: VersionStore, path: str) -> None:
         super().__init__(storage_for(path), path, PurePosixPath(path).name)
         self._publication = publication
         self._seen: int | None = None
 
-    @property
-    def recorded(self) -> Fingerprint | None:
-        """What the version that counts was made of, or None where there is none."""
-        made_of = self._publication.newest().made_of
-        return None if made_of is None else Fingerprint(**made_of)
+    def verify(self) -> list[str]:
+        """Say what is wrong with the files of the version that counts, after reading each."""
+        fault = self._publication.fault(self._publication.newest())
+        return [fault] if fault else []
 
-    def probe(self) -> None:
+    def _marker(self) -> Marker | None:
+        """Return what the version that counts was made of, or None where there is none."""
+        fingerprint = Fingerprint.parse(self._publication.newest().made_of)
+        return Marker(fingerprint, None) if fingerprint else None
+
+    def _fault(self, marker: Marker) -> str:  # noqa: ARG002 - the pointer vouches, not a marker
+        return self._publication.fault(self._publication.newest())
+
+    def check_writable(self) -> None:
         """Find out that versions can be published, and note which one this run will replace.
 
         Raises:
             ClusterError: Two writers can both create a file, so neither would know that it lost.
         """
-        probe = f"{self._path}/.writable-{uuid4().hex}"
-        created = [self._storage.create(probe, writer) for writer in (b"first", b"second")]
-        self._storage.delete(probe)
+        trial = f"{self._path}/.writable-{uuid4().hex}"
+        created = [self._storage.create(trial, writer) for writer in (b"first", b"second")]
+        self._storage.delete(trial)
         if created != [True, False]:
             raise ClusterError(
                 f"{self._path} lets two writers create one file.",

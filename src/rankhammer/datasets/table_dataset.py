@@ -9,12 +9,19 @@ from kedro.io import AbstractVersionedDataset, Version
 
 from rankhammer import spark
 from rankhammer.datasets.handoff import Handoff
-from rankhammer.storage import split_scheme, storage_for
+from rankhammer.datasets.preview_code import previews
+from rankhammer.datasets.vouched_files import COLUMNS
+from rankhammer.storage import state_files
+from rankhammer.storage.base import remove_unfinished, split_scheme, storage_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pyspark.sql import DataFrame
+    from kedro_datasets._typing import TablePreview
+    from pyspark.sql import DataFrame, DataFrameReader
+
+_PAGE_CHECKSUMS = {"parquet.page.write-checksum.enabled": "true", "parquet.page.verify-checksum.enabled": "true"}
+"""Each page of a Parquet file has a CRC-32, which is compared when it is read; other formats ignore this."""
 
 
 class TableDataset(AbstractVersionedDataset["DataFrame", "DataFrame"]):
@@ -76,19 +83,52 @@ class TableDataset(AbstractVersionedDataset["DataFrame", "DataFrame"]):
         """
         uri = self._uri(self._get_load_path())
         self._handoff_at(uri).require_current()
-        table = spark.session().read.format(self._file_format).options(**self._load_args).load(uri)
-        return table.select(*_saved_order(table.columns, self._save_args.get("partitionBy", ())))
+        table = self._with_known_columns(spark.session().read.format(self._file_format), uri)
+        opened = table.options(**_PAGE_CHECKSUMS | self._load_args).load(uri)
+        return opened.select(*_saved_order(opened.columns, self._save_args.get("partitionBy", ())))
 
     def save(self, data: DataFrame) -> None:
-        """Write the table and then its marker; this is where Spark does a stage's work."""
+        """Write the table and then its marker; this is where Spark does a stage's work.
+
+        What is interrupted is removed: it would only take room. A folder behind a link stays where the link leads.
+        """
         uri = self._uri(self._get_save_path())
         handoff = self._handoff_at(uri)
         handoff.begin()
-        options = dict(self._save_args)
+        try:
+            self._write(data, self._storage.resolve(uri))
+            handoff.finish()
+        except Exception:
+            remove_unfinished(self._storage, [uri])
+            raise
+
+    def _write(self, data: DataFrame, uri: str) -> None:
+        options = _PAGE_CHECKSUMS | self._save_args
         by = options.pop("partitionBy", ())
         writer = _in_few_files(data, by).write.format(self._file_format).mode("overwrite").partitionBy(*by)
         writer.options(**options).save(uri)
-        handoff.finish()
+        self._storage.write(f"{uri}/{COLUMNS}", data.schema.json().encode())
+
+    def _with_known_columns(self, reader: DataFrameReader, uri: str) -> DataFrameReader:
+        """Say which columns there are, where they were written down: else Spark asks the files, by a job."""
+        from pyspark.sql.types import StructType
+
+        instead = "Spark asks the files for their columns"
+        known = state_files.read(self._storage, f"{uri}/{COLUMNS}", keys=("type", "fields"), instead=instead)
+        return reader if known is None else reader.schema(StructType.fromJson(known))
+
+    def preview(self, nrows: int = 10) -> TablePreview:
+        """Return counts, sizes and the first rows for kedro-viz; Spark is not started.
+
+        Args:
+            nrows: Rows to show.
+        """
+        return previews().of_table(self._uri(self._get_load_path()), nrows=nrows)
+
+    def sizes(self) -> dict[str, int] | None:
+        """Return rows, columns and bytes (`file_size`) of a table on this machine; None where there is none."""
+        found: dict[str, int] | None = previews().sizes_of_table(self._uri(self._get_load_path()))
+        return found
 
     def _exists(self) -> bool:
         return self._handoff_at(self._uri(self._get_load_path())).is_current()

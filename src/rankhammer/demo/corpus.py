@@ -43,7 +43,7 @@ SCHEMA = pa.schema(
         ("body_length", pa.float64()),
     ]
 )
-"""One row a document; `popularity` counts imports of the top module, `body_length` characters."""
+"""One row per document; `popularity` counts imports of the top module, `body_length` characters."""
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _BLOCKS = ("body", "orelse", "finalbody", "handlers")
@@ -72,7 +72,7 @@ class Document:
 
 
 @dataclass(frozen=True)
-class Source:
+class TextSource:
     """One source file of the library.
 
     Args:
@@ -106,7 +106,7 @@ def read_library(corpora: Mapping[str, tuple[str, ...]] = CORPORA) -> dict[str, 
     return {corpus: _table(corpus, by_id, imports) for corpus, by_id in found.items()}
 
 
-def sources(modules: tuple[str, ...]) -> list[Source]:
+def sources(modules: tuple[str, ...]) -> list[TextSource]:
     """List the source files of the given top modules, sorted, without their tests.
 
     A module written in C is documented by its Python twin where there is one: `decimal` by `_pydecimal`.
@@ -119,24 +119,24 @@ def split_name(dotted: str) -> str:
     return " ".join(_WORD.findall(dotted)).lower()
 
 
-def _module_sources(module: str) -> Iterator[Source]:
+def _module_sources(module: str) -> Iterator[TextSource]:
     library = Path(sysconfig.get_paths()["stdlib"])
     twin, single, package = library / f"_py{module}.py", library / f"{module}.py", library / module
     if twin.exists() or single.exists():
-        yield Source(module, module, twin if twin.exists() else single)
+        yield TextSource(module, module, twin if twin.exists() else single)
         return
     for path in sorted(package.rglob("*.py")):
         parts = path.relative_to(library).with_suffix("").parts
         if not {"test", "tests"} & set(parts):
-            yield Source(module, ".".join(parts).removesuffix(".__init__"), path)
+            yield TextSource(module, ".".join(parts).removesuffix(".__init__"), path)
 
 
-def _documents(source: Source, tree: ast.Module) -> Iterator[Document]:
+def _documents(source: TextSource, tree: ast.Module) -> Iterator[Document]:
     yield from _document(source, tree, source.name, "module")
     yield from _members(source, tree, source.name)
 
 
-def _members(source: Source, parent: ast.AST, parent_name: str) -> Iterator[Document]:
+def _members(source: TextSource, parent: ast.AST, parent_name: str) -> Iterator[Document]:
     """Walk classes, functions and methods, also below `if` and `try`, but not into function bodies."""
     for node in ast.iter_child_nodes(parent):
         if isinstance(node, _DOCUMENTED):
@@ -155,7 +155,7 @@ def _kind(node: ast.AST, parent: ast.AST) -> str:
     return "method" if isinstance(parent, ast.ClassDef) else "function"
 
 
-def _document(source: Source, node: ast.AST, name: str, kind: str) -> Iterator[Document]:
+def _document(source: TextSource, node: ast.AST, name: str, kind: str) -> Iterator[Document]:
     text = ast.get_docstring(node) if isinstance(node, (ast.Module, *_DOCUMENTED)) else None
     summary, _, rest = (text or "").strip().partition("\n")
     if summary:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -16,10 +15,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rankhammer.demo import corpus, sessions, truth
+from rankhammer.demo import corpus, simulate, truth
 from rankhammer.demo.queries import Intent, make_intents, pick_spellings, popularity
 from rankhammer.demo.simulate import Pool, Users, robot_pages, search_pages
+from rankhammer.digests import hex_digest
 from rankhammer.errors import DataError
+from rankhammer.storage.state_files import parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -167,15 +168,15 @@ def _click_log(
 ) -> pa.Table:
     query = rng.choice(len(intents), size=size.n_serps, p=popularity(len(intents)))
     pages = search_pages(pool, query, users=Users(), n_shown=size.n_shown, noise=LIST_NOISE, rng=rng)
-    parts = [(pages, sessions.people(size.n_serps, rng), pick_spellings(intents, query, rng))]
+    parts = [(pages, simulate.people(size.n_serps, rng), pick_spellings(intents, query, rng))]
     if size.n_robots:
         n_serps = size.n_robots * size.robot_serps
         noise = robot_pages(
             pool, n_serps=n_serps, n_shown=size.n_shown, noise=LIST_NOISE, click_rate=ROBOT_CLICK_RATE, rng=rng
         )
-        visits = sessions.robots(size.n_robots, size.robot_serps, rng)
+        visits = simulate.robots(size.n_robots, size.robot_serps, rng)
         parts.append((noise, visits, pick_spellings(intents, noise.query, rng)))
-    return sessions.impressions(name, documents["doc_id"].to_pylist(), parts)
+    return simulate.impressions(name, documents["doc_id"].to_pylist(), parts)
 
 
 def _reference(name: str, documents: pa.Table, intents: list[Intent], pool: Pool) -> pa.Table:
@@ -206,14 +207,17 @@ def _fingerprint(random_state: int, sizes: Mapping[str, CorpusSize]) -> str:
     ]
     facts = [platform.python_version(), np.__version__, pa.__version__, random_state, library, code]
     wanted = {name: asdict(size) for name, size in sizes.items()}
-    return hashlib.sha256(json.dumps([*facts, wanted]).encode()).hexdigest()
+    return hex_digest(json.dumps([*facts, wanted]))
 
 
 def _read_manifest(out: Path) -> dict[str, Any]:
     """Read what a folder holds; a folder that is not a demo's is never touched."""
     path = out / _MANIFEST
     if path.is_file():
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        content, fault = parse(path.read_bytes())
+        if content is not None:
+            return content
+        raise DataError(f"{path} {fault}.", hint=f"Remove the folder: rm -r {out}", path=str(path))
     if out.exists() and (out.is_file() or any(out.iterdir())):
         raise DataError(
             f"{out} holds something other than a demo.", hint="Name another folder, or empty this one.", path=str(out)

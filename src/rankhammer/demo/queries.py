@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rankhammer.feature_sets.analyzers import ENGLISH_STOP_WORDS
-from rankhammer.query_norm import normalize_query
+from rankhammer.queries import normalize_query
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,7 +51,7 @@ def make_intents(documents: pa.Table, *, n_intents: int, rng: Generator) -> list
     """Draw intents from the words of the documents.
 
     Args:
-        documents: Has title, summary, module and popularity, one row a document.
+        documents: Has title, summary, module and popularity, one row per document.
         n_intents: How many to draw at most; a small corpus gives fewer.
         rng: Source of every random choice.
 

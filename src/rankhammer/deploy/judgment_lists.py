@@ -6,17 +6,19 @@ import json
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from rankhammer.deploy.requests import Request
-from rankhammer.engines.remote.client import connect
+from rankhammer.deploy.requests import EngineRequest
 from rankhammer.errors import DataError, EngineError
-from rankhammer.storage import storage_for
+from rankhammer.search_engines.client import connect
+from rankhammer.search_engines.shapes import FoundLists, ImportedList
+from rankhammer.storage.base import storage_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rankhammer.deploy.options import Cluster
-    from rankhammer.engines.remote.client import Client
+    from rankhammer.deploy.options import EngineCluster
+    from rankhammer.search_engines.client import Client
 
 TARGET, MANIFEST = "srw", "manifest.json"
 JUDGMENTS = "/_plugins/_search_relevance/judgments"
@@ -81,7 +83,7 @@ def read_lists(folder: str) -> Iterator[JudgmentList]:
         yield JudgmentList(path, body)
 
 
-def push_lists(folders: Sequence[str], clusters: Sequence[Cluster]) -> Iterator[PushedList]:
+def push_lists(folders: Sequence[str], clusters: Sequence[EngineCluster]) -> Iterator[PushedList]:
     """Push every list of some folders to every cluster; one that is there under its name is left as it is.
 
     Args:
@@ -105,7 +107,7 @@ def push_lists(folders: Sequence[str], clusters: Sequence[Cluster]) -> Iterator[
                 yield _push(client, judgments)
 
 
-def planned_push(folders: Sequence[str], clusters: Sequence[Cluster]) -> list[tuple[str, list[Request]]]:
+def planned_push(folders: Sequence[str], clusters: Sequence[EngineCluster]) -> list[tuple[str, list[EngineRequest]]]:
     """Return what `push_lists` would ask of clusters on which nothing is yet; nothing is sent.
 
     Args:
@@ -162,39 +164,40 @@ def _push(client: Client, judgments: JudgmentList) -> PushedList:
             is_new = True
             break
         except EngineError as exc:
-            if "status" in exc.values or time.monotonic() > give_up:
+            if exc.values.keys() & {"status", "permanent"} or time.monotonic() > give_up:
                 raise
             time.sleep(PAUSE_S)
     _wait(client, judgments, found, give_up)
     return PushedList(client.server.url, judgments.name, found, is_new)
 
 
-def _search(name: str) -> Request:
+def _search(name: str) -> EngineRequest:
     body = {"size": 100, "query": {"term": {"name": name}}, "_source": ["status"]}
-    return Request("POST", f"/{INDEX}/_search?ignore_unavailable=true", body, "is it there under this name?")
+    return EngineRequest("POST", f"/{INDEX}/_search?ignore_unavailable=true", body, "is it there under this name?")
 
 
-def _import(judgments: JudgmentList) -> Request:
-    return Request("PUT", JUDGMENTS, judgments.body, "where it is not", _REFUSED)
+def _import(judgments: JudgmentList) -> EngineRequest:
+    return EngineRequest("PUT", JUDGMENTS, judgments.body, "where it is not", _REFUSED)
 
 
-def _look(judgment_id: str) -> Request:
-    path = f"{JUDGMENTS}/{judgment_id}?filter_path=hits.hits._source.status,hits.hits._source.metadata.error"
-    return Request("GET", path, note="until it is imported")
+def _look(judgment_id: str) -> EngineRequest:
+    shown = "filter_path=hits.hits._source.status,hits.hits._source.metadata.error"
+    place = f"{JUDGMENTS}/{quote(judgment_id, safe='<>')}?{shown}"
+    return EngineRequest("GET", place, note="until it is imported")
 
 
 def _find(client: Client, name: str) -> str | None:
     """Return the id of a list that is imported, or being imported; one whose import failed does not count."""
-    hits = _search(name).send(client).body.get("hits", {}).get("hits", [])
-    ids = {hit["_source"].get("status"): str(hit["_id"]) for hit in hits}
+    hits = _search(name).send(client).read(FoundLists).hits.hits
+    ids = {hit.source.status: hit.id for hit in hits}
     return ids.get(_DONE, ids.get(_AT_WORK))
 
 
 def _imported(client: Client, judgments: JudgmentList) -> str:
-    answer = _import(judgments).send(client.impatient())
+    answer = _import(judgments).send(client.without_retries())
     if answer.status in _REFUSED:
         raise _refusal(client, judgments, answer.reason, answer.status)
-    return str(answer.body["judgment_id"])
+    return answer.read(ImportedList).judgment_id
 
 
 def _refusal(client: Client, judgments: JudgmentList, reason: str, status: int) -> EngineError:
@@ -211,19 +214,21 @@ def _refusal(client: Client, judgments: JudgmentList, reason: str, status: int) 
 def _wait(client: Client, judgments: JudgmentList, judgment_id: str, give_up: float) -> None:
     """The workbench answers first and imports afterwards."""
     while True:
-        hits = _look(judgment_id).send(client).body.get("hits", {}).get("hits", [])
-        found = hits[0]["_source"] if hits else {}
-        if found.get("status") == _DONE:
+        hits = _look(judgment_id).send(client).read(FoundLists).hits.hits
+        found = hits[0].source if hits else None
+        status = found.status if found else "not there"
+        if status == _DONE:
             return
-        if found.get("status") == _FAILED:
+        if found and status == _FAILED:
+            why = client.about(str((found.metadata or {}).get("error"))).reason
             raise EngineError(
-                f"{client.server.url} could not import {judgments.path}: {found.get('metadata', {}).get('error')}",
+                f"{client.server.url} could not import {judgments.path}: {why}",
                 hint="Where it has too many nested objects, export with a smaller max_nested_objects.",
             )
         if time.monotonic() > give_up:
             raise EngineError(
                 f"{client.server.url} has not imported {judgments.path} within {client.server.patience_s:g} s: "
-                f"{found.get('status', 'not there')}.",
+                f"{status}.",
                 hint=f"Run again later. Where a node was restarted meanwhile, DELETE {JUDGMENTS}/{judgment_id} first.",
             )
         time.sleep(PAUSE_S)

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from rankhammer.engines.remote.client import Server
 from rankhammer.errors import ConfigError
+from rankhammer.search_engines.client import Server
+from rankhammer.search_engines.paths import index_name, require_index_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class Cluster(Server):
+class EngineCluster(Server):
     """One cluster that gets the rankers."""
 
     patience_s: float = Field(
@@ -27,7 +28,7 @@ class DeployOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     engine: Literal["opensearch", "elasticsearch", "solr"] = Field("opensearch", description="what all clusters are")
-    clusters: tuple[Cluster, ...] = Field(min_length=1, description="every one of them gets the ranker, or none")
+    clusters: tuple[EngineCluster, ...] = Field(min_length=1, description="every one of them gets the ranker, or none")
     index: str = Field(
         "{corpus}",
         pattern=r"^([^{}/]|\{corpus\})+$",
@@ -52,15 +53,24 @@ class DeployOptions(BaseModel):
 
     @field_validator("clusters")
     @classmethod
-    def _are_different(cls, clusters: tuple[Cluster, ...]) -> tuple[Cluster, ...]:
+    def _are_different(cls, clusters: tuple[EngineCluster, ...]) -> tuple[EngineCluster, ...]:
         urls = [cluster.url for cluster in clusters]
         if len(set(urls)) < len(urls):
             raise ValueError("a cluster is named twice")
         return clusters
 
+    @field_validator("index")
+    @classmethod
+    def _can_be_a_name(cls, pattern: str) -> str:
+        return require_index_pattern(pattern)
+
     def index_of(self, corpus: str) -> str:
-        """Return the index on which a corpus' ranker is tried."""
-        return self.index.format(corpus=corpus)
+        """Return the index on which a corpus' ranker is tried.
+
+        Raises:
+            ConfigError: No engine can have an index of that name.
+        """
+        return index_name(self.index, corpus, solr=self.engine == "solr")
 
 
 def read_options(given: Mapping[str, Any]) -> DeployOptions:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rankhammer.engines.remote.client import Answer, Client
+    from rankhammer.search_engines.answer import Response
+    from rankhammer.search_engines.client import Client
 
 _SHOWN = 4000
 
 
 @dataclass(frozen=True)
-class Request:
+class EngineRequest:
     """One request to a cluster.
 
     Args:
@@ -30,7 +31,7 @@ class Request:
     note: str = ""
     allowed: tuple[int, ...] = ()
 
-    def send(self, client: Client) -> Answer:
+    def send(self, client: Client) -> Response:
         """Ask a cluster.
 
         Raises:

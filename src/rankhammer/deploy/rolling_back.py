@@ -7,17 +7,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rankhammer.deploy.deploying import Deployed, halfway, searches
+from rankhammer.deploy.smoke_test import reranked
 from rankhammer.deploy.targets import target_named
-from rankhammer.deploy.trying import reranked
-from rankhammer.engines.remote.client import connect
 from rankhammer.errors import DataError, EngineError, did_you_mean
+from rankhammer.search_engines.answer import reading
+from rankhammer.search_engines.client import connect
 
 if TYPE_CHECKING:
-    from rankhammer.deploy.base import Asked, Target
+    from rankhammer.deploy.active_ranker import ActiveRanker
+    from rankhammer.deploy.base import EngineTarget, SampleSearch
     from rankhammer.deploy.options import DeployOptions
-    from rankhammer.deploy.record import Record
-    from rankhammer.deploy.requests import Request
-    from rankhammer.engines.remote.client import Client
+    from rankhammer.deploy.requests import EngineRequest
+    from rankhammer.search_engines.client import Client
 
 
 def rollback(corpus: str, options: DeployOptions, *, to: str | None = None) -> list[Deployed]:
@@ -29,7 +30,7 @@ def rollback(corpus: str, options: DeployOptions, *, to: str | None = None) -> l
         to: Name of the ranker; None is the one that was active before the present one.
 
     Returns:
-        One entry a cluster, in order.
+        One entry per cluster, in order.
 
     Raises:
         DataError: There is no earlier ranker, or none of that name.
@@ -37,23 +38,25 @@ def rollback(corpus: str, options: DeployOptions, *, to: str | None = None) -> l
             the last step that fails, which the message says.
     """
     engine = target_named(options.engine)
-    place = engine.records(options, corpus)
+    place = engine.store(options, corpus)
     clients = [connect(cluster) for cluster in options.clusters]
-    records = [place.read(client) for client in clients]
-    chosen = [_chosen(client, record, to) for client, record in zip(clients, records, strict=True)]
-    for client, record, name in zip(clients, records, chosen, strict=True):
-        _try(client, engine, record.entry(name), options)
+    store = [place.read(client) for client in clients]
+    chosen = [_chosen(client, active, to) for client, active in zip(clients, store, strict=True)]
+    for client, active, name in zip(clients, store, chosen, strict=True):
+        _try(client, engine, active.entry(name), options)
     done: list[Deployed] = []
-    for client, record, name in zip(clients, records, chosen, strict=True):
+    for client, active, name in zip(clients, store, chosen, strict=True):
         try:
-            place.write(client, replace(record, active=name))
+            place.write(client, replace(active, active=name))
         except EngineError as exc:
             raise halfway(exc, done) from exc
-        done.append(Deployed(client.server.url, corpus, name, record.active, (), ()))
+        done.append(Deployed(client.server.url, corpus, name, active.active, (), ()))
     return done
 
 
-def planned_rollback(corpus: str, options: DeployOptions, *, to: str | None = None) -> list[tuple[str, list[Request]]]:
+def planned_rollback(
+    corpus: str, options: DeployOptions, *, to: str | None = None
+) -> list[tuple[str, list[EngineRequest]]]:
     """Return what `rollback` would ask; the records are read, and nothing else is sent.
 
     Args:
@@ -69,49 +72,50 @@ def planned_rollback(corpus: str, options: DeployOptions, *, to: str | None = No
         EngineError: A cluster refuses, or is not there.
     """
     engine = target_named(options.engine)
-    place, plans = engine.records(options, corpus), []
+    place, plans = engine.store(options, corpus), []
     for client in map(connect, options.clusters):
-        record = place.read(client)
-        name = _chosen(client, record, to)
-        example, trials = _trials(record.entry(name), options)
-        tried = [engine.rerank_request(example, asked) for asked in trials]
-        writes = place.write_requests(replace(record, active=name))
+        active = place.read(client)
+        name = _chosen(client, active, to)
+        example, trials = _trials(active.entry(name), options)
+        tried = [engine.rerank_request(example, sample) for sample in trials]
+        writes = place.write_requests(replace(active, active=name))
         plans.append((client.server.url, [place.read_request(), *tried, *writes]))
     return plans
 
 
-def _earlier(client: Client, record: Record) -> str:
+def _earlier(client: Client, active: ActiveRanker) -> str:
     """Return the ranker that became active before the active one."""
-    names = record.names()
-    later = names.index(record.active) + 1 if record.active in names else 0
-    if not record.active or later >= len(names):
+    names = active.names()
+    later = names.index(active.active) + 1 if active.active in names else 0
+    if not active.active or later >= len(names):
         raise DataError(
-            f"{client.server.url} has no earlier ranker of corpus {record.corpus!r} to go back to; active is "
-            f"{record.active or 'none'}.",
+            f"{client.server.url} has no earlier ranker of corpus {active.corpus!r} to go back to; active is "
+            f"{active.active or 'none'}.",
             hint="Deploy the exported folder of the ranker that you want.",
         )
     return names[later]
 
 
-def _chosen(client: Client, record: Record, to: str | None) -> str:
+def _chosen(client: Client, active: ActiveRanker, to: str | None) -> str:
     if to is None:
-        return _earlier(client, record)
-    if to not in record.names():
+        return _earlier(client, active)
+    if to not in active.names():
         raise DataError(
-            f"{client.server.url} has no ranker {to!r} of corpus {record.corpus!r}.",
-            hint=did_you_mean(to, record.names()),
+            f"{client.server.url} has no ranker {to!r} of corpus {active.corpus!r}.",
+            hint=did_you_mean(to, active.names()),
         )
     return to
 
 
-def _trials(entry: dict[str, Any], options: DeployOptions) -> tuple[dict[str, Any], list[Asked]]:
-    return json.loads(entry["example"]), searches(options, str(entry["index"]))
+def _trials(entry: dict[str, Any], options: DeployOptions) -> tuple[dict[str, Any], list[SampleSearch]]:
+    with reading(f"The record of {entry['name']!r}"):
+        return dict(json.loads(entry["example"])), searches(options, str(entry["index"]))
 
 
-def _try(client: Client, engine: Target, entry: dict[str, Any], options: DeployOptions) -> None:
+def _try(client: Client, engine: EngineTarget, entry: dict[str, Any], options: DeployOptions) -> None:
     example, trials = _trials(entry, options)
-    for asked in trials:
+    for sample in trials:
         try:
-            reranked(client, engine, example, asked)
+            reranked(client, engine, example, sample)
         except EngineError as exc:
             raise EngineError(f"{exc.message} {entry['name']!r} was not made active.", hint=exc.hint) from exc

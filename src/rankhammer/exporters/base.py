@@ -14,14 +14,15 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from xgboost import Booster
 
-    from rankhammer.exporters.forms import ModelForm
-    from rankhammer.exporters.trees import Forest
-    from rankhammer.exporters.vectors import Vectors
+    from rankhammer.exporters.ir.base import ModelIR
+    from rankhammer.exporters.ir.trees import Forest
+    from rankhammer.exporters.parts import Part
+    from rankhammer.exporters.threshold_samples import Vectors
     from rankhammer.feature_sets import FeatureSet
 
 
 @dataclass(frozen=True)
-class RankerFiles:
+class TrainedRanker:
     """A trained ranker as the training stage published it.
 
     Args:
@@ -45,23 +46,25 @@ class RankerFiles:
         Raises:
             ExportError: The bytes are no XGBoost model.
         """
-        from rankhammer.exporters.trees import load_booster
+        from rankhammer.exporters.ir.trees import load_booster
 
         return load_booster(self.model)
 
     @cached_property
-    def form(self) -> ModelForm:
+    def form(self) -> ModelIR:
         """What the model is made of, which every writer starts from.
 
         Raises:
             ExportError: The model is of a kind that no engine can load.
         """
-        from rankhammer.exporters.boosters import booster_kind
-        from rankhammer.exporters.linear_form import read_linear
-        from rankhammer.exporters.tree_form import TreeForm
+        from rankhammer.exporters.ir.boosters import booster_kind
+        from rankhammer.exporters.ir.linear import read_linear
+        from rankhammer.exporters.ir.tree_ensemble import TreeEnsembleIR
 
-        is_linear = booster_kind(self.booster) == "gblinear"
-        return read_linear(self) if is_linear else TreeForm(self.forest, self.booster)
+        if booster_kind(self.booster) == "gblinear":
+            objective = self.manifest.get("objective", "")
+            return read_linear(self.booster, self.feature_set, objective=objective, sample=self.sample)
+        return TreeEnsembleIR(self.forest, self.booster)
 
     @cached_property
     def logged(self) -> tuple[Vectors, NDArray[np.float32] | None]:
@@ -70,9 +73,9 @@ class RankerFiles:
         Raises:
             ExportError: There are none, or they are of other features.
         """
-        from rankhammer.exporters.vectors import read_sample
+        from rankhammer.exporters.threshold_samples import read_sample
 
-        return read_sample(self.sample, self)
+        return read_sample(self.sample, self.feature_set)
 
     @cached_property
     def forest(self) -> Forest:
@@ -81,14 +84,14 @@ class RankerFiles:
         Raises:
             ExportError: The model is no ensemble of trees, or of a kind that no engine can load.
         """
-        from rankhammer.exporters.trees import read_forest
+        from rankhammer.exporters.ir.trees import read_forest
 
         return read_forest(self.booster, self.feature_set.names)
 
     @property
     def keep_absent(self) -> set[str]:
         """Names of the features that may be absent (`absent: keep`)."""
-        return {feature.name for feature in self.feature_set.features if feature.absent == "keep"}
+        return self.feature_set.keep_absent
 
 
 class Exporter(Protocol):
@@ -103,7 +106,7 @@ class Exporter(Protocol):
         """Name of engine and format, used as folder name: letters, digits, `_`, `-` and `.`."""
         ...
 
-    def write(self, ranker: RankerFiles) -> dict[str, bytes]:
+    def write(self, ranker: TrainedRanker) -> dict[str, bytes]:
         """Write the model, its feature set and whatever else the engine needs.
 
         Returns:
@@ -125,67 +128,16 @@ class Exporter(Protocol):
             feature_names: Names of the columns of `features`.
 
         Returns:
-            One score a row, shape (n_rows,), without any constant the writer added to keep scores positive.
+            One score per row, shape (n_rows,), without any constant the writer added to keep scores positive.
         """
         ...
 
 
-@dataclass(frozen=True)
-class Step:
-    """One decision on a document's way through a tree.
-
-    Args:
-        feature: What the node asks for.
-        value: The document's value as the engine sees it.
-        threshold: What the engine compares it with.
-        left: The way it went.
-    """
-
-    feature: str
-    value: float
-    threshold: float
-    left: bool
-
-
-@dataclass(frozen=True)
-class TreePath:
-    """A document's way through one tree.
-
-    Args:
-        steps: Decisions from the root on.
-        value: What the leaf adds to the score.
-    """
-
-    steps: tuple[Step, ...]
-    value: float
-
-
-@dataclass(frozen=True)
-class Term:
-    """What one feature adds to a weighted sum.
-
-    Args:
-        feature: Its name.
-        number: The document's value as the engine sees it.
-        weight: What it is multiplied with.
-        value: What it adds to the score.
-    """
-
-    feature: str
-    number: float
-    weight: float
-    value: float
-
-
-Part = TreePath | Term
-"""What one part of a model, a tree or a weight, adds to a document's score: its `value`, and why."""
-
-
 @runtime_checkable
-class Explains(Protocol):
+class Traceable(Protocol):
     """What an exporter may offer beside `Exporter`: facts for the manifest, and a way to find a wrong node."""
 
-    def facts(self, ranker: RankerFiles, files: Mapping[str, bytes]) -> dict[str, Any]:
+    def facts(self, ranker: TrainedRanker, files: Mapping[str, bytes]) -> dict[str, Any]:
         """Return JSON-able facts for the manifest: names in the engine, constants, `warnings` (a list of sentences)."""
         ...
 
@@ -206,10 +158,10 @@ class Explains(Protocol):
 
 
 @runtime_checkable
-class Coarse(Protocol):
+class HasRoundingLimits(Protocol):
     """What an exporter may offer whose engine cannot compare with every 32-bit float."""
 
-    def undecided(self, ranker: RankerFiles, features: NDArray[np.float32]) -> NDArray[np.bool_]:
+    def undecided(self, ranker: TrainedRanker, features: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Find vectors with a value so close to a threshold that the engine takes it for the threshold itself.
 
         The parity gate leaves such vectors out where it made them up, and compares them where they were logged.

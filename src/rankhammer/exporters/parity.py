@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rankhammer.errors import ExportError
-from rankhammer.exporters.base import Coarse, Explains
-from rankhammer.exporters.scorer import float32
+from rankhammer.exporters.base import HasRoundingLimits, Traceable
+from rankhammer.exporters.targets.scorer import float32
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from rankhammer.exporters.base import Exporter, Part, RankerFiles
-    from rankhammer.exporters.vectors import Vectors
+    from rankhammer.exporters.base import Exporter, TrainedRanker
+    from rankhammer.exporters.parts import Part
+    from rankhammer.exporters.threshold_samples import Vectors
 
 NOT_ASKED = "not asked"
 """What parity.json says under `engine` where no engine was to be asked."""
@@ -24,12 +25,12 @@ N_TRACED = 10
 """Vectors that are also walked one step at a time: 10,000 steps for 500 trees of depth 2, 40,000 of depth 8."""
 
 
-def booster_scores(ranker: RankerFiles, features: NDArray[np.float32]) -> NDArray[np.float32]:
+def booster_scores(ranker: TrainedRanker, features: NDArray[np.float32]) -> NDArray[np.float32]:
     """Score vectors with the booster itself: margins, shape (n_rows,); NaN is an absent feature."""
     return _predicted(ranker, features, margin=True)
 
 
-def check_logged_scores(ranker: RankerFiles, vectors: Vectors, logged: NDArray[np.float32], tolerance: float) -> None:
+def check_logged_scores(ranker: TrainedRanker, vectors: Vectors, logged: NDArray[np.float32], tolerance: float) -> None:
     """Make sure that the model file is the ranker whose scores training logged.
 
     Raises:
@@ -39,7 +40,7 @@ def check_logged_scores(ranker: RankerFiles, vectors: Vectors, logged: NDArray[n
     worst = float(np.abs(scores - logged).max(initial=0.0))
     if not worst <= tolerance:
         raise ExportError(
-            f"Corpus {ranker.corpus!r}: model.ubj scores the logged vectors up to {worst:.3g} otherwise than training"
+            f"Corpus {ranker.corpus!r}: model.ubj scores the logged vectors up to {worst:.3g} differently from training"
             f" logged, tolerance {tolerance:g}.",
             hint="Run the training stage again.",
             max_abs_difference=worst,
@@ -47,7 +48,7 @@ def check_logged_scores(ranker: RankerFiles, vectors: Vectors, logged: NDArray[n
 
 
 def check_parity(
-    exporter: Exporter, files: Mapping[str, bytes], ranker: RankerFiles, vectors: Vectors, *, tolerance: float
+    exporter: Exporter, files: Mapping[str, bytes], ranker: TrainedRanker, vectors: Vectors, *, tolerance: float
 ) -> dict[str, Any]:
     """Compare a writer's files with the booster they were written from.
 
@@ -109,7 +110,7 @@ def order_kept(expected: NDArray[np.float64], scores: NDArray[np.float64], group
     return float(np.mean(before[same_query] == after[same_query])) if same_query.any() else 1.0
 
 
-def _predicted(ranker: RankerFiles, features: NDArray[np.float32], *, margin: bool) -> NDArray[np.float32]:
+def _predicted(ranker: TrainedRanker, features: NDArray[np.float32], *, margin: bool) -> NDArray[np.float32]:
     import xgboost as xgb
 
     rows = xgb.DMatrix(features, missing=np.nan)
@@ -117,10 +118,10 @@ def _predicted(ranker: RankerFiles, features: NDArray[np.float32], *, margin: bo
     return scores.reshape(len(features))
 
 
-def _compared(exporter: Exporter, ranker: RankerFiles, vectors: Vectors) -> NDArray[np.bool_]:
+def _compared(exporter: Exporter, ranker: TrainedRanker, vectors: Vectors) -> NDArray[np.bool_]:
     """Leave out made-up vectors that the engine cannot decide; logged ones come first and always count."""
     compared = np.ones(len(vectors.features), np.bool_)
-    if isinstance(exporter, Coarse):
+    if isinstance(exporter, HasRoundingLimits):
         compared = ~exporter.undecided(ranker, vectors.features)
         compared[: vectors.counts.get("logged", 0)] = True
     return compared
@@ -129,13 +130,13 @@ def _compared(exporter: Exporter, ranker: RankerFiles, vectors: Vectors) -> NDAr
 def _difference_error(
     exporter: Exporter,
     files: Mapping[str, bytes],
-    ranker: RankerFiles,
+    ranker: TrainedRanker,
     row: NDArray[np.float32],
     scores: tuple[float, float],
     tolerance: float,
 ) -> ExportError:
     where = "Where they part cannot be told, because the exporter has no trace."
-    if isinstance(exporter, Explains):
+    if isinstance(exporter, Traceable):
         where = ranker.form.first_difference(row, exporter.trace(files, row[None, :], ranker.feature_set.names)[0])
     return ExportError(
         f"Corpus {ranker.corpus!r}, target {exporter.target}: the export scores {scores[1]:.9g} where the booster"
@@ -149,13 +150,13 @@ def _difference_error(
 def _check_traced(
     exporter: Exporter,
     files: Mapping[str, bytes],
-    ranker: RankerFiles,
+    ranker: TrainedRanker,
     features: NDArray[np.float32],
     scores: NDArray[np.float64],
     tolerance: float,
 ) -> int:
     """Hold a few scores against a second, step-by-step walk through the same files."""
-    if not isinstance(exporter, Explains):
+    if not isinstance(exporter, Traceable):
         return 0
     chosen = np.unique(np.linspace(0, len(features) - 1, N_TRACED).astype(np.int64))
     rows = exporter.trace(files, features[chosen], ranker.feature_set.names)

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import gc
-import hashlib
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rankhammer.canonical_json import to_json
+from rankhammer.corpora import corpus_in, folder_of
+from rankhammer.digests import hex_digest
 from rankhammer.errors import DataError
-from rankhammer.exporters.base import Explains, RankerFiles
-from rankhammer.exporters.json_bytes import to_json
+from rankhammer.exporters.base import Traceable, TrainedRanker
 from rankhammer.exporters.parity import NOT_ASKED, check_logged_scores, check_parity
-from rankhammer.exporters.proof import proved
-from rankhammer.exporters.vectors import logged_pairs, parity_vectors
+from rankhammer.exporters.parity_samples import logged_pairs, parity_vectors
+from rankhammer.exporters.targets.model_files import verification
 from rankhammer.feature_sets import FeatureSet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from rankhammer.exporters.base import Exporter
-    from rankhammer.exporters.vectors import Logged, Vectors
+    from rankhammer.exporters.parity_samples import Logged
+    from rankhammer.exporters.threshold_samples import Vectors
 
-    EngineGate = Callable[[RankerFiles, Mapping[str, bytes], Logged], Any]
+    EngineGate = Callable[[TrainedRanker, Mapping[str, bytes], Logged], Any]
     """Has an engine score logged pairs by an export's files, its manifest included; see `deploy.proving`."""
     Ask = Callable[[Mapping[str, bytes]], Any]
 
@@ -49,15 +51,11 @@ class Checks:
 
 
 def by_corpus(files: Mapping[str, bytes]) -> dict[str, dict[str, bytes]]:
-    """Group files named "<corpus>/<file>" by corpus, in name order."""
-    corpora: dict[str, dict[str, bytes]] = {}
-    for path in sorted(files):
-        corpus, _, name = path.rpartition("/")
-        corpora.setdefault(corpus, {})[name] = files[path]
-    return corpora
+    """Group files named "<folder of the corpus>/<file>" by corpus, in the order of the folders."""
+    return {corpus_in(f"{folder}/"): found for folder, found in by_folder(files).items()}
 
 
-def read_ranker(corpus: str, files: Mapping[str, bytes]) -> RankerFiles:
+def read_ranker(corpus: str, files: Mapping[str, bytes]) -> TrainedRanker:
     """Open one corpus's folder of the trained rankers.
 
     Args:
@@ -74,7 +72,7 @@ def read_ranker(corpus: str, files: Mapping[str, bytes]) -> RankerFiles:
             hint="Run the training stage again.",
             corpus=corpus,
         )
-    return RankerFiles(
+    return TrainedRanker(
         corpus=corpus,
         model=files[MODEL],
         feature_set=FeatureSet.model_validate_json(files[FEATURE_SET]),
@@ -119,7 +117,7 @@ def export_corpus(
     with no_cycle_collection():
         for exporter in exporters:
             target = _export_target(exporter, ranker, vectors, lineage, checks.tolerance, ask)
-            published |= {f"{corpus}/{exporter.target}/{name}": content for name, content in target.items()}
+            published |= {f"{folder_of(corpus)}/{exporter.target}/{name}": content for name, content in target.items()}
     return published
 
 
@@ -145,7 +143,7 @@ def report(published: Mapping[str, bytes]) -> dict[str, Any]:
         Corpus to {"targets": [{target, folder, model, n_trees or n_weights, size_bytes, parity, warnings}]}.
     """
     corpora: dict[str, Any] = {}
-    for folder, files in by_corpus(published).items():
+    for folder, files in by_folder(published).items():
         manifest = json.loads(files[MANIFEST])
         facts = {
             "target": manifest["target"],
@@ -159,13 +157,46 @@ def report(published: Mapping[str, bytes]) -> dict[str, Any]:
     return corpora
 
 
-def _asking(gate: EngineGate, ranker: RankerFiles, logged: Logged) -> Ask:
+def divide(files: Mapping[str, bytes], held_back: Collection[str]) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """Part the files of corpora that become current from those of corpora that do not.
+
+    Args:
+        files: "<folder of the corpus>/..." to content.
+        held_back: The corpora that do not.
+    """
+    current = {name: content for name, content in files.items() if corpus_in(name) not in held_back}
+    return current, {name: content for name, content in files.items() if name not in current}
+
+
+def report_held_back(files: Mapping[str, bytes], reasons: Mapping[str, str]) -> dict[str, Any]:
+    """Sum up what was written and does not become current.
+
+    Args:
+        files: "<folder of the corpus>/<target>/<file>" to content.
+        reasons: Corpus to why.
+
+    Returns:
+        Corpus to its `targets`, as in `report`, and `held_back`, the reason.
+    """
+    return {corpus: {**facts, "held_back": reasons[corpus]} for corpus, facts in report(files).items()}
+
+
+def by_folder(files: Mapping[str, bytes]) -> dict[str, dict[str, bytes]]:
+    """Group files by the folder that they are in, in the order of the folders."""
+    folders: dict[str, dict[str, bytes]] = {}
+    for path in sorted(files):
+        folder, _, name = path.rpartition("/")
+        folders.setdefault(folder, {})[name] = files[path]
+    return folders
+
+
+def _asking(gate: EngineGate, ranker: TrainedRanker, logged: Logged) -> Ask:
     return lambda files: gate(ranker, files, logged)
 
 
 def _export_target(
     exporter: Exporter,
-    ranker: RankerFiles,
+    ranker: TrainedRanker,
     vectors: Vectors,
     lineage: Mapping[str, Any],
     tolerance: float,
@@ -173,13 +204,14 @@ def _export_target(
 ) -> dict[str, bytes]:
     files = exporter.write(ranker)
     parity = check_parity(exporter, files, ranker, vectors, tolerance=tolerance)
-    facts = exporter.facts(ranker, files) if isinstance(exporter, Explains) else {}
+    facts = exporter.facts(ranker, files) if isinstance(exporter, Traceable) else {}
     manifest = {
         "corpus": ranker.corpus,
         "target": exporter.target,
         **ranker.form.facts(),
         "feature_set": {"name": ranker.feature_set.name, "version": ranker.feature_set.version},
-        **proved("file only", "the exporter's own rules"),
+        "keep_absent": sorted(ranker.keep_absent),
+        **verification("file only", "the exporter's own rules"),
         "ranker": ranker.manifest,
         "lineage": lineage,
         "warnings": [],
@@ -187,7 +219,9 @@ def _export_target(
     }
     engine: Any = ask({**files, MANIFEST: to_json({**manifest, "parity": parity})}) if ask else NOT_ASKED
     if engine != NOT_ASKED:
-        manifest |= proved("real engine", f"{engine['name']} {engine['version']} scored this very ranker in the export")
+        manifest |= verification(
+            "real engine", f"{engine['name']} {engine['version']} scored this very ranker in the export"
+        )
     parity = {**parity, "engine": engine}
     files = {**files, PARITY: to_json(parity)}
     fingerprints = {name: _fingerprint(content) for name, content in files.items()}
@@ -195,4 +229,4 @@ def _export_target(
 
 
 def _fingerprint(content: bytes) -> dict[str, Any]:
-    return {"sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
+    return {"sha256": hex_digest(content), "size_bytes": len(content)}

@@ -69,7 +69,7 @@ class Words:
 
 
 def split_words(texts: Sequence[str | None]) -> Words:
-    """Split texts at word boundaries: the slow half of every analyzer, done once a field.
+    """Split texts at word boundaries: the slow half of every analyzer, done once per field.
 
     Args:
         texts: Any texts; None is an empty one.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from rankhammer.canonical_json import to_text
+from rankhammer.digests import hex_digest
 from rankhammer.feature_sets.expressions import FUNCTIONS, expression_names
 from rankhammer.feature_sets.raw_queries import RAW_ENGINES, query_body, solr_query
 
@@ -157,10 +157,14 @@ class FeatureSet(BaseModel):
         return tuple(feature.name for feature in self.features)
 
     @property
+    def keep_absent(self) -> set[str]:
+        """Names of the features that may be absent (`absent: keep`)."""
+        return {feature.name for feature in self.features if feature.absent == "keep"}
+
+    @property
     def version(self) -> str:
         """First 12 hex digits of the SHA-256 of the content: same features, same version."""
-        content = json.dumps(self.model_dump(mode="json"), sort_keys=True)
-        return hashlib.sha256(content.encode()).hexdigest()[:12]
+        return hex_digest(to_text(self.model_dump(mode="json")), 12)
 
 
 def _require_earlier(feature: Expression, earlier: tuple[str, ...], later: tuple[str, ...]) -> None:

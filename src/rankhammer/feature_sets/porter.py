@@ -3,7 +3,7 @@
 The departures: `-bli` (not `-abli`) becomes `-ble`, and `-logi` becomes `-log`.
 
 References:
-    M. F. Porter, An algorithm for suffix stripping, Program 14(3), 1980. A word is [C](VC)^m[V], C and V being runs
+    M. F. Porter, An algorithm for suffix stripping, Program 14(3), 1980. A word is `[C](VC)^m[V]`, C and V being runs
     of consonants and vowels; its measure m decides which suffixes may go.
 """
 

@@ -36,6 +36,18 @@ def finish(feature: Feature, values: NDArray[np.float64]) -> NDArray[np.float32]
     return np.where(np.isfinite(rounded), rounded, np.float32("nan" if feature.absent == "keep" else 0.0))
 
 
+def as_trained(values: NDArray[np.float64], keep: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Round what an engine gave to what a ranker was trained on; see `finish`.
+
+    Args:
+        values: NaN where a feature does not match, shape (n_rows, n_features).
+        keep: True where a feature may be absent, shape (n_features,).
+    """
+    with np.errstate(over="ignore"):
+        rounded = values.astype(np.float32)
+    return np.where(np.isfinite(rounded), rounded, np.where(keep, np.float32("nan"), np.float32(0)))
+
+
 def field_value(feature: FieldValue, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return modified numbers; a document without one has `missing`, or nothing where absent numbers are kept.
 

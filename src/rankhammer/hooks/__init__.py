@@ -6,5 +6,6 @@ from rankhammer.hooks.lock_hook import LockHook
 from rankhammer.hooks.progress_hook import ProgressHook
 from rankhammer.hooks.spark_hook import SparkHook
 from rankhammer.hooks.summary_hook import SummaryHook
+from rankhammer.hooks.viz_hook import VizHook
 
-__all__ = ["CredentialsHook", "FingerprintHook", "LockHook", "ProgressHook", "SparkHook", "SummaryHook"]
+__all__ = ["CredentialsHook", "FingerprintHook", "LockHook", "ProgressHook", "SparkHook", "SummaryHook", "VizHook"]

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
 from kedro.io import DatasetError, MemoryDataset
 
-from rankhammer.errors import ConfigError
-from rankhammer.expectations import LINEAGE, REPORT_FINGERPRINTS, expect, given_inputs, handoff_of, recorded_reports
+from rankhammer.errors import ConfigError, RankhammerError
+from rankhammer.runs.catalog_entries import require_entries
+from rankhammer.runs.expected_fingerprints import (
+    LINEAGE,
+    REPORT_FINGERPRINTS,
+    compute_expected,
+    handoff_of,
+    recorded_reports,
+)
+from rankhammer.runs.input_checks import check_inputs
+from rankhammer.storage.base import remove_unfinished, storage_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,11 +31,15 @@ if TYPE_CHECKING:
     from rankhammer.datasets.handoff import Fingerprint
 
 
+logger = logging.getLogger(__name__)
+
+
 class FingerprintHook:
     """Computes fingerprints before a run and records those of the small reports, whose datasets keep none."""
 
     def __init__(self) -> None:
         self._expected: dict[str, Fingerprint] = {}
+        self._being_saved: set[str] = set()
         self._catalog: DataCatalog | None = None
         self._loader: Any = None
 
@@ -39,12 +53,18 @@ class FingerprintHook:
         """Set what each hand-off must be made of, add the lineage, and find reports that are out of date.
 
         Raises:
-            ConfigError: A parameter is wrong, an input is not there, or a hand-off's folder cannot be written.
+            ConfigError: A dataset has no entry in the catalog, or a hand-off's folder cannot be written.
+            RankhammerError: What `input_checks.check_inputs` has found, all of it at once.
         """
-        expected = expect(pipeline, catalog, variables=getattr(self._loader, "variables", ()))
+        require_entries(pipeline, catalog)
+        variables = getattr(self._loader, "variables", ())
+        checked = check_inputs(pipeline, catalog, variables=variables)
+        checked.faults.raise_all()
+        for note in checked.notes:
+            logger.warning("%s", note)
+        expected = compute_expected(pipeline, catalog, variables=variables)
         catalog[LINEAGE] = MemoryDataset(expected.lineage)
         self._expected, self._catalog = expected.fingerprints, catalog
-        _require_found(pipeline, catalog)
         _require_writable(pipeline, catalog)
         if run_params["only_missing_outputs"]:
             self._forget_stale_reports(pipeline, catalog)
@@ -52,20 +72,31 @@ class FingerprintHook:
     @hook_impl
     def before_dataset_saved(self, dataset_name: str, node: Node) -> None:  # noqa: ARG002 - Kedro's signature
         """Forget what a report was made of before it is overwritten: half of one must not count as there."""
+        self._being_saved.add(dataset_name)
         self._record(dataset_name, "unfinished")
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, node: Node) -> None:  # noqa: ARG002 - Kedro's signature
         """Record what a report was made of."""
+        self._being_saved.discard(dataset_name)
         if dataset_name in self._expected:
             self._record(dataset_name, self._expected[dataset_name].digest)
+
+    @hook_impl
+    def on_pipeline_error(self, catalog: DataCatalog) -> None:
+        """Remove a report that was not written to its end: on a full disk half of one would stay for people to open."""
+        names = {name for name in self._being_saved if name in catalog and handoff_of(catalog, name) is None}
+        self._being_saved.clear()
+        paths = [str(catalog[name]._describe().get("filepath") or "") for name in sorted(names)]
+        for path in filter(None, paths):
+            remove_unfinished(storage_for(path), [path])
 
     def is_current(self, report: str, catalog: DataCatalog) -> bool:
         """Say whether a report is complete and made of what this run would make it of."""
         return report in self._expected and recorded_reports(catalog).get(report) == self._expected[report].digest
 
     def corpora_of(self, report: str) -> Sequence[str] | None:
-        """Return the corpora that a report speaks of; None: all."""
+        """Return the corpora that a report refers to; None: all."""
         return self._expected[report].corpora if report in self._expected else None
 
     def _record(self, name: str, digest: str) -> None:
@@ -80,24 +111,21 @@ class FingerprintHook:
                 setattr(catalog[name], "exists", lambda: False)  # noqa: B010 - replaces a method of one object
 
 
-def _require_found(pipeline: Pipeline, catalog: DataCatalog) -> None:
-    """Find out before the first node, not after an hour, that the last stage's input is not there."""
-    for dataset in given_inputs(pipeline, catalog).values():
-        dataset.require_found()
-
-
 def _require_writable(pipeline: Pipeline, catalog: DataCatalog) -> None:
     """Find out before the first node, not after an hour, that an output cannot be written."""
     handoffs = {name: handoff_of(catalog, name) for name in sorted(pipeline.all_outputs())}
-    probes = {name: handoff.probe for name, handoff in handoffs.items() if handoff is not None}
+    probes = {name: handoff.check_writable for name, handoff in handoffs.items() if handoff is not None}
     # The reports stand in one folder, with the record of what they were made of.
     probes[REPORT_FINGERPRINTS] = lambda: catalog[REPORT_FINGERPRINTS].save(recorded_reports(catalog))
-    for name, probe in probes.items():
+    for name, check_writable in probes.items():
         try:
-            probe()
+            check_writable()
         except (OSError, DatasetError) as exc:
+            cause = exc.__cause__ if isinstance(exc, DatasetError) else exc
+            if isinstance(cause, RankhammerError):
+                raise cause from None
             raise ConfigError(
-                f"Output {name!r} cannot be written: {exc}",
+                f"Output {name!r} cannot be written: {cause or exc}",
                 hint="Correct `paths` in conf/<env>/globals.yml, or the folder's permissions.",
                 name=name,
             ) from exc

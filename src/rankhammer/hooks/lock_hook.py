@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 from kedro.framework.hooks import hook_impl
 from py4j.protocol import Py4JError
 
-from rankhammer.cluster.settings import read_settings
-from rankhammer.output_lock import OutputLock
+from rankhammer.storage.lock import OutputLock
+from rankhammer.yarn.settings import read_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from kedro.framework.context import KedroContext
 
-    from rankhammer.cluster.settings import RunSettings
+    from rankhammer.yarn.settings import RunSettings
 
 logger = logging.getLogger(__name__)
 
@@ -35,19 +37,27 @@ class LockHook:
         run = (context.config_loader.runtime_params or {}).get("run")
         self._run = None if run is None else str(run)
 
-    @hook_impl(tryfirst=True)
-    def before_pipeline_run(self) -> None:
-        """Take the lock.
+    @hook_impl(wrapper=True, tryfirst=True)
+    def before_pipeline_run(self) -> Generator[None, object, object]:
+        """Take the lock, and give it back where another hook refuses the run: Kedro tells nobody of that.
 
         Raises:
             ClusterError: Another run holds it.
         """
+        self._acquire()
+        try:
+            return (yield)
+        except BaseException:
+            self._release()
+            raise
+
+    def _acquire(self) -> None:
         self._release()
         if self._settings is None or self._settings.root is None:
             return
         times = self._settings.lock
         lock = OutputLock(self._settings.root, heartbeat_s=times.heartbeat_s, expires_s=times.expires_s, run=self._run)
-        # Ctrl-C passes by every hook, and so does what another hook refuses.
+        # Ctrl-C passes by every hook.
         atexit.register(self._release)
         self._lock = lock
         lock.acquire()

@@ -1,51 +1,86 @@
-"""Shows how far a run is: bars in a terminal, one plain line a node elsewhere."""
+"""Shows how far a run is: lines that move in a terminal, one plain line per node elsewhere."""
 
 from __future__ import annotations
 
-import atexit
 import logging
-import sys
-import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
-from rich import get_console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from kedro.io import DatasetError
+from py4j.protocol import Py4JError
 
-from rankhammer import spark
-from rankhammer.hooks.outputs_left import OutputsLeft
+from rankhammer import display, progress
+from rankhammer.errors import RankhammerError
+from rankhammer.runs.expected_fingerprints import chosen
+from rankhammer.runs.time_left import TimeLeft, in_words, time_left
 
 if TYPE_CHECKING:
+    from kedro.io import DataCatalog
     from kedro.pipeline import Pipeline
     from kedro.pipeline.node import Node
 
+
+class PendingOutputs:
+    """Counts a node's saved outputs. A Spark node does its work in the save."""
+
+    def __init__(self) -> None:
+        self._saved: dict[str, set[str]] = {}
+
+    def is_last(self, node: Node, dataset_name: str) -> bool:
+        """Note that an output was saved and say whether it was the node's last one."""
+        saved = self._saved.setdefault(node.name, set())
+        saved.add(dataset_name)
+        return saved >= set(node.outputs)
+
+
 logger = logging.getLogger(__name__)
-POLL_S = 0.25
 
 
 class ProgressHook:
-    """Counts finished nodes; in a terminal a second bar follows the Spark stages that are running."""
+    """Counts finished nodes, and names what is read, worked on and written."""
 
     def __init__(self) -> None:
-        self._outputs = OutputsLeft()
+        self._outputs = PendingOutputs()
         self._n_nodes = self._n_finished = 0
         self._started_at: dict[str, float] = {}
-        self._bars: _Bars | None = None
+        self._shown = ""
+        self._left: TimeLeft | None = None
+
+    @hook_impl(tryfirst=True, specname="before_pipeline_run")
+    def before_checks(self) -> None:
+        """Name what every other hook does before the first node."""
+        display.doing("checking inputs and outputs")
 
     @hook_impl(trylast=True)
-    def before_pipeline_run(self, pipeline: Pipeline) -> None:
-        """Start the bars, after every other hook has had its chance to refuse the run."""
-        self._outputs, self._n_nodes, self._n_finished = OutputsLeft(), len(pipeline.nodes), 0
-        if get_console().is_terminal:
-            self._bars = _Bars(self._n_nodes)
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Start to count, after every other hook has had its chance to refuse the run."""
+        self._outputs, self._n_nodes, self._n_finished = PendingOutputs(), len(pipeline.nodes), 0
+        self._left = None
+        # A session that no command line has made, such as a notebook's, shows nothing yet.
+        display.start("starting")
+        if display.is_shown():
+            self._left = _time_left(pipeline, catalog)
+        display.begin(self._n_nodes, None if self._left is None else self._seconds_left)
+
+    @hook_impl
+    def before_dataset_loaded(self, dataset_name: str, node: Node) -> None:
+        """Name the node and what is read for it; the first to be read waits for Spark."""
+        self._show(node)
+        if not dataset_name.startswith("param"):
+            progress.tell(f"reading {dataset_name}")
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
-        """Name the node that is running."""
+        """Start the node's clock."""
         self._started_at[node.name] = time.monotonic()
-        if self._bars is not None:
-            self._bars.show(node.name)
+        self._show(node)
+        progress.tell("")
+
+    @hook_impl
+    def before_dataset_saved(self, dataset_name: str) -> None:
+        """Name what is written; where it is a table of Spark's, this is where the work is done."""
+        progress.tell(f"writing {dataset_name}")
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
@@ -55,63 +90,36 @@ class ProgressHook:
         self._n_finished += 1
         elapsed_s = time.monotonic() - self._started_at[node.name]
         logger.info("[%d/%d] %s: %.1f s", self._n_finished, self._n_nodes, node.name, elapsed_s)
-        if self._bars is not None:
-            self._bars.advance()
+        if self._left is not None:
+            self._left.finish(node.name)
+        display.advance()
 
     @hook_impl(tryfirst=True)
     def after_pipeline_run(self) -> None:
-        """Take the bars away, before the closing table is printed."""
-        self._stop()
+        """Take the lines away, before the closing table is printed."""
+        display.stop()
 
     @hook_impl
     def on_pipeline_error(self) -> None:
-        """Take the bars away, so that the error is readable."""
-        self._stop()
+        """Take the lines away, so that the error is readable."""
+        display.stop()
 
-    def _stop(self) -> None:
-        if self._bars is not None:
-            self._bars.stop()
-            self._bars = None
+    def _show(self, node: Node) -> None:
+        if node.name != self._shown:
+            self._shown = node.name
+            if self._left is not None:
+                self._left.begin(node.name)
+            display.node(node.name)
 
-
-class _Bars:
-    """Two bars: nodes, and the tasks of the running Spark stages."""
-
-    def __init__(self, n_nodes: int) -> None:
-        columns = (TextColumn("{task.description:32}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        self._progress = Progress(*columns, console=get_console(), transient=True)
-        self._nodes = self._progress.add_task("starting", total=n_nodes)
-        self._tasks: TaskID | None = None
-        self._over = threading.Event()
-        # Ctrl-C passes by every hook: without this the terminal would keep its cursor hidden.
-        atexit.register(self.stop)
-        self._progress.start()
-        _log_to(sys.stdout)
-        threading.Thread(target=self._follow_spark, name="spark-progress", daemon=True).start()
-
-    def show(self, name: str) -> None:
-        self._progress.update(self._nodes, description=name)
-
-    def advance(self) -> None:
-        self._progress.advance(self._nodes)
-
-    def stop(self) -> None:
-        atexit.unregister(self.stop)
-        self._over.set()
-        self._progress.stop()
-        _log_to(sys.stdout)
-
-    def _follow_spark(self) -> None:
-        while not self._over.wait(POLL_S):
-            n_done, n_tasks = spark.running_tasks()
-            if n_tasks and self._tasks is None:
-                self._tasks = self._progress.add_task("  Spark tasks", total=n_tasks)
-            if self._tasks is not None:
-                self._progress.update(self._tasks, completed=n_done, total=n_tasks, visible=n_tasks > 0)
+    def _seconds_left(self) -> str:
+        return "" if self._left is None else in_words(self._left.seconds())
 
 
-def _log_to(stream: object) -> None:
-    """Log lines go where the bars can step aside for them: rich replaces sys.stdout while it draws."""
-    for handler in logging.getLogger().handlers:
-        if type(handler) is logging.StreamHandler:
-            handler.setStream(stream)
+def _time_left(pipeline: Pipeline, catalog: DataCatalog) -> TimeLeft | None:
+    """Estimate the run by the last ones; a history that cannot be read ends nothing."""
+    try:
+        history: Any = catalog["run_history"]
+        return time_left(pipeline, history.newest_first(), chosen(catalog))
+    except (DatasetError, KeyError, OSError, Py4JError, RankhammerError):
+        logger.debug("The last runs could not be read", exc_info=True)
+        return None

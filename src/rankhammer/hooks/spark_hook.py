@@ -1,4 +1,4 @@
-"""Gives the session its settings, and frees what a node cached once the node is over."""
+"""Gives the session its settings, names its jobs, and frees what a node cached once the node is over."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from kedro.framework.hooks import hook_impl
 
 from rankhammer import spark
-from rankhammer.cluster.session import require_nodes, session_settings
-from rankhammer.cluster.settings import ClusterSettings, read_settings
 from rankhammer.errors import ConfigError
-from rankhammer.expectations import chosen, largest_matrix
-from rankhammer.hooks.outputs_left import OutputsLeft
+from rankhammer.hooks.progress_hook import PendingOutputs
 from rankhammer.pipeline_registry import BRANCHES, STAGES, trains_only
+from rankhammer.runs.expected_fingerprints import chosen, largest_matrix
+from rankhammer.secret_settings import require_no_login, require_no_secrets
+from rankhammer.yarn.session import require_nodes, session_settings
+from rankhammer.yarn.settings import ClusterSettings, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from kedro.pipeline import Pipeline
     from kedro.pipeline.node import Node
 
-    from rankhammer.cluster.resources import Matrix
+    from rankhammer.yarn.resources import Matrix
 
 _NAMED_HDFS = re.compile("hdfs://[^/]")
 
@@ -33,7 +34,7 @@ class SparkHook:
     """Opens nothing: the session starts when a node or dataset first asks for it."""
 
     def __init__(self) -> None:
-        self._outputs = OutputsLeft()
+        self._outputs = PendingOutputs()
         self._stages: frozenset[str] = frozenset()
         self._matrix: Matrix | None = None
         self._cluster: ClusterSettings | None = None
@@ -41,13 +42,18 @@ class SparkHook:
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Let the session read conf/<env>/spark.yml when it is opened, and on YARN cluster.yml."""
+        """Let the session read conf/<env>/spark.yml when it is opened, and on YARN cluster.yml.
+
+        Raises:
+            ConfigError: spark.yml holds a secret.
+        """
         loader = context.config_loader
+        require_no_secrets(loader["spark"], "conf/<env>/spark.yml")
         if _is_on_yarn(loader["spark"]):
             # Read here, because the session may be opened by a thread, and loaders are not made for them.
             self._cluster = read_settings(loader["cluster"])
             self._project = context.project_path
-            spark.configure(lambda: loader["spark"], self._worked_out, require_nodes)
+            spark.configure(lambda: loader["spark"], self._completed, require_nodes)
         else:
             spark.configure(lambda: loader["spark"])
             spark.open_early()
@@ -57,10 +63,11 @@ class SparkHook:
         """Refuse what Kedro's own datasets would take for something else: they drop the name of an HDFS.
 
         Raises:
-            ConfigError: A report is on an HDFS that is named.
+            ConfigError: A report is on an HDFS that is named, or a path holds a password.
         """
         for name, entry in conf_catalog.items():
             path = str(entry.get("filepath", "")) if isinstance(entry, dict) else ""
+            require_no_login(path, f"The path of {name}")
             if _NAMED_HDFS.match(path) and not entry["type"].startswith("rankhammer."):
                 raise ConfigError(
                     f"{name}: {path} names an HDFS; reports can only be on the default one.",
@@ -70,11 +77,21 @@ class SparkHook:
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Start a new count of saved outputs; what the run holds decides what it asks of a cluster."""
-        self._outputs = OutputsLeft()
+        self._outputs = PendingOutputs()
         self._stages = frozenset().union(*(node.tags for node in pipeline.nodes)) & {*STAGES, *BRANCHES}
         if self._cluster is not None:
             self._matrix = largest_matrix(catalog, chosen(catalog)) if "training" in self._stages else None
             spark.open_early()
+
+    @hook_impl
+    def before_dataset_loaded(self, node: Node) -> None:
+        """Name the node in Spark's records: to open an input may be a job, too."""
+        _name_jobs(node)
+
+    @hook_impl
+    def before_node_run(self, node: Node) -> None:
+        """Name the node in Spark's records, also where it loads nothing, or its first input opened the session."""
+        _name_jobs(node)
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
@@ -82,10 +99,18 @@ class SparkHook:
         if self._outputs.is_last(node, dataset_name):
             spark.clear_cache()
 
-    def _worked_out(self) -> Mapping[str, str]:
+    def _completed(self, own: Mapping[str, str]) -> Mapping[str, str]:
         settings = self._cluster or ClusterSettings()
         is_training = trains_only(self._stages)
-        return session_settings(settings, project=self._project, is_training=is_training, matrix=self._matrix)
+        return session_settings(own, settings, project=self._project, is_training=is_training, matrix=self._matrix)
+
+
+def _name_jobs(node: Node) -> None:
+    """Let Spark's pages and event logs say "labeling: judge" of a job, instead of a line of Python."""
+    active = spark.active_session()
+    if active is not None:
+        stages = sorted(node.tags & {*STAGES, *BRANCHES})
+        active.sparkContext.setJobDescription(": ".join([*stages, node.name]))
 
 
 def _is_on_yarn(settings: Mapping[str, Any]) -> bool:

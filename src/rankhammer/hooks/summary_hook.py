@@ -6,14 +6,21 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
+import click
 from kedro.framework.hooks import hook_impl
 from kedro.io import DatasetError
+from py4j.protocol import Py4JError
 
-from rankhammer import summary
-from rankhammer.corpus_status import Scope
-from rankhammer.hooks.outputs_left import OutputsLeft
+from rankhammer.errors import RankhammerError
+from rankhammer.hooks.progress_hook import PendingOutputs
 from rankhammer.pipeline_registry import BRANCHES, STAGES
-from rankhammer.spark_health import read_health
+from rankhammer.runs import history, run_ids, summary
+from rankhammer.runs.catalog_entries import RUN_HISTORY, RUN_SUMMARY
+from rankhammer.runs.corpus_status import Scope
+from rankhammer.runs.expected_fingerprints import LINEAGE
+from rankhammer.runs.history import BY_STAGE, Started
+from rankhammer.runs.user_errors import user_error
+from rankhammer.spark.health import Health, read_health
 
 if TYPE_CHECKING:
     from kedro.io import DataCatalog
@@ -22,11 +29,11 @@ if TYPE_CHECKING:
     from rankhammer.hooks.fingerprint_hook import FingerprintHook
 
 logger = logging.getLogger(__name__)
-RUN_SUMMARY = "run_summary"
+NOTHING_TO_DO = "Nothing to do: all outputs are there, made of these inputs, parameters and code."
 
 
 class SummaryHook:
-    """Collects the stages' reports into run_summary.json and prints the closing table.
+    """Collects the stages' reports into run_summary.json and the history of runs, and prints the closing table.
 
     Args:
         fingerprints: Knows which reports are of this run's parameters, inputs and code: others are left out.
@@ -34,17 +41,20 @@ class SummaryHook:
 
     def __init__(self, fingerprints: FingerprintHook) -> None:
         self._fingerprints = fingerprints
-        self._outputs = OutputsLeft()
+        self._outputs = PendingOutputs()
         self._stage_started_at: dict[str, float] = {}
         self._stage_seconds: dict[str, float] = {}
         self._node_started_at = 0.0
         self._run_started_at = 0.0
+        self._started = Started("", None, history.now())
 
     @hook_impl
-    def before_pipeline_run(self) -> None:
+    def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
         """Start the clocks."""
-        self._outputs, self._stage_seconds = OutputsLeft(), {}
+        self._outputs, self._stage_seconds = PendingOutputs(), {}
         self._run_started_at = time.monotonic()
+        run = (run_params.get("runtime_params") or {}).get("run")
+        self._started = Started(run_ids.new_id(), None if run is None else str(run), history.now())
 
     @hook_impl
     def before_node_run(self) -> None:
@@ -61,7 +71,32 @@ class SummaryHook:
 
     @hook_impl
     def after_pipeline_run(self, run_params: dict[str, Any], catalog: DataCatalog) -> None:
-        """Write run_summary.json and print the table."""
+        """Write run_summary.json and the run's record, and print the table."""
+        scope = self._scope(run_params, catalog)
+        facts, record = self._facts(scope, catalog, read_health())
+        kept = history.by_stage(_load(catalog, RUN_SUMMARY), record, scope)
+        catalog[RUN_SUMMARY].save({**facts, "run": record["id"], BY_STAGE: kept})
+        catalog[RUN_HISTORY].save(record)
+        if self._stage_seconds:
+            summary.show(facts, where=_path_of(catalog, RUN_SUMMARY))
+        else:
+            click.echo(NOTHING_TO_DO)
+
+    @hook_impl
+    def on_pipeline_error(self, error: Exception, run_params: dict[str, Any], catalog: DataCatalog) -> None:
+        """Add a run that failed to the history; run_summary.json continues saying what the last complete one found."""
+        try:
+            scope = Scope(run_params["env"] or "local", run_params.get("runtime_params") or {})
+            record = self._facts(scope, catalog, Health(), error=_message(error))[1]
+            catalog[RUN_HISTORY].save(record)
+        except (OSError, Py4JError, DatasetError, RankhammerError):
+            # The error that ended the run is the one to show.
+            logger.debug("The failed run could not be added to the history", exc_info=True)
+
+    def _facts(
+        self, scope: Scope, catalog: DataCatalog, health: Health, *, error: str = ""
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the closing table's facts, and the run's record."""
         reports = {stage: self._load(catalog, f"{stage}_report") for stage in STAGES}
         facts = summary.build(
             reports,
@@ -69,31 +104,46 @@ class SummaryHook:
             stage_seconds=self._stage_seconds,
             total_s=time.monotonic() - self._run_started_at,
             published=_path_of(catalog, "exported_model"),
-            scope=self._scope(run_params, catalog),
-            health=read_health(),
+            scope=scope,
+            health=health,
         )
-        catalog[RUN_SUMMARY].save(facts)
-        summary.show(facts, where=_path_of(catalog, RUN_SUMMARY))
+        found = history.figures(reports, self._stage_seconds)
+        lineage = _load(catalog, LINEAGE) or {}
+        return facts, history.record(
+            self._started, facts, found=found, params=scope.params, lineage=lineage, error=error
+        )
 
     def _scope(self, run_params: dict[str, Any], catalog: DataCatalog) -> Scope:
         """Tell what the run was to work on; only its last stage knows what all before it have left out."""
         ran = [stage for stage in STAGES if stage in self._stage_seconds]
         published: Any = catalog["exported_model"]
-        kept = published.kept() if "export" in ran else {}
+        is_exported = "export" in ran
         return Scope(
             environment=run_params["env"] or "local",
             params=run_params.get("runtime_params") or {},
             corpora=self._fingerprints.corpora_of(f"{ran[-1]}_report") if ran else None,
-            kept=kept,
+            kept=published.kept() if is_exported else {},
+            held_back=published.held_back() if is_exported else {},
         )
 
     def _load(self, catalog: DataCatalog, name: str) -> dict[str, Any] | None:
         """Return a stage's report, or None where that stage has not run yet, or on something else."""
-        try:
-            report: dict[str, Any] = catalog[name].load()
-        except DatasetError:
-            return None
-        return report if self._fingerprints.is_current(name, catalog) else None
+        report = _load(catalog, name)
+        return report if report is not None and self._fingerprints.is_current(name, catalog) else None
+
+
+def _load(catalog: DataCatalog, name: str) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = catalog[name].load()
+    except (DatasetError, KeyError):
+        return None
+    return found
+
+
+def _message(error: Exception) -> str:
+    """Say in one line what ended a run, as the command line says it."""
+    cause = user_error(error)
+    return cause.message if cause else f"{type(error).__name__}: {error}"
 
 
 def _path_of(catalog: DataCatalog, name: str) -> str:

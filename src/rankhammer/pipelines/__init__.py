@@ -1,1 +1,1 @@
-"""pipelines."""
+"""The stages as Kedro pipelines: glue only, one folder a stage."""

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from rankhammer import corpora
-from rankhammer.query_norm import require_language
+from rankhammer.queries import require_language
 
 
 def _with_a_stemmer(language: str) -> str:
@@ -25,4 +25,4 @@ Corpora = Annotated[list[str] | None, BeforeValidator(corpora.named)]
 class StageParams(BaseModel):
     """Frozen parameters of one stage; a name that does not exist stops the run before any node."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

@@ -21,7 +21,7 @@ class RankingData:
         features: float32, shape (n_rows, n_features).
         label: Grade of each row, float32, shape (n_rows,).
         qid: Ascending int32 group ids, shape (n_rows,).
-        weight: One weight a row, float64, shape (n_rows,).
+        weight: One weight per row, float64, shape (n_rows,).
         feature_names: In column order.
     """
 
@@ -77,7 +77,7 @@ class Ranker(Protocol):
         ...
 
     def prepare(self, data: RankingData, *, reference: Any | None = None, n_threads: int = 1) -> Any:
-        """Build the training matrix that many fits share (cached once a worker).
+        """Build the training matrix that many fits share (cached once per worker).
 
         Args:
             data: Rows of whole queries.

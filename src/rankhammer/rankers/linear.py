@@ -1,7 +1,8 @@
-"""A linear ranker: one weight a feature, learned list by list."""
+"""A linear ranker: one weight per feature, learned list by list, and kept as XGBoost keeps one (`gblinear`)."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -10,15 +11,78 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from rankhammer.errors import DataError
-from rankhammer.rankers import linear_booster
+from rankhammer.evaluation.metrics import mean_ndcg
 from rankhammer.rankers.base import FitSettings, FittedRanker, RankingData
 from rankhammer.rankers.xgboost import check_labels, query_weights
-from rankhammer.ranking_metrics import mean_ndcg
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
+
+_SCHEMA = [3, 2, 0]
+"""Version of XGBoost whose JSON this is; the booster that reads it writes its own."""
+_SPREAD = "spread"
+"""Attribute of the booster: how far each feature's values lay apart within queries."""
+
+
+def write_booster(weights: NDArray[np.float32], feature_names: Sequence[str], spread: NDArray[np.float64]) -> bytes:
+    """Write weights as UBJSON.
+
+    Args:
+        weights: One a feature, of raw values.
+        feature_names: In the weights' order.
+        spread: How far each feature's values lie apart within queries; 0 where they do not.
+
+    Returns:
+        The same bytes for the same arguments.
+    """
+    import xgboost as xgb
+
+    n_features = len(weights)
+    # The last weight is the intercept.
+    model = {"weights": [*weights.astype(np.float64).tolist(), 0.0], "boosted_rounds": 1}
+    learner = {
+        "attributes": {_SPREAD: json.dumps(spread.tolist())},
+        "feature_names": list(feature_names),
+        "feature_types": ["float"] * n_features,
+        "gradient_booster": {"name": "gblinear", "model": model},
+        "learner_model_param": {
+            "base_score": "[0E0]",
+            "boost_from_average": "0",
+            "num_class": "0",
+            "num_feature": str(n_features),
+            "num_target": "1",
+        },
+        # It is trained elsewhere; here an objective only says that a score is the sum itself.
+        "objective": {"name": "reg:squarederror", "reg_loss_param": {"scale_pos_weight": "1"}},
+    }
+    content = json.dumps({"learner": learner, "version": _SCHEMA})
+    return bytes(xgb.Booster(model_file=bytearray(content.encode())).save_raw("ubj"))
+
+
+def score_booster(model: bytes, features: NDArray[np.float32], *, n_threads: int) -> NDArray[np.float32]:
+    """Score feature vectors, shape (n_rows, n_features) to (n_rows,); NaN adds nothing."""
+    import xgboost as xgb
+
+    if not len(features):
+        return np.zeros(0, np.float32)
+    booster = xgb.Booster({"nthread": n_threads}, model_file=bytearray(model))
+    rows = xgb.DMatrix(features, missing=np.nan, nthread=n_threads)
+    scores: NDArray[np.float32] = booster.predict(rows, output_margin=True, validate_features=False)
+    return scores
+
+
+def score_shares(model: bytes) -> NDArray[np.float64]:
+    """Return how far each feature moves the scores of a query's documents apart: |weight| x spread."""
+    import xgboost as xgb
+
+    booster = xgb.Booster(model_file=bytearray(model))
+    weights = json.loads(bytes(booster.save_raw("json")))["learner"]["gradient_booster"]["model"]["weights"]
+    spread = np.array(json.loads(booster.attr(_SPREAD) or "[]"), np.float64)
+    sizes: NDArray[np.float64] = np.abs(np.array(weights[:-1], np.float64)) * spread
+    return sizes
+
 
 _BLOCK = 1 << 22
 """Values that are turned into 64-bit floats at once: 32 MB."""
@@ -43,7 +107,7 @@ class Lists:
         features: float32, shape (n_rows, n_features).
         label: Grades, shape (n_rows,).
         qid: Query of each row, shape (n_rows,).
-        weight: One weight a query, float64, shape (n_queries,).
+        weight: One weight per query, float64, shape (n_queries,).
         feature_names: In column order.
         spread: How far a feature's values lie apart within a query, float64, shape (n_features,); 0 where they do not.
     """
@@ -71,7 +135,7 @@ class Lists:
         return np.concatenate([np.einsum("ij,j->i", rows, weights) for _, rows in self._blocks()])
 
     def slopes(self, by_row: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Add up value x a number a row, shape (n_features,)."""
+        """Add up value x a number per row, shape (n_features,)."""
         total = np.zeros(self.features.shape[1])
         for place, rows in self._blocks():
             total += np.einsum("ij,i->j", rows, by_row[place])
@@ -85,7 +149,7 @@ class Lists:
 
 
 class LinearRanker:
-    """One weight a feature, by a listwise softmax loss: small, fast in any engine, and easy to read.
+    """One weight per feature, by a listwise softmax loss: small, fast in any engine, and easy to read.
 
     The loss of a query is the cross entropy between the softmax of its scores and its gains 2^grade - 1, shared out so
     that they sum up to 1; queries without a relevant document say nothing. It is convex and bounds NDCG from below.
@@ -103,6 +167,7 @@ class LinearRanker:
 
     Options: ClassVar[type[BaseModel]] = LinearOptions
     objective: ClassVar[str] = "listwise_softmax"
+    kind: ClassVar[str] = "linear"
 
     def __init__(self, options: LinearOptions) -> None:
         self._options = options
@@ -159,15 +224,15 @@ class LinearRanker:
         )
         weights = steps.best if steps.best is not None else np.zeros(n_features)
         raw = (weights * _inverse(train.spread)).astype(np.float32)
-        return FittedRanker(linear_booster.write(raw, train.feature_names, train.spread), max(1, steps.best_round))
+        return FittedRanker(write_booster(raw, train.feature_names, train.spread), max(1, steps.best_round))
 
     def score(self, model: bytes, features: NDArray[np.float32], *, n_threads: int = 1) -> NDArray[np.float32]:
         """Score feature vectors, shape (n_rows, n_features) to (n_rows,); NaN adds nothing."""
-        return linear_booster.score(model, features, n_threads=n_threads)
+        return score_booster(model, features, n_threads=n_threads)
 
     def importance(self, model: bytes, feature_names: tuple[str, ...]) -> dict[str, float]:
         """Return each feature's share of what moves scores, 0 to 1: the size of its weight times its spread."""
-        moved = linear_booster.moved(model)
+        moved = score_shares(model)
         total = float(moved.sum()) or 1.0
         return {name: float(size) / total for name, size in zip(feature_names, moved, strict=True)}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,19 +16,31 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pyspark.sql import DataFrame
 
-    from rankhammer.plugins import Choice
+    from rankhammer.plugins import PluginSpec
     from rankhammer.rankers.base import Ranker
 
-    Models = Mapping[str, bytes]
+    Models = Mapping[str, "Made"]
 
 
-def score_rows(rows: DataFrame, systems: Mapping[str, Models], *, ranker: Choice) -> DataFrame:
+@dataclass(frozen=True)
+class Made:
+    """A model, and what scores with it.
+
+    Args:
+        ranker: The registered ranker that made it.
+        model: What `Ranker.fit` returned.
+    """
+
+    ranker: PluginSpec
+    model: bytes
+
+
+def score_rows(rows: DataFrame, systems: Mapping[str, Models]) -> DataFrame:
     """Add a score column a system; models reach each executor once, and rows are scored an Arrow batch at a time.
 
     Args:
         rows: Has corpus and features: struct<name: float>; every other column is carried through.
-        systems: Name of the new column to corpus to model.
-        ranker: The registered ranker that made the models.
+        systems: Name of the new column to corpus to model; each corpus may have another ranker's.
 
     Returns:
         The same rows with one double column a system, null where the system has no model for the corpus.
@@ -37,11 +50,11 @@ def score_rows(rows: DataFrame, systems: Mapping[str, Models], *, ranker: Choice
     shared = rows.sparkSession.sparkContext.broadcast({name: dict(models) for name, models in systems.items()})
 
     def score(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        made: Ranker = plugins.create("rankers", ranker)
+        scorers: dict[str, Ranker] = {}
         for batch in batches:
             scored = batch
             for name, models in shared.value.items():
-                scored = scored.append_column(name, _score_batch(batch, models, made))
+                scored = scored.append_column(name, _score_batch(batch, models, scorers))
             yield scored
 
     added = [StructField(name, DoubleType()) for name in systems]
@@ -72,7 +85,7 @@ def struct_to_matrix(vectors: pa.StructArray) -> NDArray[np.float32]:
     return matrix
 
 
-def _score_batch(batch: pa.RecordBatch, models: Models, ranker: Ranker) -> pa.Array:
+def _score_batch(batch: pa.RecordBatch, models: Models, scorers: dict[str, Ranker]) -> pa.Array:
     """Score one batch, corpus by corpus; a batch has rows of few corpora, as they are stored by corpus."""
     import pyarrow as pa
 
@@ -81,5 +94,9 @@ def _score_batch(batch: pa.RecordBatch, models: Models, ranker: Ranker) -> pa.Ar
     scores = np.full(len(corpus), np.nan)
     for name in set(corpus) & set(models):
         mine = corpus == name
-        scores[mine] = ranker.score(models[name], features[mine])
+        spec = models[name].ranker
+        key = spec.model_dump_json()
+        if key not in scorers:
+            scorers[key] = plugins.create("rankers", spec)
+        scores[mine] = scorers[key].score(models[name].model, features[mine])
     return pa.array(scores, pa.float64(), mask=np.isnan(scores))

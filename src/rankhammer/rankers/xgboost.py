@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import fnmatch
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from rankhammer.errors import DataError
+from rankhammer.errors import DataError, did_you_mean
 from rankhammer.rankers.base import FitSettings, FittedRanker, RankingData
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
     from xgboost import Booster, QuantileDMatrix
@@ -25,6 +26,11 @@ class XGBoostOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    monotone: tuple[str, ...] = Field(
+        (),
+        max_length=1000,
+        description="features, or patterns of names like *bm25*, whose higher values never lower a score; not searched",
+    )
     max_bin: int = Field(256, ge=2, le=65_536, description="histogram bins a feature; not searched, as they are cached")
     learning_rate: float = Field(0.1, gt=0, le=1, description="shrinkage of each tree")
     max_depth: int = Field(6, ge=1, le=30, description="levels a tree may have")
@@ -42,7 +48,7 @@ class XGBoostOptions(BaseModel):
 class XGBoostRanker:
     """LambdaMART: gradient-boosted trees that maximise NDCG, by XGBoost.
 
-    The gain of a grade is 2^grade - 1. XGBoost takes one weight a query: the mean of its rows' weights.
+    The gain of a grade is 2^grade - 1. XGBoost takes one weight per query: the mean of its rows' weights.
     The same data, parameters and seed give the same bytes, whatever the number of threads.
 
     Args:
@@ -55,13 +61,14 @@ class XGBoostRanker:
 
     Options: ClassVar[type[BaseModel]] = XGBoostOptions
     objective: ClassVar[str] = "rank:ndcg"
+    kind: ClassVar[str] = "trees"
 
     def __init__(self, options: XGBoostOptions) -> None:
         self._options = options
 
     def default_params(self) -> dict[str, Any]:
         """Return every parameter that a search space may name, with its value in the options."""
-        return self._options.model_dump(exclude={"max_bin"})
+        return self._options.model_dump(exclude={"max_bin", "monotone"})
 
     def prepare(
         self, data: RankingData, *, reference: QuantileDMatrix | None = None, n_threads: int = 1
@@ -74,11 +81,12 @@ class XGBoostRanker:
             n_threads: Threads to use.
 
         Raises:
-            DataError: A label is not a whole number from 0 to 31.
+            DataError: A label is not a whole number from 0 to 31, or the option `monotone` names no feature.
         """
         import xgboost as xgb
 
         check_labels(data.label)
+        monotone_directions(self._options.monotone, data.feature_names)
         return xgb.QuantileDMatrix(
             data.features,
             data.label,
@@ -115,7 +123,7 @@ class XGBoostRanker:
 
         stops = valid is not None and settings.early_stopping_rounds is not None
         booster = xgb.train(
-            self._booster_params(params, settings),
+            self._booster_params(params, settings, tuple(train.feature_names or ())),
             train,
             settings.n_rounds,
             evals=[(valid, "valid")] if stops else None,
@@ -138,8 +146,14 @@ class XGBoostRanker:
         total = sum(gains.values()) or 1.0
         return {name: gains.get(name, 0.0) / total for name in feature_names}
 
-    def _booster_params(self, params: Mapping[str, Any], settings: FitSettings) -> dict[str, Any]:
+    def _booster_params(
+        self, params: Mapping[str, Any], settings: FitSettings, names: tuple[str, ...]
+    ) -> dict[str, Any]:
+        directions = monotone_directions(self._options.monotone, names)
+        # Without the option the parameter stays away: a booster's bytes are those of before there was one.
+        held = {"monotone_constraints": f"({','.join(map(str, directions))})"} if any(directions) else {}
         return {
+            **held,
             **self.default_params(),
             **params,
             "objective": self.objective,
@@ -154,8 +168,28 @@ class XGBoostRanker:
         }
 
 
+def monotone_directions(patterns: Sequence[str], names: Sequence[str]) -> list[int]:
+    """Return 1 for each feature that may only raise a score, 0 for the others.
+
+    Args:
+        patterns: Names of features, or patterns of them with *, ? and [].
+        names: All features, in column order.
+
+    Raises:
+        DataError: A pattern fits no feature.
+    """
+    unused = [pattern for pattern in patterns if not any(fnmatch.fnmatchcase(name, pattern) for name in names)]
+    if unused:
+        raise DataError(
+            f"Option monotone of xgboost names {unused[0]!r}, which no feature of the set fits.",
+            hint=did_you_mean(unused[0], names),
+            pattern=unused[0],
+        )
+    return [int(any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)) for name in names]
+
+
 def query_weights(data: RankingData) -> NDArray[np.float64]:
-    """Average the row weights of each query, shape (n_queries,): XGBoost's ranking takes one weight a query."""
+    """Average the row weights of each query, shape (n_queries,): XGBoost's ranking takes one weight per query."""
     starts = np.flatnonzero(np.diff(data.qid, prepend=data.qid[:1] - 1))
     sizes = np.diff(starts, append=len(data.qid))
     means: NDArray[np.float64] = np.add.reduceat(data.weight, starts) / sizes

@@ -7,9 +7,9 @@ import logging
 
 import pytest
 
-from rankhammer.exporters.judgments import JudgmentFiles, judged_queries, queries
+from rankhammer.exporters.judgments import JudgmentFiles, base, judged_queries
+from rankhammer.exporters.judgments.base import as_query
 from rankhammer.exporters.judgments.quepid import Quepid, QuepidOptions
-from rankhammer.exporters.judgments.queries import as_query
 from rankhammer.exporters.judgments.srw import Srw, SrwOptions
 from rankhammer.exporters.judgments.trec import Trec, TrecOptions
 
@@ -29,19 +29,19 @@ def exporters():
 
 
 def files(judgments) -> dict[str, bytes]:
-    written: dict[str, bytes] = {}
+    parsed: dict[str, bytes] = {}
     for name, content in JudgmentFiles(judgments, exporters()):
-        written[name] = written.get(name, b"") + content
-    return written
+        parsed[name] = parsed.get(name, b"") + content
+    return parsed
 
 
 @pytest.fixture(scope="module")
-def written(spark):
+def parsed(spark):
     return files(spark.createDataFrame(ROWS, COLUMNS))
 
 
-def test_every_corpus_has_a_folder_a_target_and_only_graded_judgments(written) -> None:
-    assert set(written) == {
+def test_every_corpus_has_a_folder_a_target_and_only_graded_judgments(parsed) -> None:
+    assert set(parsed) == {
         f"{corpus}/{name}"
         for corpus in ("de", "en")
         for name in (
@@ -49,17 +49,17 @@ def test_every_corpus_has_a_folder_a_target_and_only_graded_judgments(written) -
             *("trec/qrels.txt", "trec/topics.tsv", "trec/manifest.json"),
         )
     }
-    assert written["de/quepid/ratings.csv"] == b"query,docid,rating\nhut,d 4,1\nschuh,d1,3\nschuh,d2,0\n"
-    assert written["en/trec/qrels.txt"] == b"c1 0 d1 4\n"
+    assert parsed["de/quepid/ratings.csv"] == b"query,docid,rating\nhut,d 4,1\nschuh,d1,3\nschuh,d2,0\n"
+    assert parsed["en/trec/qrels.txt"] == b"c1 0 d1 4\n"
 
 
-def test_a_judgment_that_a_format_cannot_hold_is_left_out_and_counted(written, spark, caplog) -> None:
+def test_a_judgment_that_a_format_cannot_hold_is_left_out_and_counted(parsed, spark, caplog) -> None:
     with caplog.at_level(logging.WARNING):
         files(spark.createDataFrame(ROWS, COLUMNS))
     assert caplog.messages == ["de/trec: 1 judgments left out: the document id has white space (option escape)."]
-    assert written["de/trec/qrels.txt"] == b"c1 0 d1 3\nc1 0 d2 0\n"
-    assert written["de/trec/topics.tsv"] == b"c1\tschuh\n"
-    assert json.loads(written["de/trec/manifest.json"]) == {
+    assert parsed["de/trec/qrels.txt"] == b"c1 0 d1 3\nc1 0 d2 0\n"
+    assert parsed["de/trec/topics.tsv"] == b"c1\tschuh\n"
+    assert json.loads(parsed["de/trec/manifest.json"]) == {
         "corpus": "de",
         "target": "trec",
         "files": ["qrels.txt", "topics.tsv"],
@@ -67,7 +67,7 @@ def test_a_judgment_that_a_format_cannot_hold_is_left_out_and_counted(written, s
         "n_judgments": 2,
         "left_out": {"the document id has white space (option escape)": 1},
     }
-    assert json.loads(written["de/srw/manifest.json"])["n_judgments"] == 3
+    assert json.loads(parsed["de/srw/manifest.json"])["n_judgments"] == 3
 
 
 def test_a_table_without_a_graded_judgment_gives_no_file(spark) -> None:
@@ -101,7 +101,7 @@ def test_neither_row_order_nor_partitions_change_a_byte(
     rows = [("de", text, f"c{n}", f"{text}{d}", d % 5, 1.0) for n, text in enumerate(texts) for d in range(12)]
     rows += [("en", *row[1:]) for row in rows]
     once = files(spark.createDataFrame(rows, COLUMNS))
-    monkeypatch.setattr(queries, "_PARTITION_ROWS", partition_rows)
+    monkeypatch.setattr(base, "_PARTITION_ROWS", partition_rows)
     assert files(spark.createDataFrame(rows[::-1], COLUMNS).repartition(n_partitions, "doc_id")) == once
     lists = json.loads(once["de/srw/judgments-0001.json"])["judgmentRatings"]
     assert [rated["query"] for rated in lists] == sorted(texts, key=str.encode)

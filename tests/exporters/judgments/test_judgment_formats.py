@@ -32,10 +32,10 @@ QUERIES = [JudgedQuery(text, f"{number:016x}", {"d,1": 0, 'd"2': 3, "d3": 4}) fo
 
 
 def files(exporter, queries, corpus="main") -> dict[str, bytes]:
-    written: dict[str, bytes] = {}
+    parsed: dict[str, bytes] = {}
     for name, content in exporter.write(corpus, queries):
-        written[name] = written.get(name, b"") + content
-    return written
+        parsed[name] = parsed.get(name, b"") + content
+    return parsed
 
 
 def pairs(queries) -> dict[tuple[str, str], int]:
@@ -84,9 +84,9 @@ def test_quepid_leaves_out_what_its_database_has_no_room_for() -> None:
 
 
 def test_trec_lines_and_topics_give_the_judgments_back() -> None:
-    written = files(Trec(TrecOptions()), QUERIES)
-    topics = dict(line.split("\t") for line in written["topics.tsv"].decode().split("\n")[:-1])
-    lines = qrels(written["qrels.txt"])
+    parsed = files(Trec(TrecOptions()), QUERIES)
+    topics = dict(line.split("\t") for line in parsed["topics.tsv"].decode().split("\n")[:-1])
+    lines = qrels(parsed["qrels.txt"])
     assert {iteration for _, iteration, _, _ in lines} == {"0"}
     assert [topics[f"{number:016x}"] for number in range(len(ODD_TEXTS))] == [
         " ".join(text.split()) for text in ODD_TEXTS
@@ -104,8 +104,8 @@ def test_trec_leaves_out_a_document_whose_id_has_white_space(doc_id: str) -> Non
 def test_trec_escapes_so_that_the_id_can_be_read_back(doc_id: str) -> None:
     trec = Trec(TrecOptions(escape=True))
     assert trec.fault("q", doc_id) == ""
-    ((topic, iteration, written, grade),) = qrels(files(trec, [JudgedQuery("q", "t", {doc_id: 2})])["qrels.txt"])
-    assert (topic, iteration, unquote(written), grade) == ("t", "0", doc_id, "2")
+    ((topic, iteration, parsed, grade),) = qrels(files(trec, [JudgedQuery("q", "t", {doc_id: 2})])["qrels.txt"])
+    assert (topic, iteration, unquote(parsed), grade) == ("t", "0", doc_id, "2")
 
 
 def test_trec_escape_changes_only_white_space_and_percent() -> None:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import xgboost as xgb
 import yaml
-from kedro.config import OmegaConfigLoader
 from pydantic import ValidationError
 
+from rankhammer.config_loader import ConfigLoader
 from rankhammer.errors import ConfigError, DataError, EngineError, PluginError
 from rankhammer.feature_sets import FeatureSet
 from rankhammer.pipelines.export import nodes
@@ -26,7 +26,7 @@ LINEAGE = {"code": "abc"}
 @pytest.fixture(scope="module")
 def values() -> dict[str, Any]:
     """Return what conf/base says, globals put in."""
-    loader = OmegaConfigLoader(str(CONF.parent), base_env="base", default_run_env="base")
+    loader = ConfigLoader(str(CONF.parent), base_env="base", default_run_env="base")
     return loader["parameters"]["export"]
 
 
@@ -57,7 +57,8 @@ def rankers(**corpora: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def test_every_corpus_gets_every_target(folder: dict[str, bytes], params: ExportParams) -> None:
-    published, failures = nodes.export(rankers(de=folder, en=folder), LINEAGE, params)
+    candidates, failures, _ = nodes.export(rankers(de=folder, en=folder), {}, LINEAGE, params)
+    published = candidates.files
 
     assert failures == []
     assert {path.rsplit("/", 1)[0] for path in published} == {
@@ -74,8 +75,9 @@ def test_a_corpus_that_fails_is_reported_and_does_not_stop_the_others(
 ) -> None:
     broken = folder | {"model.ubj": b"broken"}
 
-    published, failures = nodes.export(rankers(de=folder, en=broken), LINEAGE, params)
-    report = nodes.report_export(published, failures)
+    candidates, failures, held_back = nodes.export(rankers(de=folder, en=broken), {}, LINEAGE, params)
+    published = candidates.files
+    report = nodes.report_export(published, failures, held_back)
 
     assert all(path.startswith("de/") for path in published)
     assert [(failure["corpus"], failure["stage"]) for failure in failures] == [("en", "export")]
@@ -86,11 +88,11 @@ def test_a_corpus_that_fails_is_reported_and_does_not_stop_the_others(
 
 def test_the_stage_stops_when_every_corpus_fails(folder: dict[str, bytes], params: ExportParams) -> None:
     with pytest.raises(DataError, match="cannot be opened"):
-        nodes.export(rankers(de=folder | {"model.ubj": b"broken"}), LINEAGE, params)
+        nodes.export(rankers(de=folder | {"model.ubj": b"broken"}), {}, LINEAGE, params)
 
 
 @pytest.mark.parametrize(
-    ("target", "told"),
+    ("target", "message"),
     [
         ({"name": "opensearch_lrt"}, "Did you mean 'opensearch_ltr'"),
         ({"name": "opensearch_ltr", "options": {"version": "three"}}, "version"),
@@ -98,9 +100,9 @@ def test_the_stage_stops_when_every_corpus_fails(folder: dict[str, bytes], param
     ],
 )
 def test_an_unknown_exporter_or_option_is_refused_before_any_node(
-    values: dict[str, Any], target: dict[str, Any], told: str
+    values: dict[str, Any], target: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(PluginError, match=told):
+    with pytest.raises(PluginError, match=message):
         ExportParams.model_validate(values | {"targets": [target]})
 
 
@@ -110,7 +112,7 @@ def test_a_target_named_twice_is_refused(values: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("engine", "told"),
+    ("engine", "message"),
     [
         ({"name": "opensaerch", "options": {"url": "http://x:1"}}, "opensaerch"),
         ({"name": "opensearch"}, "url"),
@@ -119,31 +121,32 @@ def test_a_target_named_twice_is_refused(values: dict[str, Any]) -> None:
     ],
 )
 def test_an_engine_that_proves_nothing_is_refused_before_any_node(
-    values: dict[str, Any], engine: dict[str, Any], told: str
+    values: dict[str, Any], engine: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(ConfigError, match=told) as caught:
+    with pytest.raises(ConfigError, match=message) as caught:
         ExportParams.model_validate(values | {"engine": engine})
     assert caught.value.hint
 
 
 def test_an_engine_that_was_asked_for_is_never_left_out(folder: dict[str, bytes], values: dict[str, Any]) -> None:
     sample = json.loads(folder["sample_vectors.json"])
-    told = {"query": ["a query"] * len(sample["features"]), "doc_id": list(map(str, range(len(sample["features"]))))}
-    files = folder | {"sample_vectors.json": json.dumps(sample | told).encode()}
+    message = {"query": ["a query"] * len(sample["features"]), "doc_id": list(map(str, range(len(sample["features"]))))}
+    files = folder | {"sample_vectors.json": json.dumps(sample | message).encode()}
     nobody = {"name": "opensearch", "options": {"url": "http://127.0.0.1:9", "patience_s": 0}}
 
-    published, _ = nodes.export(rankers(de=files), LINEAGE, ExportParams.model_validate(values))
-    assert json.loads(published["de/opensearch_ltr-3.6/parity.json"])["engine"] == "not asked"
+    candidates, _, _ = nodes.export(rankers(de=files), {}, LINEAGE, ExportParams.model_validate(values))
+    assert json.loads(candidates.files["de/opensearch_ltr-3.6/parity.json"])["engine"] == "not asked"
     with pytest.raises(EngineError, match="did not answer"):
-        nodes.export(rankers(de=files), LINEAGE, ExportParams.model_validate(values | {"engine": nobody}))
+        nodes.export(rankers(de=files), {}, LINEAGE, ExportParams.model_validate(values | {"engine": nobody}))
 
 
 def test_two_versions_of_one_engine_are_two_targets(folder: dict[str, bytes], values: dict[str, Any]) -> None:
     targets = [{"name": "opensearch_ltr", "options": {"version": version}} for version in ("2.19", "3.8")]
 
-    published, _ = nodes.export(rankers(de=folder), LINEAGE, ExportParams.model_validate(values | {"targets": targets}))
+    params = ExportParams.model_validate(values | {"targets": targets})
+    candidates, _, _ = nodes.export(rankers(de=folder), {}, LINEAGE, params)
 
-    assert {path.split("/")[1] for path in published} == {"opensearch_ltr-2.19", "opensearch_ltr-3.8"}
+    assert {path.split("/")[1] for path in candidates.files} == {"opensearch_ltr-2.19", "opensearch_ltr-3.8"}
 
 
 @pytest.mark.parametrize("wrong", [{"targets": []}, {"tolerance": 0}, {"n_vectors": 0}, {"n_tie": 5}])
@@ -156,4 +159,35 @@ def test_inputs_and_outputs_are_catalogued() -> None:
     catalogued = yaml.safe_load((CONF / "catalog" / "export.yml").read_text())
 
     assert create_pipeline().all_outputs() == catalogued.keys()
-    assert create_pipeline().inputs() == {"ranker", "lineage", "params:export"}
+    assert create_pipeline().inputs() == {"ranker", "verdicts", "lineage", "params:export"}
+
+
+def verdict(word: str) -> bytes:
+    found = {"mean": -0.096, "lower": -0.152, "upper": -0.036, "verdict": word}
+    return json.dumps({"metric": "ndcg@10", "verdict": word, "verdicts": {"logged": found}}).encode()
+
+
+@pytest.mark.parametrize(
+    ("accepted", "held_back"),
+    [(False, {"de", "fr"}), (["fr"], {"de"}), ("fr,de", set()), (True, set())],
+)
+def test_a_worse_ranker_is_written_and_not_current_unless_it_is_named(
+    folder: dict[str, bytes], values: dict[str, Any], accepted: Any, held_back: set[str]
+) -> None:
+    params = ExportParams.model_validate(values | {"accept_worse": accepted, "targets": [{"name": "json"}]})
+    verdicts = {"de/verdict.json": verdict("worse"), "fr/verdict.json": verdict("worse")}
+    verdicts |= {"en/verdict.json": verdict("not distinguishable"), "it/verdict.json": verdict("too few queries")}
+    candidates, _, why = nodes.export(rankers(de=folder, fr=folder, en=folder, it=folder), verdicts, LINEAGE, params)
+
+    assert {path.split("/")[0] for path in candidates.held_back} == held_back == why.keys()
+    assert {path.split("/")[0] for path in candidates.files} == {"de", "fr", "en", "it"} - held_back
+    report = nodes.report_export(candidates.files, [], why)
+    for corpus in held_back:
+        reason = "worse than the logged order (-0.096, -0.152 to -0.036) in ndcg@10"
+        assert report["corpora"][corpus]["held_back"] == reason
+        assert [target["target"] for target in report["corpora"][corpus]["targets"]] == ["json"]
+
+
+def test_a_verdict_that_is_none_is_refused(folder: dict[str, bytes], params: ExportParams) -> None:
+    with pytest.raises(DataError, match="is no verdict"):
+        nodes.export(rankers(de=folder), {"de/verdict.json": b"[]"}, LINEAGE, params)

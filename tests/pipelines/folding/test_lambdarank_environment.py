@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from kedro.config import OmegaConfigLoader
 from kedro.io import DataCatalog
 
 from rankhammer import schemas, settings
+from rankhammer.config_loader import ConfigLoader
 from rankhammer.datasets import InputDataset
 from rankhammer.feature_sets import FeatureSet
 from rankhammer.pipelines.folding.params import FoldingParams
@@ -24,8 +24,8 @@ DATA = ROOT.parent / "shared" / "data" / "lightgbm_lambdarank"
 
 
 @pytest.fixture(scope="module")
-def config() -> OmegaConfigLoader:
-    return OmegaConfigLoader(str(ROOT / "conf"), env="lambdarank", **settings.CONFIG_LOADER_ARGS)
+def config() -> ConfigLoader:
+    return ConfigLoader(str(ROOT / "conf"), env="lambdarank", **settings.CONFIG_LOADER_ARGS)
 
 
 @pytest.fixture(scope="module")
@@ -36,12 +36,12 @@ def benchmark_module() -> ModuleType:
     return module
 
 
-def test_feature_rows_are_an_input_of_the_environment(config: OmegaConfigLoader) -> None:
+def test_feature_rows_are_an_input_of_the_environment(config: ConfigLoader) -> None:
     catalog = DataCatalog.from_config(config["catalog"])
     assert isinstance(catalog["feature_rows"], InputDataset)
 
 
-def test_parameters_of_the_environment_are_valid_and_fit_each_other(config: OmegaConfigLoader) -> None:
+def test_parameters_of_the_environment_are_valid_and_fit_each_other(config: ConfigLoader) -> None:
     parameters = config["parameters"]
     feature_set = FeatureSet(**parameters["feature_set"])
     assert feature_set.names == tuple(f"feature_{n}" for n in range(1, 301))

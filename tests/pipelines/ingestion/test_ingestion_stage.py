@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from kedro.runner import SequentialRunner
 from kedro.validation.type_extractor import TypeExtractor
 from pydantic import ValidationError
 
-from rankhammer.click_logs import PositionRate
+from rankhammer.click_logs import CorpusCounts, PositionRate
 from rankhammer.errors import PluginError
 from rankhammer.pipelines.ingestion.params import IngestionParams
 from rankhammer.pipelines.ingestion.pipeline import create_pipeline
@@ -121,9 +122,10 @@ def test_values_out_of_bounds_and_unknown_names_are_refused(change):
 
 
 def test_report_shows_a_failed_corpus_with_its_counts():
-    counts = {"y": {"n_read": 2, "set_aside": {"x": 2}, "n_robot_serps": 0, "n_robot_sessions": 0, "notes": {}}}
+    counts = {"y": asdict(CorpusCounts(n_read=2, set_aside={"x": 2}))}
     report = ingestion_facts({}, counts, [{"corpus": "y"}])
-    assert report == {"corpora": {"y": {"n_serps": 0, **counts["y"]}}, "failures": [{"corpus": "y"}]}
+    counted = {name: value for name, value in counts["y"].items() if name not in ("n_serps", "n_clicks")}
+    assert report == {"corpora": {"y": {"n_serps": 0} | counted}, "failures": [{"corpus": "y"}]}
 
 
 def test_figure_has_one_line_a_corpus():

@@ -54,7 +54,7 @@ def test_without_targets_an_empty_folder_is_finished(spark, tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("targets", "error", "told"),
+    ("targets", "error", "message"),
     [
         ([{"name": "qupid"}], PluginError, "Did you mean 'quepid'"),
         ([{"name": "trec", "options": {"escap": True}}], PluginError, "escap"),
@@ -62,8 +62,8 @@ def test_without_targets_an_empty_folder_is_finished(spark, tmp_path) -> None:
         ([{"name": "trec"}] * 2, ConfigError, "'trec' twice"),
     ],
 )
-def test_a_wrong_target_is_refused_before_any_node(targets, error, told) -> None:
-    with pytest.raises(error, match=told):
+def test_a_wrong_target_is_refused_before_any_node(targets, error, message) -> None:
+    with pytest.raises(error, match=message):
         JudgmentExportParams.model_validate({"targets": targets})
 
 

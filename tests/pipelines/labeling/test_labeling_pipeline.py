@@ -78,6 +78,7 @@ def test_the_report_counts_judgments_and_copies_failures(labeled):
     assert (main["n_judgments"], main["n_clusters"], main["n_queries"]) == (25, 5, 5)
     assert sum(main["grades"].values()) == 25
     assert report["click_model"] == "dbn"
+    assert report["click_model_chosen_by"]["criterion"] == "named"
     assert 0 < main["fit"]["continuation"] < 1
     assert report["failures"] == labeled["labeling_failures"]
     assert [failure["corpus"] for failure in report["failures"]] == ["mute"]
@@ -111,14 +112,37 @@ def test_the_comparison_has_the_best_model_first(labeled):
         assert rows["conditional_perplexity"].is_monotonic_increasing
 
 
-def test_auto_takes_the_model_that_foresees_clicks_best(spark):
-    held_out = {**base_params()["held_out"], "models": [{"name": "gctr"}, {"name": "cascade"}, {"name": "ubm"}]}
-    found = run(serps(spark, ["main"]), base_params(click_model={"name": "auto"}, held_out=held_out))
-    measured = found["labeling_report"]["corpora"]["main"]["held_out"]
+def auto(spark, criterion, names):
+    held_out = {**base_params()["held_out"], "models": [{"name": name} for name in names], "criterion": criterion}
+    params = base_params(click_model={"name": "auto"}, held_out=held_out)
+    return run(serps(spark, ["main"]), params, nodes=("count_serps", "compare_click_models"))["click_model_measures"]
+
+
+def test_auto_by_clicks_takes_the_model_that_foresees_clicks_best(spark, caplog):
+    with caplog.at_level("INFO"):
+        found = auto(spark, "clicks", ["gctr", "cascade", "ubm"])
     judging = ("cascade", "ubm")  # gctr says nothing of documents, however well it foresees clicks
-    best = min(judging, key=lambda name: measured[name]["conditional_perplexity"])
-    assert found["labeling_report"]["click_model"] == best
-    assert found["fitted_click_model"]["click_model"]["name"] == best
+    best = min(judging, key=lambda name: found["held_out"]["main"][name]["conditional_perplexity"])
+    assert found["click_model"]["name"] == best
+    reason = found["chosen_by"].pop("reason")
+    assert found["chosen_by"] == {"criterion": "clicks", "default": "cascade", "chosen": best, "label_gains": {}}
+    assert "predicts held-out clicks best" in reason
+    assert "need not give the best labels" in reason
+    assert f"auto takes {best}, {reason}" in caplog.text
+
+
+def test_auto_by_labels_says_how_much_better_the_labels_of_each_model_are(spark, caplog):
+    with caplog.at_level("INFO"):
+        found = auto(spark, "labels", ["dbn", "dctr", "pbm"])
+    reason, measured = found["chosen_by"], found["held_out"]["main"]
+    gains = {name: gain["mean"] / gain["standard_error"] for name, gain in reason["label_gains"].items()}
+    allowed = ["dbn", *(name for name, gain in gains.items() if gain > 1.5)]
+    assert set(reason["label_gains"]) == {"dctr", "pbm"}
+    assert reason["chosen"] == found["click_model"]["name"]
+    assert reason["chosen"] == min(allowed, key=lambda name: measured[name]["conditional_perplexity"])
+    assert "held-out clicks better" in reason["reason"]
+    assert reason["reason"] in caplog.text
+    assert "label_scores" not in measured["pbm"]
 
 
 def test_auto_needs_models_to_pick_from():

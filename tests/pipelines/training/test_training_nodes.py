@@ -14,15 +14,21 @@ from kedro.validation.type_extractor import TypeExtractor
 
 from rankhammer import schemas
 from rankhammer.errors import DataError, SchemaError
-from rankhammer.exporters.linear_form import read_linear
+from rankhammer.evaluation import compared_queries
+from rankhammer.evaluation.metrics import ndcg
+from rankhammer.evaluation.offline_search import open_ranker
 from rankhammer.feature_sets import FeatureSet
 from rankhammer.pipelines.export import nodes as export_nodes
 from rankhammer.pipelines.export.params import ExportParams
+from rankhammer.pipelines.query_report.nodes import report_queries
+from rankhammer.pipelines.query_report.params import QueryReportParams
 from rankhammer.pipelines.training import nodes
 from rankhammer.pipelines.training.params import TrainingParams
 from rankhammer.pipelines.training.pipeline import create_pipeline
-from rankhammer.query_norm import add_query_columns
-from rankhammer.ranking import open_ranker
+from rankhammer.queries import add_query_columns
+from rankhammer.queries.clusters import query_cluster_id
+from rankhammer.queries.normalize import normalize_query
+from rankhammer.training import rescoring
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -56,6 +62,7 @@ class Stage:
     evaluation: DataFrame
     report: dict[str, Any]
     table: Any
+    verdicts: dict[str, bytes]
 
 
 def _rows(corpus: str, *, n_queries: int = 40, seed: int = 0, max_grade: int = 3) -> list[tuple]:
@@ -109,16 +116,16 @@ def _run(
     params = TrainingParams.model_validate(PARAMS.model_dump() | {"ranker": {"name": ranker}})
     training_rows, reference = _tables(spark, rows)
     reference = reference if judged else None
-    matrix = nodes.build_training_matrix(
+    matrix, counts = nodes.build_training_matrix(
         training_rows.repartition(n_partitions), reference, params, FEATURES, "english"
     )
     matrix = _store(spark, matrix, folder / "matrix", "corpus")
     trials, failures = nodes.tune(matrix, params, SEED)
     trials = _store(spark, schemas.TUNING_TRIALS.check(trials), folder / "trials")
-    made, oracle, failures = nodes.train_ranker(matrix, trials, failures, params, FEATURES, SEED)
+    made, oracle, failures, found = nodes.train_ranker(matrix, trials, failures, counts, params, FEATURES, SEED)
     measured = _store(spark, nodes.evaluate(matrix, made, oracle, reference, params, "english"), folder / "evaluation")
-    report, _, _, table = nodes.report_training(measured, trials, made, failures, params, SEED)
-    return Stage(matrix, made, oracle, failures, schemas.EVALUATION.check(measured), report, table)
+    report, _, _, table, verdicts = nodes.report_training(measured, trials, made, failures, found, params, SEED)
+    return Stage(matrix, made, oracle, failures, schemas.EVALUATION.check(measured), report, table, verdicts)
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +149,93 @@ def test_the_ranker_beats_the_baseline_on_both_corpora(stage):
         assert found["differences"]["ranker - baseline"]["mean"] > 0
 
 
+def test_each_ranker_has_a_verdict_and_ten_test_queries_are_too_few_for_one(stage):
+    found = stage.report["corpora"]["a"]
+    assert (found["verdict"], set(found["verdicts"])) == ("too few queries", {"logged", "baseline"})
+    difference = found["verdicts"]["baseline"]
+    assert {name: difference[name] for name in ("mean", "lower", "upper")} == found["differences"]["ranker - baseline"]
+    assert difference["n_queries"] == difference["n_clusters"] == 10
+    written = json.loads(stage.verdicts["a/verdict.json"])
+    assert written["verdicts"] == found["verdicts"]
+    assert (written["metric"], written["truth"], written["verdict"]) == ("ndcg@10", "reference", "too few queries")
+
+
+@pytest.fixture(scope="module")
+def compared(spark, stage) -> dict[str, Any]:
+    """The query report of the stage's rankers, with the first three documents of each order."""
+    documents = spark.createDataFrame(
+        [("a", f"doc{doc}", f"Title {doc}") for doc in range(8)], "corpus string, doc_id string, title string"
+    )
+    params = QueryReportParams(n_worst=2, n_best=3, top=8, against="logged", title_field="title")
+    report, figure = report_queries(stage.evaluation, stage.matrix, stage.ranker, stage.verdicts, documents, params)
+    assert [bar.name for bar in figure.data] == ["a, against logged", "b, against logged"]
+    return report["corpora"]
+
+
+def test_the_queries_that_gain_and_lose_most_are_those_of_the_evaluation(stage, compared):
+    assert compared.keys() == {"a", "b"}
+    found = compared["a"]
+    assert (found["metric"], found["truth"], found["against"]) == ("ndcg@10", "reference", "logged")
+    rows = stage.evaluation.where("corpus = 'a' AND truth = 'reference' AND metric = 'ndcg@10'").toPandas()
+    values = rows.pivot(index="query", columns="system", values="value")
+    expected = (values["ranker"] - values["logged"]).sort_values()
+    best = [(query["query"], query["difference"]) for query in found["best"]]
+    assert best == [(name, round(value, 4)) for name, value in expected[::-1][:3].items()]
+    assert [query["query"] for query in found["worst"]] == list(expected[expected < 0].index[:2])
+
+
+def test_both_orders_of_a_query_give_the_values_that_were_measured(compared):
+    for query in compared["a"]["best"]:
+        for order, rank in (("ranker", "rank"), ("logged", "rank_before")):
+            documents = sorted(query["documents"], key=lambda document: document[rank])
+            assert [document[rank] for document in documents] == list(range(1, len(documents) + 1))
+            grades = [document["reference_grade"] for document in documents]
+            value = ndcg(-np.arange(len(grades)), grades, np.zeros(len(grades)), 10)[0]
+            assert value == pytest.approx(query[order], abs=1e-4)
+
+
+def test_each_document_has_its_title_and_what_features_add_to_its_score(compared):
+    documents = [document for query in compared["a"]["best"] for document in query["documents"]]
+    assert {document["title"] for document in documents} == {f"Title {doc}" for doc in range(8)}
+    assert {document["title"] for query in compared["b"]["best"] for document in query["documents"]} == {None}
+    constants = {round(document["score"] - sum(document["contributions"].values()), 2) for document in documents}
+    assert len(constants) == 1
+    sizes = [abs(added) for added in documents[0]["contributions"].values()]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_one_query_is_compared_with_the_baseline_and_one_that_was_not_measured_is_refused(stage):
+    measured = compared_queries.read_measured(stage.verdicts, "baseline")
+
+    def compare(query: str) -> list[dict[str, Any]]:
+        cluster = query_cluster_id(normalize_query(query, "english"))
+        found = compared_queries.compare_queries(
+            stage.evaluation,
+            stage.matrix,
+            ranker=stage.ranker,
+            measured={"a": measured["a"]},
+            documents=None,
+            choice=compared_queries.Choice(0, 0, 3, cluster=cluster),
+            score=rescoring.scorer(stage.ranker),
+        )
+        return found["a"]
+
+    (query,) = compare(" TERM4 ")
+    assert (query["query"], query["against"]) == ("term4", "baseline")
+    assert query["difference"] == pytest.approx(query["ranker"] - query["baseline"])
+    assert {document["rank"] for document in query["documents"]} >= {1, 2, 3}
+    assert len(query["documents"]) <= 6
+    with pytest.raises(DataError, match="No test query"):
+        compare("term5")
+
+
+def test_reference_judgments_are_counted_with_those_that_the_training_rows_have(stage):
+    found = stage.report["reference_judgments"]["a"]
+    assert (found["n_read"], found["n_kept"], found["set_aside"]) == (320, 320, {})
+    assert 0 < found["n_relevant_found"] == found["n_relevant"] < 320
+    assert stage.report["reference_judgments"]["poor"]["n_relevant_found"] is None
+
+
 def test_a_corpus_that_fails_is_reported_and_the_others_go_on(stage):
     assert [(failure["corpus"], failure["stage"]) for failure in stage.report["failures"]] == [("poor", "training")]
     assert set(stage.report["corpora"]) == {"a", "b"}
@@ -150,7 +244,7 @@ def test_a_corpus_that_fails_is_reported_and_the_others_go_on(stage):
 
 
 def test_the_oracle_is_kept_apart_from_the_ranker(stage):
-    assert set(stage.oracle) == {"a/model.ubj", "b/model.ubj"}
+    assert set(stage.oracle) == {f"{corpus}/{file}" for corpus in "ab" for file in ("model.ubj", "manifest.json")}
     assert stage.oracle["a/model.ubj"] != stage.ranker["a/model.ubj"]
 
 
@@ -192,9 +286,10 @@ def test_a_linear_ranker_is_trained_measured_exported_and_explained(spark, folde
     assert min(facts["feature_importance"][name] for name in NAMES[:2]) > facts["feature_importance"]["noise"]
 
     targets = ["opensearch_ltr", "elasticsearch_ltr", "solr_ltr", "json"]
-    checks = {"tolerance": 1e-5, "n_vectors": 100, "n_ties": 10, "engine": None}
+    checks = {"tolerance": 1e-5, "n_vectors": 100, "n_ties": 10, "engine": None, "accept_worse": False}
     wanted = ExportParams.model_validate({"targets": [{"name": name} for name in targets], **checks})
-    exported, failures = export_nodes.export(stage.ranker, {}, wanted)
+    candidates, failures, _ = export_nodes.export(stage.ranker, stage.verdicts, {}, wanted)
+    exported = candidates.files
     parities = [json.loads(content) for name, content in exported.items() if name.endswith("/parity.json")]
     assert (failures, len(parities)) == ([], len(targets))
     assert max(parity["max_abs_difference"] for parity in parities) <= 1e-6
@@ -202,8 +297,9 @@ def test_a_linear_ranker_is_trained_measured_exported_and_explained(spark, folde
     offline = open_ranker("a", ranker=stage.ranker, exported=exported)
     values = stage.matrix.where("query = 'term1'").select("doc_id", "features")
     documents = values.selectExpr("doc_id", "'a' AS corpus")
-    first, *_, last = offline.rank("any", documents=documents, source=_Known(values), n_candidates=8)
-    weights = dict(zip(NAMES, read_linear(offline.trained).weights.tolist(), strict=True))
+    found = offline.rank(["any"], documents=documents, source=_Known(values), n_candidates=8)
+    first, *_, last = found["any"]
+    weights = dict(zip(NAMES, offline.trained.form.weights.tolist(), strict=True))
     for found in (first, last):
         (vector,) = values.where(f"doc_id = '{found.doc_id}'").collect()
         assert found.contributions == pytest.approx({n: weights[n] * vector.features[n] for n in NAMES}, abs=1e-6)
@@ -211,9 +307,40 @@ def test_a_linear_ranker_is_trained_measured_exported_and_explained(spark, folde
     assert first.score > last.score
 
 
+def test_auto_chooses_a_ranker_for_each_corpus_and_says_why(spark, folder):
+    # In "flat" people's clicks follow body_bm25 alone: nothing that is learned can do better than it.
+    flat = [
+        (*row[:4], None if row[4] is None else int(np.digitize(row[13][0], [0.3, 0.6, 0.9])), *row[5:])
+        for row in _rows("flat")
+    ]
+    stage = _run(spark, folder, [*_rows("a"), *flat], ranker="auto")
+    flat_facts, facts = stage.report["corpora"]["flat"], stage.report["corpora"]["a"]
+    assert (flat_facts["ranker"], facts["ranker"]) == ("baseline", "linear")
+    assert set(facts["choice"]["candidates"]) == {"baseline", "linear", "xgboost"}
+    assert facts["choice"]["candidates"]["baseline"]["behind"] > 0
+    assert flat_facts["choice"]["candidates"]["baseline"]["behind"] == 0
+    assert "in cross-validation" in flat_facts["choice"]["reason"]
+    measured = flat_facts["ndcg@10"]
+    assert measured["ranker"] == measured["baseline"]
+    # What can be learned from people's grades is shown beside it.
+    assert measured["oracle"]["mean"] > measured["ranker"]["mean"]
+    assert json.loads(stage.verdicts["flat/verdict.json"])["ranker"] == {
+        "name": "baseline",
+        "options": {"feature": "body_bm25"},
+    }
+    assert flat_facts["feature_importance"] == {"body_bm25": 1.0, "popularity": 0.0, "noise": 0.0}
+    checks = {"tolerance": 1e-5, "n_vectors": 100, "n_ties": 10, "engine": None, "accept_worse": False}
+    targets = [{"name": name} for name in ("opensearch_ltr", "elasticsearch_ltr", "solr_ltr", "json")]
+    wanted = ExportParams.model_validate({"targets": targets, **checks})
+    exported, failures, _ = export_nodes.export(stage.ranker, stage.verdicts, {}, wanted)
+    parities = [json.loads(content) for name, content in exported.files.items() if name.endswith("/parity.json")]
+    assert (failures, len(parities)) == ([], 2 * len(targets))
+    assert max(parity["max_abs_difference"] for parity in parities) <= 1e-6
+
+
 def test_a_run_whose_every_corpus_fails_stops(spark, folder):
     training_rows, _ = _tables(spark, _rows("poor", max_grade=0))
-    matrix = nodes.build_training_matrix(training_rows, None, PARAMS, FEATURES, "english")
+    matrix, _ = nodes.build_training_matrix(training_rows, None, PARAMS, FEATURES, "english")
     with pytest.raises(DataError, match="'poor' failed in training"):
         nodes.tune(_store(spark, matrix, folder / "poor", "corpus"), PARAMS, SEED)
 

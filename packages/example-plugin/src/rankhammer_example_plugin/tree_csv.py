@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from rankhammer.exporters.trees import load_booster, read_forest
+from rankhammer.exporters.ir.trees import load_booster, read_forest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from rankhammer.exporters import RankerFiles
-    from rankhammer.exporters.trees import Forest
+    from rankhammer.exporters import TrainedRanker
+    from rankhammer.exporters.ir.trees import Forest
 
 HEADER = ("tree", "node", "feature", "threshold", "left", "right", "absent_goes_left", "value")
 
@@ -46,7 +46,7 @@ class TreeCsv:
         """Name of the folder that the files go to."""
         return "tree_csv"
 
-    def write(self, ranker: RankerFiles) -> dict[str, bytes]:
+    def write(self, ranker: TrainedRanker) -> dict[str, bytes]:
         """Write one row a node.
 
         Args:

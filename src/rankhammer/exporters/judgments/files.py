@@ -12,8 +12,9 @@ from operator import attrgetter
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING
 
-from rankhammer.exporters.json_bytes import to_json
-from rankhammer.exporters.judgments.queries import as_query, judged_queries
+from rankhammer.canonical_json import to_json
+from rankhammer.corpora import folder_of
+from rankhammer.exporters.judgments.base import as_query, judged_queries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -87,7 +88,7 @@ class _Tally:
 
 def _target(corpus: str, exporter: JudgmentExporter, queries: Iterable[JudgedQuery]) -> Iterator[tuple[str, bytes]]:
     tally, names = _Tally(), dict[str, None]()
-    folder = f"{corpus}/{exporter.target}"
+    folder = f"{folder_of(corpus)}/{exporter.target}"
     for name, content in exporter.write(corpus, tally.count(queries, exporter)):
         names[name] = None
         yield f"{folder}/{name}", content

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rankhammer.exporters.json_bytes import to_json
+from rankhammer.canonical_json import to_json
+from rankhammer.digests import hex_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -98,6 +98,5 @@ class Srw:
 
 def _name(corpus: str, number: int, ratings: list[dict[str, Any]]) -> str:
     """Name a list by its content: at most 50 characters, and none of those that the workbench refuses in names."""
-    digest = hashlib.sha256(to_json(ratings, indent=None)).hexdigest()[:12]
-    end = f" {digest} {number:04}"
+    end = f" {hex_digest(to_json(ratings, indent=None), 12)} {number:04}"
     return re.sub(r'["\\<>\s]', "_", f"rankhammer-{corpus}")[: _NAME_LENGTH - len(end)] + end

@@ -1,4 +1,4 @@
-"""Writes relevance judgments as TREC has them: qrels, and the topics that they speak of."""
+"""Writes relevance judgments as TREC has them: qrels, and the topics that they refer to."""
 
 from __future__ import annotations
 

@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from rankhammer import plugins
-from rankhammer.deploy.proving import EngineGate, engine_gate
+from rankhammer import corpora, plugins
+from rankhammer.deploy.engine_gate import EngineGate, engine_gate
 from rankhammer.errors import ConfigError
 from rankhammer.pipelines.params import StageParams
-from rankhammer.plugins import Choice  # noqa: TC001 - pydantic resolves it at run time
+from rankhammer.plugins import PluginSpec  # noqa: TC001 - pydantic resolves it at run time
+
+
+def _accepted(value: object) -> object:
+    """Read true, false, a list of names, or a text with commas between them."""
+    return tuple(corpora.named(value) or ()) if isinstance(value, str | list | tuple) else value
 
 
 class ExportParams(StageParams):
     """Which engines rankers are written for, and how closely an export is checked."""
 
-    targets: tuple[Choice, ...] = Field(min_length=1, description="exporters (`rankhammer plugins`) with their options")
+    targets: tuple[PluginSpec, ...] = Field(
+        min_length=1, description="exporters (`rankhammer plugins`) with their options"
+    )
     tolerance: float = Field(gt=0, le=0.01, description="largest difference between a booster's score and its export's")
     n_vectors: int = Field(ge=1, le=100_000, description="logged vectors to compare at most, evenly spread")
     n_ties: int = Field(ge=0, le=100_000, description="splits to try on and just below their threshold at most")
-
-    engine: Choice | None = Field(description="engine that has to score logged pairs right: its name and options")
+    accept_worse: Annotated[bool | tuple[str, ...], BeforeValidator(_accepted)] = Field(
+        description="corpora whose ranker becomes current even where it is worse; true: all"
+    )
+    engine: PluginSpec | None = Field(description="engine that has to score logged pairs right: its name and options")
 
     @field_validator("targets")
     @classmethod
-    def _can_be_made(cls, targets: tuple[Choice, ...]) -> tuple[Choice, ...]:
+    def _can_be_made(cls, targets: tuple[PluginSpec, ...]) -> tuple[PluginSpec, ...]:
         """A mistyped exporter or option must stop the run before any node; two targets need two folders."""
         folders = Counter(plugins.create("exporters", choice).target for choice in targets)
         twice = [folder for folder, count in folders.items() if count > 1]

@@ -13,13 +13,13 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 nodes.export,
-                inputs=["ranker", "lineage", "params:export"],
-                outputs=["exported_model", "export_failures"],
+                inputs=["ranker", "verdicts", "lineage", "params:export"],
+                outputs=["exported_model", "export_failures", "export_held_back"],
                 name="export",
             ),
             node(
                 nodes.report_export,
-                inputs=["exported_model", "export_failures"],
+                inputs=["exported_model", "export_failures", "export_held_back"],
                 outputs="export_report",
                 name="report_export",
             ),

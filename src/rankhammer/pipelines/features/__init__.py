@@ -1,1 +1,1 @@
-"""The features stage: Kedro glue around `rankhammer.engines` and `rankhammer.feature_sets`."""
+"""The features stage: Kedro glue around `rankhammer.feature_sources` and `rankhammer.feature_sets`."""

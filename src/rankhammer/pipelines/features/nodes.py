@@ -9,7 +9,7 @@ from typing import Any
 from plotly.graph_objects import Figure  # noqa: TC002
 from pyspark.sql import DataFrame  # noqa: TC002
 
-from rankhammer import engines, plugins
+from rankhammer import feature_sources, plugins
 from rankhammer.feature_sets import FeatureSet  # noqa: TC001
 from rankhammer.pipelines.features import report
 from rankhammer.pipelines.features.params import FeaturesParams  # noqa: TC001
@@ -20,7 +20,7 @@ def collect_features(
 ) -> tuple[DataFrame, list[dict[str, str]], dict[str, dict[str, Any]]]:
     """Compute the feature set for every judged pair whose document is there."""
     source = plugins.create("feature_sources", params.source)
-    collected = engines.collect_features(
+    collected = feature_sources.collect_features(
         source, judgments, documents=documents, feature_set=feature_set, max_bad_share=params.max_bad_share
     )
     return collected.rows, [asdict(failure) for failure in collected.failures], collected.missing()

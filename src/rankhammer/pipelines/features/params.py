@@ -7,13 +7,15 @@ from typing import Annotated
 from pydantic import Field
 
 from rankhammer.pipelines.params import StageParams
-from rankhammer.plugins import Choice, of_group
+from rankhammer.plugins import PluginSpec, of_group
 
 
 class FeaturesParams(StageParams):
     """Where feature values come from."""
 
-    source: Annotated[Choice, of_group("feature_sources")] = Field(description="feature_sources plugin and its options")
+    source: Annotated[PluginSpec, of_group("feature_sources")] = Field(
+        description="feature_sources plugin and its options"
+    )
     max_bad_share: float = Field(
         ge=0, le=1, description="largest share of a corpus's judgments whose document may be missing"
     )

@@ -1,10 +1,12 @@
-"""The features report and its plot: one small row a corpus comes back from Spark."""
+"""The features report and its plot: one small row per corpus comes back from Spark."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from plotly.graph_objects import Box, Figure
+
+from rankhammer import plot_style
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,8 +36,8 @@ def describe_features(feature_rows: DataFrame, feature_set: FeatureSet) -> Facts
 
     summaries = [_summary(name).alias(name) for name in feature_set.names]
     per_corpus = feature_rows.groupBy("corpus").agg(F.count("*").alias("n_rows"), F.struct(*summaries).alias("all"))
-    # Action: the report is made of these; one row a corpus comes back, 10 numbers a feature.
-    rows = per_corpus.orderBy("corpus").collect()
+    # Action: the report is made of these; one row per corpus comes back, 10 numbers per feature.
+    rows = sorted(per_corpus.collect(), key=lambda row: row["corpus"])
     return {
         row["corpus"]: {
             "n_rows": row["n_rows"],
@@ -66,15 +68,18 @@ def features_facts(
 
 def distribution_figure(described: Facts) -> Figure:
     """Plot each feature's quantiles as a share of its largest value, one colour a corpus."""
-    figure = Figure()
-    for corpus, facts in list(described.items())[:MAX_PLOTTED_CORPORA]:
-        features = facts["features"]
+    figure, colours = Figure(), plot_style.corpus_colours(described)
+    sizes = {corpus: facts["n_rows"] for corpus, facts in described.items()}
+    for corpus in plot_style.largest_corpora(sizes, MAX_PLOTTED_CORPORA):
+        features = described[corpus]["features"]
         boxes = {key: [_share(found, place) for found in features.values()] for place, key in enumerate(_BOX)}
-        figure.add_trace(Box(name=corpus, x=list(features), **boxes))
-    return figure.update_layout(
+        figure.add_trace(Box(name=corpus, x=list(features), marker_color=colours[corpus], **boxes))
+    return plot_style.themed(
+        figure,
         title="Feature values: 5 %, 25 %, 50 %, 75 % and 95 % of the rows lie below",
-        xaxis_title="feature",
-        yaxis_title="share of the feature's largest value",
+        legend="corpus",
+        x="feature",
+        y="share of the feature's largest value",
         boxmode="group",
     )
 

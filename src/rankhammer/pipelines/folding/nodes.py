@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 # Kedro resolves every annotation of a node at run time.
@@ -11,9 +12,9 @@ from plotly.graph_objects import Figure  # noqa: TC002
 from pyspark.sql import DataFrame  # noqa: TC002
 
 from rankhammer import corpora as of_corpora
-from rankhammer import folds
 from rankhammer.pipelines.folding.params import FoldingParams  # noqa: TC001
 from rankhammer.pipelines.params import Corpora, RandomState  # noqa: TC001
+from rankhammer.training import folds
 
 
 def fold(
@@ -33,7 +34,6 @@ def fold(
 
 def report_folding(training_rows: DataFrame, failures: list[dict[str, str]]) -> tuple[dict[str, Any], Figure]:
     """Count rows, queries and clusters per fold of every corpus."""
-    # At most n_folds + 1 rows a corpus come back: they are the report.
-    counts = [row.asDict() for row in folds.fold_counts(training_rows).collect()]
-    corpora = {corpus: folds.balance(rows) for corpus, rows in groupby(counts, key=lambda row: row["corpus"])}
+    counts = groupby(folds.fold_counts(training_rows), key=itemgetter("corpus"))
+    corpora = {corpus: folds.balance(rows) for corpus, rows in counts}
     return {"corpora": corpora, "failures": failures}, folds.balance_figure(corpora)

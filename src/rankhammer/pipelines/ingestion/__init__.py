@@ -1,1 +1,1 @@
-"""The ingestion stage: Kedro glue around `rankhammer.click_logs` and `rankhammer.query_norm`."""
+"""The ingestion stage: Kedro glue around `rankhammer.click_logs` and `rankhammer.queries`."""

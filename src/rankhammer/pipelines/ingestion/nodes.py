@@ -11,11 +11,11 @@ from pyspark.sql import DataFrame  # noqa: TC002
 
 from rankhammer import corpora as of_corpora
 from rankhammer import plugins
-from rankhammer.click_logs import click_through_by_position, corpus_facts, take_in
+from rankhammer.click_logs import click_through_by_position, corpus_facts, validate_log
 from rankhammer.pipelines.ingestion.params import IngestionParams  # noqa: TC001
 from rankhammer.pipelines.ingestion.report import MAX_PLOTTED_POSITION, click_through_figure, ingestion_facts
 from rankhammer.pipelines.params import Corpora, Language  # noqa: TC001
-from rankhammer.query_norm import add_query_columns
+from rankhammer.queries import add_query_columns
 from rankhammer.schemas import SERPS
 
 
@@ -24,14 +24,15 @@ def ingest(
 ) -> tuple[DataFrame, list[dict[str, str]], dict[str, dict[str, Any]]]:
     """Read a click log, set its faulty pages and robots aside, and normalise its queries."""
     raw_serps = plugins.create("click_logs", params.reader).to_serps(click_log)
-    intake = take_in(
+    validated = validate_log(
         raw_serps,
-        max_bad_share=params.max_bad_share,
-        max_serps_per_day=params.max_serps_per_day,
+        bounds=params.bounds(),
+        limits=params.limits(),
         corpora=of_corpora.named(corpora),
+        reader_options=plugins.options_of("click_logs", params.reader),
     )
-    serps = add_query_columns(intake.serps, language=language)
-    return SERPS.select(serps), [asdict(failure) for failure in intake.failures], intake.report()
+    serps = add_query_columns(validated.serps, language=language)
+    return SERPS.select(serps), [asdict(failure) for failure in validated.failures], validated.report()
 
 
 def report_ingestion(

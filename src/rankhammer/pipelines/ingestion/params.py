@@ -6,15 +6,35 @@ from typing import Annotated
 
 from pydantic import Field
 
+from rankhammer.casts import MAX_TEXT_CHARS
+from rankhammer.click_logs import Bounds, PageLimits
+from rankhammer.click_logs.faults import RepeatedDocuments  # noqa: TC001 - pydantic resolves annotations at run time
 from rankhammer.pipelines.params import StageParams
-from rankhammer.plugins import Choice, of_group
+from rankhammer.plugins import PluginSpec, of_group
 
 
 class IngestionParams(StageParams):
     """How a raw click log becomes result pages."""
 
-    reader: Annotated[Choice, of_group("click_logs")] = Field(
+    reader: Annotated[PluginSpec, of_group("click_logs")] = Field(
         description="click_logs plugin that understands the log, and its options"
     )
     max_bad_share: float = Field(ge=0, le=1, description="largest share of faulty result pages in a corpus")
     max_serps_per_day: int = Field(ge=1, description="a session with more pages in a UTC day is a robot's")
+    max_clicks_outside: float = Field(
+        ge=0, le=1, description="largest share of clicks in a corpus that are on no document of their result page"
+    )
+    max_query_chars: int = Field(ge=1, le=MAX_TEXT_CHARS, description="characters of a query; a longer one is a fault")
+    max_id_chars: int = Field(ge=1, le=MAX_TEXT_CHARS, description="characters of an id; a longer one is a fault")
+    max_documents: int = Field(ge=1, le=10_000, description="documents on a result page; more are a fault")
+    repeated_documents: RepeatedDocuments = Field(
+        description="what becomes of a page that shows a document twice: first_place or set_aside"
+    )
+
+    def bounds(self) -> Bounds:
+        """Return how much of a corpus may be lost."""
+        return Bounds(self.max_bad_share, self.max_serps_per_day, self.max_clicks_outside)
+
+    def limits(self) -> PageLimits:
+        """Return what a result page may hold."""
+        return PageLimits(self.max_query_chars, self.max_id_chars, self.max_documents, self.repeated_documents)

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from plotly.graph_objects import Figure, Scatter
 
+from rankhammer import plot_style
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rankhammer.click_logs import PositionRate
 
 MAX_PLOTTED_POSITION = 50
-_COUNTS = ("n_read", "set_aside", "n_robot_serps", "n_robot_sessions", "notes")
+_COUNTS = ("n_read", "set_aside", "n_robot_serps", "n_robot_sessions", "notes", "clicks", "records", "duplicates")
 
 
 def ingestion_facts(
@@ -39,12 +41,12 @@ def ingestion_facts(
 
 
 def click_through_figure(rates: Sequence[PositionRate]) -> Figure:
-    """Plot the share of shown documents that were clicked, by position, one line a corpus.
+    """Plot the share of shown documents that were clicked, by position, one line per corpus.
 
     Args:
         rates: In the order of corpus and position.
     """
-    figure = Figure()
+    figure, colours = Figure(), plot_style.corpus_colours({rate.corpus for rate in rates})
     for corpus, group in groupby(rates, key=lambda rate: rate.corpus):
         line = list(group)
         figure.add_trace(
@@ -54,8 +56,15 @@ def click_through_figure(rates: Sequence[PositionRate]) -> Figure:
                 y=[rate.click_through for rate in line],
                 customdata=[[rate.n_impressions, rate.n_clicks] for rate in line],
                 mode="lines+markers",
+                line={"color": colours[corpus]},
                 hovertemplate="position %{x}: %{y:.1%} of %{customdata[0]:,} shown were clicked",
             )
         )
-    figure.update_layout(title="Click-through by position", xaxis_title="position", yaxis_title="clicks an impression")
+    plot_style.themed(
+        figure,
+        title="Click-through by position",
+        legend="corpus",
+        x="position on the result page (1: first)",
+        y="clicks per shown document",
+    )
     return figure.update_yaxes(tickformat=".0%", rangemode="tozero")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from rankhammer.click_models import FittedClickModel
     from rankhammer.pipelines.labeling.params import GradingParams
-    from rankhammer.plugins import Choice
+    from rankhammer.plugins import PluginSpec
 
 _QUANTILES = {"mean": "relevance_quantiles", "lower_bound": "lower_quantiles"}
 
@@ -26,7 +26,7 @@ def fold(fitted: FittedClickModel) -> DataFrame:
     return CLICK_MODEL_PARAMETERS.select(fitted.parameters.select("*", own))
 
 
-def unfold(parameters: DataFrame) -> DataFrame:
+def unpack(parameters: DataFrame) -> DataFrame:
     """Return corpus, query_cluster_id, doc_id and one column a parameter.
 
     Raises:
@@ -36,7 +36,7 @@ def unfold(parameters: DataFrame) -> DataFrame:
     return parameters.select(*JUDGMENTS.grain, "parameters.*")
 
 
-def describe(choice: Choice, fitted: FittedClickModel) -> dict[str, Any]:
+def describe(choice: PluginSpec, fitted: FittedClickModel) -> dict[str, Any]:
     """Record the model, and for each corpus what its clusters share and how relevance is spread."""
     return {
         "click_model": choice.model_dump(),

@@ -15,7 +15,7 @@ from rankhammer.errors import stop_if_all_failed
 from rankhammer.pipelines.labeling import comparing, report
 from rankhammer.pipelines.labeling import fitted as fits
 from rankhammer.pipelines.labeling.params import LabelingParams  # noqa: TC001
-from rankhammer.plugins import Choice
+from rankhammer.plugins import PluginSpec
 
 
 def count_serps(serps: DataFrame) -> DataFrame:
@@ -25,10 +25,12 @@ def count_serps(serps: DataFrame) -> DataFrame:
 
 def compare_click_models(counted_serps: DataFrame, params: LabelingParams, random_state: int) -> dict[str, Any]:
     """Measure click models on pages that they were not fitted on, and say which one is to label the log."""
-    choices = comparing.named_models(params)
-    measured = comparing.measure(counted_serps, choices, params.held_out, random_state)
-    chosen = comparing.choose(params.click_model.name, choices, measured)
-    return {"click_model": chosen.model_dump(), "held_out": measured}
+    choices, sizes = comparing.named_models(params), click_models.corpus_sizes(counted_serps)
+    with_labels = comparing.scores_labels(params)
+    measured = comparing.measure(counted_serps, choices, params.held_out, random_state, sizes, with_labels=with_labels)
+    chosen, reason = comparing.choose(params, choices, measured)
+    shown = comparing.without_label_scores(measured)
+    return {"click_model": chosen.model_dump(), "chosen_by": reason, "held_out": shown, "sizes": sizes}
 
 
 def fit_click_model(
@@ -38,13 +40,14 @@ def fit_click_model(
     params: LabelingParams,
 ) -> tuple[DataFrame, list[dict[str, str]], dict[str, Any]]:
     """Fit the chosen click model to every corpus."""
-    choice = Choice.model_validate(comparison["click_model"])
+    choice = PluginSpec.model_validate(comparison["click_model"])
     fitted = click_models.fit_counted(
         plugins.create("click_models", choice),
         counted_serps,
+        sizes=comparison["sizes"],
         sample_serps=params.sample_serps,
         min_examined=params.min_examined,
-        start=None if previous_click_model is None else fits.unfold(previous_click_model),
+        start=None if previous_click_model is None else fits.unpack(previous_click_model),
     )
     stop_if_all_failed(fitted.failures, len(fitted.failures) + len(fitted.corpora))
     failures = [asdict(failure) for failure in fitted.failures]
@@ -71,7 +74,8 @@ def report_labeling(
 ) -> tuple[dict[str, Any], Figure, Figure, PandasFrame]:
     """Count the judgments, and set the click models that were measured side by side."""
     chosen, measured = comparison["click_model"]["name"], comparison["held_out"]
-    counts = report.count_judgments(judgments)
+    counts = report.count_judgments(judgments, max_grade=params.grading.max_grade)
     corpora = report.fit_facts(fitted, fits.grade_cuts(fitted, params.grading))
     facts = report.labeling_facts(chosen, counts, corpora, measured, failures)
+    facts["click_model_chosen_by"] = comparison["chosen_by"]
     return facts, report.label_histogram(counts), report.click_model_fit(measured), report.comparison(measured, chosen)

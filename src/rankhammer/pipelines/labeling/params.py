@@ -7,14 +7,14 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from rankhammer.click_models import check_cuts
-from rankhammer.click_models.grading import GradingMethod  # noqa: TC001 - pydantic resolves annotations at run time
-from rankhammer.click_models.judging import GradedBy, Weighting  # noqa: TC001
+from rankhammer.click_models.evaluation import Criterion  # noqa: TC001 - pydantic resolves annotations at run time
+from rankhammer.click_models.grading import GradedBy, GradingMethod, Weighting  # noqa: TC001 - pydantic resolves annotations at run time
 from rankhammer.errors import ConfigError
 from rankhammer.pipelines.params import StageParams
-from rankhammer.plugins import Choice, of_group
+from rankhammer.plugins import PluginSpec, of_group
 
 AUTO = "auto"
-"""Stands for whichever of `held_out.models` foresees clicks best."""
+"""Stands for one of `held_out.models`, chosen by `held_out.criterion`."""
 
 
 class GradingParams(StageParams):
@@ -35,8 +35,13 @@ class HeldOutParams(StageParams):
     """How click models are measured on pages that they were not fitted on."""
 
     enabled: bool = Field(description="false leaves the measurement out")
-    models: tuple[Annotated[Choice, of_group("click_models")], ...] = Field(
+    models: tuple[Annotated[PluginSpec, of_group("click_models")], ...] = Field(
         description="click models to measure beside the chosen one"
+    )
+    criterion: Criterion = Field(
+        default="labels",
+        description="how auto chooses. labels: by the prediction of held-out clicks, among the first model and those "
+        "whose labels surely order held-out clicks better; clicks: by the prediction alone",
     )
     test_share: float = Field(gt=0, lt=1, description="share of the result pages to measure on")
     max_serps: int = Field(ge=1000, le=5_000_000, description="result pages of a corpus to use, by whole clusters")
@@ -55,8 +60,8 @@ class LabelingParams(StageParams):
             )
         return self
 
-    click_model: Annotated[Choice, of_group("click_models", AUTO)] = Field(
-        description="click_models plugin and its options; auto: the best of held_out.models"
+    click_model: Annotated[PluginSpec, of_group("click_models", AUTO)] = Field(
+        description="click_models plugin and its options; auto: chosen among held_out.models"
     )
     sample_serps: int = Field(
         ge=1000, le=5_000_000, description="result pages of a corpus that shared parameters are fitted on"

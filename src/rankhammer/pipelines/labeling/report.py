@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from plotly.graph_objects import Bar, Figure, Scatter
 from plotly.subplots import make_subplots
 
+from rankhammer import plot_style
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -20,18 +22,6 @@ _DASHES = ("solid", "dot", "dash", "dashdot", "longdash", "longdashdot")
 NOT_GRADED = "none"
 MAX_PLOTTED_CORPORA = 12
 MAX_PLOTTED_POSITION = 50
-_COLOURS = (
-    "#4c78a8",
-    "#f58518",
-    "#54a24b",
-    "#e45756",
-    "#72b7b2",
-    "#eeca3b",
-    "#b279a2",
-    "#ff9da6",
-    "#9d755d",
-    "#bab0ac",
-)
 
 
 def fit_facts(fitted: Mapping[str, Any], cuts: Mapping[str, Sequence[float]]) -> Facts:
@@ -47,30 +37,34 @@ def fit_facts(fitted: Mapping[str, Any], cuts: Mapping[str, Sequence[float]]) ->
     }
 
 
-def count_judgments(judgments: DataFrame) -> Facts:
+def count_judgments(judgments: DataFrame, *, max_grade: int) -> Facts:
     """Count judgments, clusters, queries and grades of every corpus.
 
     Args:
         judgments: `schemas.JUDGMENTS`, read back from where they are kept.
+        max_grade: The best grade.
 
     Returns:
         Corpus to n_judgments, n_graded, n_clusters, n_queries and `grades`: grade to number.
     """
     from pyspark.sql import functions as F
 
-    # Actions: the report is made of these counts. One row a corpus and one a (corpus, grade) come back.
-    totals = judgments.groupBy("corpus").agg(
+    of_grade = [F.count_if(F.col("grade") == grade) for grade in range(max_grade + 1)]
+    counts = judgments.groupBy("corpus").agg(
         F.count("*").alias("n_judgments"),
         F.count("grade").alias("n_graded"),
         F.count_distinct("query_cluster_id").alias("n_clusters"),
         F.count_distinct("query").alias("n_queries"),
+        F.array(F.count_if(F.col("grade").isNull()), *of_grade).alias("grades"),
     )
-    grades = judgments.groupBy("corpus", "grade").agg(F.count("*").alias("n")).collect()
-    facts = {str(row["corpus"]): {**row.asDict(), "grades": {}} for row in totals.orderBy("corpus").collect()}
-    for row in sorted(grades, key=lambda row: -1 if row["grade"] is None else row["grade"]):
-        grade = NOT_GRADED if row["grade"] is None else str(row["grade"])
-        facts[row["corpus"]]["grades"][grade] = row["n"]
-    return facts
+    # An action: the report is made of these counts. One row per corpus comes back.
+    return {row["corpus"]: row.asDict() | {"grades": _named(row["grades"])} for row in sorted(counts.collect())}
+
+
+def _named(counted: Sequence[int]) -> dict[str, int]:
+    """Name the grades that there are; the first count is of what has none."""
+    names = [NOT_GRADED, *map(str, range(len(counted) - 1))]
+    return {name: n for name, n in zip(names, counted, strict=True) if n}
 
 
 def labeling_facts(
@@ -108,28 +102,33 @@ def comparison(measured: Mapping[str, Facts], chosen: str) -> PandasFrame:
 
 
 def label_histogram(counts: Facts) -> Figure:
-    """Plot how many judgments have each grade, one group of bars a corpus."""
-    figure = Figure()
-    for corpus, counted in list(counts.items())[:MAX_PLOTTED_CORPORA]:
-        grades = counted["grades"]
-        figure.add_trace(Bar(name=corpus, x=[f"grade {grade}" for grade in grades], y=list(grades.values())))
-    return figure.update_layout(
-        title="Judgments by grade", xaxis_title="grade (none: too little evidence)", yaxis_title="judgments"
-    )
+    """Plot how many judgments have each grade, one group of bars per corpus."""
+    figure, colours = Figure(), plot_style.corpus_colours(counts)
+    sizes = {corpus: counted["n_judgments"] for corpus, counted in counts.items()}
+    for corpus in plot_style.largest_corpora(sizes, MAX_PLOTTED_CORPORA):
+        grades, colour = counts[corpus]["grades"], colours[corpus]
+        names = [f"grade {grade}" for grade in grades]
+        figure.add_trace(Bar(name=corpus, x=names, y=list(grades.values()), marker_color=colour))
+    x = "grade (none: too little evidence)"
+    return plot_style.themed(figure, title="Judgments by grade", legend="corpus", x=x, y="number of judgments")
 
 
 def click_model_fit(measured: Mapping[str, Facts]) -> Figure:
     """Plot perplexity by position, and click-through seen and predicted, on held-out pages."""
-    figure = make_subplots(rows=1, cols=2, subplot_titles=("Conditional perplexity", "Click-through"))
-    for colour, (corpus, models) in zip(_COLOURS, measured.items(), strict=False):
+    panels = ("Conditional perplexity (1: each click foreseen)", "Click-through, predicted and seen")
+    figure = make_subplots(rows=1, cols=2, subplot_titles=panels, horizontal_spacing=0.1)
+    colours = plot_style.corpus_colours(measured)
+    for corpus in sorted(measured)[:MAX_PLOTTED_CORPORA]:
+        models, colour = measured[corpus], colours[corpus]
         for name, found in models.items():
             if found:
                 dash = _DASHES[list(models).index(name) % len(_DASHES)]
                 _add_lines(figure, f"{corpus}: {name}", found["positions"], colour, dash)
         _add_seen(figure, corpus, models, colour)
-    figure.update_xaxes(title_text="position")
-    figure.update_yaxes(tickformat=".0%", rangemode="tozero", col=2)
-    return figure.update_layout(title="Click model on held-out result pages")
+    title, x = "Click models on held-out result pages", "position on the result page (1: first)"
+    plot_style.themed(figure, title=title, legend="corpus: click model", x=x, y="conditional perplexity")
+    y = "clicks per shown document"
+    return figure.update_yaxes(tickformat=".0%", rangemode="tozero", title_text=y, col=2)
 
 
 def _add_lines(figure: Figure, name: str, positions: Mapping[str, list[float]], colour: str, dash: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from operator import itemgetter
 from typing import Any
 
 # Kedro resolves every annotation of a node at run time.
@@ -10,16 +11,18 @@ from pandas import DataFrame as PandasFrame  # noqa: TC002
 from plotly.graph_objects import Figure  # noqa: TC002
 from pyspark.sql import DataFrame  # noqa: TC002
 
-from rankhammer import evaluation, schemas
+from rankhammer import schemas
 from rankhammer.errors import stop_if_all_failed
+from rankhammer.evaluation import reference_judgments as reference
+from rankhammer.evaluation import systems
 from rankhammer.feature_sets import FeatureSet  # noqa: TC001
 from rankhammer.pipelines.params import Language, RandomState  # noqa: TC001
 from rankhammer.pipelines.training import report
 from rankhammer.pipelines.training.params import TrainingParams  # noqa: TC001
 from rankhammer.rankers import scoring
-from rankhammer.tuning import arrange, final
-from rankhammer.tuning.staging import stage_matrix
-from rankhammer.tuning.tune import trial_table, tune_corpora
+from rankhammer.training import final, matrix_table
+from rankhammer.training.staging import stage_matrix
+from rankhammer.training.tune import trial_table, tune_corpora
 
 Failures = list[dict[str, str]]
 
@@ -30,12 +33,15 @@ def build_training_matrix(
     params: TrainingParams,
     feature_set: FeatureSet,
     language: Language,
-) -> DataFrame:
-    """Put what training needs of every corpus into one sorted file."""
-    arrange.require_features(training_rows, feature_set.names)
-    arrange.require_feature(params.baseline_feature, feature_set.names, parameter="training.baseline_feature")
-    rows = evaluation.join_reference(training_rows, reference_judgments, language=language)
-    return schemas.TRAINING_MATRIX.check(arrange.arrange_matrix(rows))
+) -> tuple[DataFrame, dict[str, Any]]:
+    """Put what training needs of every corpus into one sorted file, and count the reference judgments."""
+    matrix_table.require_features(training_rows, feature_set.names)
+    matrix_table.require_feature(params.baseline_feature, feature_set.names, parameter="training.baseline_feature")
+    counts, failures = reference.check_judgments(reference_judgments, max_bad_share=params.max_bad_share)
+    usable = reference.without(training_rows, failures)
+    rows = systems.join_reference(usable, reference_judgments, language=language)
+    matrix = schemas.TRAINING_MATRIX.check(matrix_table.arrange_matrix(rows))
+    return matrix, {"corpora": counts, "failures": [asdict(failure) for failure in failures]}
 
 
 def tune(training_matrix: DataFrame, params: TrainingParams, random_state: RandomState) -> tuple[DataFrame, Failures]:
@@ -45,8 +51,7 @@ def tune(training_matrix: DataFrame, params: TrainingParams, random_state: Rando
     trials, failures = tune_corpora(
         session.sparkContext,
         corpora,
-        ranker=params.ranker,
-        space=params.space(),
+        choice=params.choice_of(),
         budget=params.budget(),
         random_state=random_state,
     )
@@ -58,17 +63,19 @@ def train_ranker(
     training_matrix: DataFrame,
     tuning_trials: DataFrame,
     tuning_failures: Failures,
+    reference_counts: dict[str, Any],
     params: TrainingParams,
     feature_set: FeatureSet,
     random_state: RandomState,
-) -> tuple[dict[str, bytes], dict[str, bytes], Failures]:
+) -> tuple[dict[str, bytes], dict[str, bytes], Failures, dict[str, dict[str, Any]]]:
     """Train every corpus's ranker, and its oracle where there are reference judgments, with the best parameters."""
-    trainer = final.Trainer(params.ranker, params.budget(), params.n_sample_vectors, random_state)
-    best = arrange.best_trials(tuning_trials)
-    fits = trainer.fit(training_matrix.sparkSession.sparkContext, stage_matrix(training_matrix), best)
+    trainer = final.Trainer(params.choice_of(), params.budget(), params.n_sample_vectors, random_state)
+    best, learned = matrix_table.best_trials(tuning_trials)
+    fits = trainer.fit(training_matrix.sparkSession.sparkContext, stage_matrix(training_matrix), best, learned)
     stop_if_all_failed(fits.failures, len(best))
-    failures = tuning_failures + [asdict(failure) for failure in fits.failures]
-    return trainer.ranker_files(fits, best, feature_set), final.oracle_files(fits), failures
+    failures = reference_counts["failures"] + tuning_failures + [asdict(failure) for failure in fits.failures]
+    found = reference.with_found(reference_counts["corpora"], {name: of.n_relevant for name, of in fits.facts.items()})
+    return trainer.ranker_files(fits, best, feature_set), trainer.oracle_files(fits, learned), failures, found
 
 
 def evaluate(
@@ -81,12 +88,12 @@ def evaluate(
 ) -> DataFrame:
     """Measure every system on every test query."""
     rankers, oracles = final.models(ranker), final.models(oracle_ranker)
-    rows = arrange.test_rows(training_matrix, list(rankers)).transform(
-        evaluation.join_reference, reference_judgments, language=language
+    rows = matrix_table.test_rows(training_matrix, list(rankers)).transform(
+        systems.join_reference, reference_judgments, language=language
     )
     shown = scoring.rank_as_shown(rows, baseline_feature=params.baseline_feature)
-    scored = scoring.score_rows(shown, {"ranker": rankers, "oracle": oracles}, ranker=params.ranker)
-    return evaluation.evaluate_systems(scored, metrics=params.metrics)
+    scored = scoring.score_rows(shown, {"ranker": rankers, "oracle": oracles})
+    return systems.evaluate_systems(scored, metrics=params.metrics)
 
 
 def report_training(
@@ -94,15 +101,21 @@ def report_training(
     tuning_trials: DataFrame,
     ranker: dict[str, bytes],
     failures: Failures,
+    reference_found: dict[str, dict[str, Any]],
     params: TrainingParams,
     random_state: RandomState,
-) -> tuple[dict[str, Any], Figure, Figure, PandasFrame]:
-    """Sum up what was trained and how well it ranks."""
-    summary = evaluation.summarize(
+) -> tuple[dict[str, Any], Figure, Figure, PandasFrame, dict[str, bytes]]:
+    """Sum up what was trained and how well it ranks, and judge it."""
+    summary = systems.summarize(
         evaluation_table, n_resamples=params.n_resamples, confidence=params.confidence, random_state=random_state
     )
-    # Two actions: a dozen rows a (corpus, metric, truth), and one row a corpus, come back.
-    rows = [row.asDict() for row in summary.orderBy("corpus", "truth", "metric", "quantity", "system").collect()]
-    counts = [row.asDict() for row in arrange.count_trials(tuning_trials).collect()]
-    facts = report.build(ranker, rows, counts, ranker=params.ranker, headline=params.headline)
-    return report.pack(facts, rows, failures, metric=params.headline, confidence=params.confidence)
+    # An action: a dozen rows a (corpus, metric, truth) come back. To sort them, Spark would make each of them twice.
+    found = [row.asDict() for row in summary.collect()]
+    rows = sorted(found, key=itemgetter("corpus", "truth", "metric", "quantity", "system"))
+    counts = matrix_table.count_trials(tuning_trials)
+    errors = params.choice.standard_errors
+    facts = report.build(
+        ranker, rows, counts, headline=params.headline, rule=params.verdict_rule(), standard_errors=errors
+    )
+    about = {**params.how_measured(), "reference_judgments": reference_found}
+    return (*report.pack(facts, rows, failures, about), report.verdict_files(facts, params.how_measured()))

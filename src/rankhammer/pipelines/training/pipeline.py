@@ -17,7 +17,7 @@ def create_pipeline() -> Pipeline:
             node(
                 nodes.build_training_matrix,
                 inputs=["training_rows", "reference_judgments", PARAMS, FEATURES, LANGUAGE],
-                outputs="training_matrix",
+                outputs=["training_matrix", "reference_counts"],
                 name="build_training_matrix",
             ),
             node(
@@ -28,8 +28,11 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 nodes.train_ranker,
-                inputs=["training_matrix", "tuning_trials", "tuning_failures", PARAMS, FEATURES, SEED],
-                outputs=["ranker", "oracle_ranker", "training_failures"],
+                inputs=[
+                    *("training_matrix", "tuning_trials", "tuning_failures", "reference_counts"),
+                    *(PARAMS, FEATURES, SEED),
+                ],
+                outputs=["ranker", "oracle_ranker", "training_failures", "reference_found"],
                 name="train_ranker",
             ),
             node(
@@ -40,8 +43,8 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 nodes.report_training,
-                inputs=["evaluation", "tuning_trials", "ranker", "training_failures", PARAMS, SEED],
-                outputs=["training_report", "ndcg_comparison", "feature_importance", "ndcg_summary"],
+                inputs=["evaluation", "tuning_trials", "ranker", "training_failures", "reference_found", PARAMS, SEED],
+                outputs=["training_report", "ndcg_comparison", "feature_importance", "ndcg_summary", "verdicts"],
                 name="report_training",
             ),
         ]

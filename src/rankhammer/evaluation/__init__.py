@@ -1,0 +1,1 @@
+"""Evaluation of rankings: metrics, bootstrap intervals, systems compared, and one search offline."""

@@ -1,0 +1,25 @@
+"""What each exit code of a command means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DONE = 0
+FAILURE = 1
+USER_ERROR = 2
+SOME_CORPORA_FAILED = 3
+INTERRUPTED = 130
+
+MEANINGS: Mapping[int, str] = {
+    DONE: "done; also a run with nothing to do, and one whose ranker was held back",
+    FAILURE: "an error that Rankhammer does not know, with its trace or the file that holds it; please report it. Of "
+    "`rankhammer submit`: the application failed",
+    USER_ERROR: "something that you can cure, said in two lines: what failed, and one thing to do. Of `plan`, `probe` "
+    "and `handoffs`: what they looked at has a fault",
+    SOME_CORPORA_FAILED: "some corpora failed and the others continued; the closing table has the status of each",
+    INTERRUPTED: "interrupted by Ctrl-C: the lock and the terminal are given back, and what was finished stays",
+}
+"""Exit code to what it means, of every command."""

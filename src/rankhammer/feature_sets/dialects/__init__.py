@@ -1,0 +1,1 @@
+"""What a feature set looks like to each engine."""

@@ -1,0 +1,1 @@
+"""Fingerprints of hand-offs: parameters, inputs and the code that a stage imports."""

@@ -1,0 +1,1 @@
+"""HTTP with a deadline for the whole exchange and a cap on answers."""

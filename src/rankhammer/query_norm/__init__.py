@@ -1,6 +1,0 @@
-"""Query normalisation: spellings of one query fall together, and their group gets an id."""
-
-from rankhammer.query_norm.clusters import add_query_columns, query_cluster_id
-from rankhammer.query_norm.normalize import languages, normalize_query, require_language
-
-__all__ = ["add_query_columns", "languages", "normalize_query", "query_cluster_id", "require_language"]

@@ -1,0 +1,1 @@
+"""What a run is: its id, parameters, submissions, plan, execution and summary."""

@@ -1,0 +1,35 @@
+"""Spark: the session, its JVM and the archive of its classes."""
+
+from rankhammer.spark.session_provider import (
+    FLAGS_KEY,
+    active_session,
+    clear_cache,
+    configure,
+    effective_settings,
+    hadoop,
+    is_starting,
+    is_submitted,
+    open_early,
+    request_early_start,
+    running_tasks,
+    session,
+    session_folder,
+    tasks_at_once,
+)
+
+__all__ = [
+    "FLAGS_KEY",
+    "active_session",
+    "clear_cache",
+    "configure",
+    "effective_settings",
+    "hadoop",
+    "is_starting",
+    "is_submitted",
+    "open_early",
+    "request_early_start",
+    "running_tasks",
+    "session",
+    "session_folder",
+    "tasks_at_once",
+]

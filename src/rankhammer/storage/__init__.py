@@ -1,0 +1,1 @@
+"""Files on any Hadoop filesystem, and what is built on them: publication, append-only logs, locks."""

@@ -1,0 +1,1 @@
+"""What the fuzz suite makes its cases of, and what it asks of each outcome."""

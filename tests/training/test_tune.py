@@ -1,0 +1,178 @@
+"""The search over all corpora as Spark tasks."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import pytest
+
+from rankhammer.plugins import PluginSpec
+from rankhammer.training.choice import Candidate, RankerChoice
+from rankhammer.training.search import parse_space
+from rankhammer.training.staging import stage_matrix
+from rankhammer.training.tune import Budget, trial_table, tune_corpora
+
+XGBOOST = PluginSpec(name="xgboost")
+KNOWN = ("max_depth", "learning_rate", "subsample")
+SPACE = parse_space({"max_depth": {"quniform": [2, 4, 1]}, "subsample": {"uniform": [0.5, 1.0]}}, known=KNOWN)
+FAILING = parse_space({"max_depth": {"choice": [-5, 3]}}, known=KNOWN)
+BUDGET = Budget(n_trials=5, batch_size=2, n_startup_trials=2, n_rounds=6, early_stopping_rounds=3, metric_k=10)
+
+
+class OneByOne:
+    """Runs tasks in this process and in the opposite order, as a cluster with one slot might."""
+
+    def __init__(self, context) -> None:
+        self._context = context
+        self.n_tasks: list[int] = []
+
+    def getConf(self):  # noqa: N802 - Spark's name
+        return self._context.getConf()
+
+    def parallelize(self, tasks, n_slices):
+        self.n_tasks.append(n_slices)
+        self._tasks = tasks[::-1]
+        return self
+
+    def map(self, function):
+        self._tasks = [function(task) for task in self._tasks]
+        return self
+
+    def collect(self):
+        return self._tasks
+
+
+def _without_time(trials):
+    return [replace(trial, duration_s=0.0) for trial in trials]
+
+
+def _tune(context, corpora, space=SPACE, **changes):
+    options = {"choice": RankerChoice((Candidate(XGBOOST, space),)), "budget": BUDGET, "random_state": 42} | changes
+    return tune_corpora(context, corpora, **options)
+
+
+@pytest.fixture
+def corpora(stored_matrix, matrix_rows):
+    return stage_matrix(stored_matrix({"a": matrix_rows("a"), "b": matrix_rows("b", seed=1)}))
+
+
+def test_the_same_seed_gives_the_same_trials_however_many_slots_there_are(spark, corpora):
+    alone = OneByOne(spark.sparkContext)
+    serial, _ = _tune(alone, dict(reversed(corpora.items())))
+    parallel, failures = _tune(spark.sparkContext, corpora)
+    assert _without_time(parallel) == _without_time(serial)
+    assert [(trial.corpus, trial.number) for trial in parallel] == [(name, n) for name in "ab" for n in range(5)]
+    assert failures == []
+    assert alone.n_tasks == [2 * 3 * 2, 2 * 3 * 2, 1 * 3 * 2]
+
+
+def test_another_corpus_beside_it_changes_nothing(spark, corpora):
+    context = OneByOne(spark.sparkContext)
+    both, _ = _tune(context, corpora)
+    alone, _ = _tune(context, {"b": corpora["b"]})
+    assert _without_time(alone) == _without_time(both)[5:]
+
+
+def test_the_loss_is_minus_the_mean_ndcg_of_the_folds(spark, corpora):
+    trials, _ = _tune(OneByOne(spark.sparkContext), corpora)
+    assert all(-1.0 < trial.loss < -0.7 for trial in trials)
+    assert all(1 <= trial.n_rounds <= BUDGET.n_rounds for trial in trials)
+
+
+def test_a_failing_trial_never_stops_the_search(spark, corpora, caplog):
+    budget = replace(BUDGET, n_trials=8)
+    trials, failures = _tune(OneByOne(spark.sparkContext), corpora, FAILING, budget=budget)
+    assert {trial.status for trial in trials} == {"ok", "fail"}
+    assert all((trial.status == "fail") == (trial.params["max_depth"] == -5) for trial in trials)
+    assert failures == []
+    assert "max_depth" in caplog.text
+
+
+def test_a_corpus_whose_every_trial_fails_is_reported_and_the_others_go_on(spark, stored_matrix, matrix_rows):
+    odd = [row | {"grade": 40} if row["grade"] == 2 else row for row in matrix_rows("odd")]
+    corpora = stage_matrix(stored_matrix({"a": matrix_rows("a"), "odd": odd}))
+    trials, (failure,) = _tune(OneByOne(spark.sparkContext), corpora)
+    assert {trial.corpus for trial in trials} == {"a"}
+    assert (failure.corpus, failure.stage) == ("odd", "training")
+    assert "all 5 trials failed" in failure.error
+    assert "Grade 40 cannot be trained on" in failure.error
+
+
+def test_a_corpus_without_relevant_documents_is_reported_and_the_others_go_on(spark, stored_matrix, matrix_rows):
+    corpora = stage_matrix(stored_matrix({"a": matrix_rows("a"), "poor": matrix_rows("poor", max_grade=0)}))
+    trials, (failure,) = _tune(OneByOne(spark.sparkContext), corpora)
+    assert {trial.corpus for trial in trials} == {"a"}
+    assert (failure.corpus, failure.stage) == ("poor", "training")
+    assert "0 of its folds" in failure.error
+
+
+def test_every_batch_is_told_in_one_line(spark, corpora, caplog):
+    caplog.set_level(logging.INFO, "rankhammer.training.tune")
+    _tune(OneByOne(spark.sparkContext), corpora)
+    messages = [record.getMessage() for record in caplog.records]
+    lines = [message for message in messages if message.startswith("Tuning:")]
+    assert [line.split(" trials")[0] for line in lines] == ["Tuning: 2 of 5", "Tuning: 4 of 5", "Tuning: 5 of 5"]
+
+
+def test_trials_become_a_table(spark, corpora):
+    trials, _ = _tune(OneByOne(spark.sparkContext), {"a": corpora["a"]}, FAILING)
+    rows = trial_table(spark, trials).collect()
+    assert [row.trial for row in rows] == [0, 1, 2, 3, 4]
+    assert rows[0].params == '{"max_depth": 6}'
+    assert {row.status: row.loss is None for row in rows} == {"ok": False, "fail": True}
+
+
+BASELINE, LINEAR = PluginSpec(name="baseline", options={"feature": "signal"}), PluginSpec(name="linear")
+SEVERAL = RankerChoice((Candidate(BASELINE), Candidate(LINEAR), Candidate(XGBOOST, SPACE)), below=1000)
+
+
+def test_all_candidates_are_tried_on_the_same_folds_and_the_simplest_within_the_margin_is_chosen(spark, corpora):
+    context = OneByOne(spark.sparkContext)
+    trials, failures = _tune(context, {"a": corpora["a"]}, choice=SEVERAL)
+    assert failures == []
+    assert [(trial.ranker, trial.number) for trial in trials] == [
+        *[("baseline", 0), ("linear", 0)],
+        *[("xgboost", number) for number in range(5)],
+    ]
+    # Batches as without a choice, and one more job: each candidate's best trial for its own number of rounds.
+    assert context.n_tasks == [4 * 3, 2 * 3, 1 * 3, 3 * 3]
+    standings = [trial.standing for trial in trials if trial.standing]
+    assert [standing.ranker for standing in standings] == ["baseline", "linear", "xgboost"]
+    assert min(standing.behind for standing in standings) == 0.0
+    # The grade follows the baseline's feature and chance: nothing more can be learned.
+    assert [standing.ranker for standing in standings if standing.chosen] == ["baseline"]
+    assert sum(group[1] for group in trials[0].groups) == 30
+
+
+def test_the_choice_does_not_depend_on_slots_and_leaves_each_search_as_it_is_alone(spark, corpora):
+    serial, _ = _tune(OneByOne(spark.sparkContext), corpora, choice=SEVERAL)
+    parallel, _ = _tune(spark.sparkContext, dict(reversed(corpora.items())), choice=SEVERAL)
+    assert _without_time(parallel) == _without_time(serial)
+    alone, _ = _tune(OneByOne(spark.sparkContext), {"a": corpora["a"]})
+    searched = [trial for trial in serial if (trial.corpus, trial.ranker) == ("a", "xgboost")]
+    assert [(trial.loss, trial.params) for trial in searched] == [(trial.loss, trial.params) for trial in alone]
+
+
+def test_a_candidate_with_rounds_of_its_own_is_not_stopped_early(spark, corpora):
+    several = replace(SEVERAL, candidates=(Candidate(BASELINE), Candidate(XGBOOST, n_rounds=9)))
+    trials, _ = _tune(OneByOne(spark.sparkContext), {"a": corpora["a"]}, choice=several)
+    assert [trial.n_rounds for trial in trials] == [1, 9]
+
+
+def test_a_corpus_with_enough_queries_gets_the_last_candidate_unasked(spark, corpora):
+    trials, _ = _tune(OneByOne(spark.sparkContext), {"a": corpora["a"]}, choice=replace(SEVERAL, below=30))
+    assert {trial.ranker for trial in trials} == {"xgboost"}
+    assert [trial.standing.chosen for trial in trials if trial.standing] == [True]
+
+
+def test_a_candidate_that_fails_leaves_the_choice_to_the_others(spark, corpora):
+    unknown = PluginSpec(name="baseline", options={"feature": "none"})
+    choice = replace(SEVERAL, candidates=(Candidate(unknown), *SEVERAL.candidates[1:]))
+    trials, failures = _tune(OneByOne(spark.sparkContext), {"a": corpora["a"]}, choice=choice)
+    assert failures == []
+    assert "which is not in the feature set" in trials[0].error
+    assert {trial.ranker for trial in trials if trial.standing} == {"linear", "xgboost"}
+    rows = {(row.ranker, row.trial): row for row in trial_table(spark, trials).collect()}
+    assert rows["baseline", 0].behind is None
+    assert sum(row.chosen for row in rows.values()) == 1
