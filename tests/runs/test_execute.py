@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,12 @@ def test_the_project_is_found_from_below_it(monkeypatch):
     monkeypatch.chdir(repository / "docs" / "stages")
     with execute.open_session({"env": None, "conf_source": None, "params": {}}) as session:
         assert session.load_context().project_path == repository
+
+
+def test_settings_that_cannot_be_imported_are_no_settings_of_kedros(monkeypatch):
+    monkeypatch.setitem(sys.modules, "rankhammer.settings", None)
+    with pytest.raises(ImportError, match=r"rankhammer\.settings"):
+        execute.open_session({"env": None, "conf_source": None, "params": {}})
 
 
 def test_a_defect_keeps_its_traceback():

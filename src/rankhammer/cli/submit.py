@@ -125,7 +125,7 @@ class _Submitter:
         small = {"spark.driver.memory": "256m", "spark.driver.extraJavaOptions": java.SHORT_LIVED}
         spark.configure(lambda: {"spark.master": "yarn", **small})
         if not is_dry:
-            threading.Thread(target=spark.hadoop, name="jvm-start", daemon=True).start()
+            spark.start_jvm_early()
 
     def submit(self, spec: SubmissionSpec, settings: ClusterSettings) -> int:
         """Submit, and return the exit code."""

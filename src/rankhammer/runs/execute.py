@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -331,6 +332,8 @@ def open_session(options: Mapping[str, Any]) -> KedroSession:
     from kedro.framework.startup import bootstrap_project
     from kedro.utils import find_kedro_project
 
+    # Kedro goes on with settings of its own, without a word, where those of a project cannot be imported.
+    import_module("rankhammer.settings")
     project = find_kedro_project(Path.cwd())
     if project is not None:
         bootstrap_project(project)

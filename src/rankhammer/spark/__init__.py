@@ -14,6 +14,7 @@ from rankhammer.spark.session_provider import (
     running_tasks,
     session,
     session_folder,
+    start_jvm_early,
     tasks_at_once,
 )
 
@@ -31,5 +32,6 @@ __all__ = [
     "running_tasks",
     "session",
     "session_folder",
+    "start_jvm_early",
     "tasks_at_once",
 ]

@@ -97,12 +97,15 @@ def open_early() -> None:
     global _settings, _is_wanted_early  # noqa: PLW0603 - one session a process
     if _is_wanted_early:
         _is_wanted_early = False
-        # Two threads that import it at once can each wait for the other's half, which Python ends with an ImportError.
-        import_module("pyspark.sql")
         logger.info("Starting Spark")
         values = dict(_settings())
         _settings = lambda: values  # noqa: E731 - read here, because a configuration loader is not made for threads
-        threading.Thread(target=_open_quietly, name="spark-start", daemon=True).start()
+        _start_thread(session, "spark-start")
+
+
+def start_jvm_early() -> None:
+    """Start the JVM of `hadoop` in the background, while the caller imports what it needs."""
+    _start_thread(hadoop, "jvm-start")
 
 
 def session() -> SparkSession:
@@ -239,15 +242,20 @@ def effective_settings(settings: Mapping[str, object], *, submitted: bool) -> di
     return {key: value for key, value in given.items() if not (submitted and _owned_by_launcher(key))}
 
 
-def _open_quietly() -> None:
-    """Open the session; whoever needs it asks again, and is told what is wrong."""
+def _start_thread(start: Callable[[], object], name: str) -> None:
+    """Start Spark in the background; whoever needs it asks again, and is told what is wrong."""
+    # Two threads that import it at once can each wait for the other's half, which Python ends with an ImportError.
+    import_module("pyspark.sql")
     from py4j.protocol import Py4JError
     from pyspark.errors import PySparkException
 
-    try:
-        session()
-    except (RankhammerError, PySparkException, Py4JError, OSError):
-        logger.debug("Spark could not be started early", exc_info=True)
+    def run() -> None:
+        try:
+            start()
+        except (RankhammerError, PySparkException, Py4JError, OSError):
+            logger.debug("Spark could not be started early", exc_info=True)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
 
 
 def clear_cache() -> None:
