@@ -17,7 +17,7 @@ from rankhammer.evaluation import reference_judgments as reference
 from rankhammer.evaluation import systems
 from rankhammer.feature_sets import FeatureSet  # noqa: TC001
 from rankhammer.pipelines.params import Language, RandomState  # noqa: TC001
-from rankhammer.pipelines.training import report
+from rankhammer.pipelines.training import history_figure, report
 from rankhammer.pipelines.training.params import TrainingParams  # noqa: TC001
 from rankhammer.rankers import scoring
 from rankhammer.training import final, matrix_table
@@ -119,3 +119,8 @@ def report_training(
     )
     about = {**params.how_measured(), "reference_judgments": reference_found}
     return (*report.pack(facts, rows, failures, about), report.verdict_files(facts, params.how_measured()))
+
+
+def compare_runs(training_report: dict[str, Any], run_history: list[dict[str, Any]]) -> Figure:
+    """Draw what the rankers of earlier runs reached, beside those of this one."""
+    return history_figure.history_figure(run_history, training_report)
