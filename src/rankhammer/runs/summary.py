@@ -211,7 +211,7 @@ def next_steps(environment: str, *, known: Sequence[str], stages_run: Sequence[s
         steps.append(f"kedro run --pipeline=train{env}     # from the collected features to the ranker")
     if "training" in known:
         steps.append(f"kedro viz run{env}     # the line, and the reports behind this table")
-    return [*steps, "conf/local/globals.yml     # put your own click log there (README)"]
+    return [*steps, "rankhammer init-log FILE...     # your own click log, documents and grades (README)"]
 
 
 def show(facts: Mapping[str, Any], *, where: str) -> None:
