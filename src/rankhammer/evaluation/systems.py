@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from rankhammer import schemas
 from rankhammer.casts import sound
 from rankhammer.evaluation.bootstrap import Bootstrap, compare_systems
-from rankhammer.evaluation.metrics import MAX_CUTOFF, Metric, parse_metric
+from rankhammer.evaluation.metrics import MAX_CUTOFF, MIN_RELEVANT, Metric, parse_metric
 from rankhammer.queries import add_query_columns
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def join_reference(rows: DataFrame, reference_judgments: DataFrame | None, *, la
 
     Returns:
         The same rows with reference_grade (int; null where the document was not graded) and ideal_reference_grades
-        (array<int>; the cluster's highest MAX_CUTOFF grades, descending, among all graded documents, retrieved or not;
+        (array<int>; the cluster's highest MAX_CUTOFF grades and every relevant one, descending, retrieved or not;
         null where the cluster has no grades).
     """
     if reference_judgments is None:
@@ -77,12 +77,13 @@ def join_reference(rows: DataFrame, reference_judgments: DataFrame | None, *, la
         F.map_from_entries(F.collect_list(F.struct("doc_id", "grade"))).alias("_grades")
     )
     descending = F.sort_array(F.map_values("_grades"), asc=False)
+    n_relevant = F.size(F.filter(descending, lambda grade: grade >= MIN_RELEVANT))
     return (
         rows.join(by_cluster, cluster, "left")
         .withColumns(
             {
                 "reference_grade": F.try_element_at("_grades", F.col("doc_id")),
-                "ideal_reference_grades": F.slice(descending, 1, MAX_CUTOFF),
+                "ideal_reference_grades": F.slice(descending, 1, F.greatest(F.lit(MAX_CUTOFF), n_relevant)),
             }
         )
         .drop("_grades")
@@ -102,7 +103,7 @@ def evaluate_systems(
     Args:
         scored: Test rows: corpus, query, query_cluster_id, doc_id, grade, reference_grade, ideal_reference_grades (see
             `join_reference`), and one double column a system, higher ranks first.
-        metrics: Names that `ranking_metrics.parse_metric` knows.
+        metrics: Names that `metrics.parse_metric` knows.
         systems: The score columns.
 
     Returns:

@@ -11,6 +11,7 @@ from rankhammer import plugins
 from rankhammer.canonical_json import to_json
 from rankhammer.corpora import corpus_in, folder_of
 from rankhammer.evaluation import systems, verdict
+from rankhammer.evaluation.metrics import parse_metric
 from rankhammer.training import choice, final
 
 if TYPE_CHECKING:
@@ -94,7 +95,6 @@ def _largest(means: Sequence[Mapping[str, Any]], max_corpora: int) -> list[str]:
 
 
 VERDICT = "verdict.json"
-NDCG_RULE = "gain 2^grade - 1, discount log2(1 + rank); queries without a relevant document are skipped and counted"
 
 Row = dict[str, Any]
 
@@ -154,8 +154,9 @@ def pack(
 ) -> tuple[dict[str, Any], Figure, Figure, pd.DataFrame]:
     """Return the report, the comparison of the systems, the features' importance, and the summary as a table."""
     importances = {corpus: facts["feature_importance"] for corpus, facts in corpora.items()}
+    rules = {name: parse_metric(name).rule for name in sorted({row["metric"] for row in summary})}
     return (
-        {"corpora": corpora, "failures": failures, **about, "ndcg_rule": NDCG_RULE},
+        {"corpora": corpora, "failures": failures, **about, "metric_rules": rules},
         ndcg_figure(summary, metric=about["metric"]),
         importance_figure(importances),
         pd.DataFrame(summary),
