@@ -34,6 +34,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
     "rankers": {
         "baseline": "rankhammer.rankers.baseline:BaselineRanker",
+        "lightgbm": "rankhammer.rankers.lightgbm:LightGBMRanker",
         "linear": "rankhammer.rankers.linear:LinearRanker",
         "xgboost": "rankhammer.rankers.xgboost:XGBoostRanker",
     },
