@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rankhammer.training.search import HyperparameterSearch, Trial, parse_space, seed_of
+import pytest
+
+from rankhammer.errors import ConfigError
+from rankhammer.training.search import HyperparameterSearch, Trial, parse_space, require_grid, seed_of
 
 SPACE = parse_space({"x": {"uniform": [0, 10]}, "kind": {"choice": ["bad", "good"]}}, known=("x", "kind"))
 DEFAULTS = {"x": 5.0, "kind": "bad", "unsearched": 1}
@@ -89,3 +92,44 @@ def test_a_seed_depends_on_its_purpose():
     assert seed_of(42, "a", 1) == seed_of(42, "a", 1)
     assert len({seed_of(42, "a", 1), seed_of(42, "a", 2), seed_of(42, "b", 1), seed_of(43, "a", 1)}) == 4
     assert 0 <= seed_of(42, "a", 1) < 2**31
+
+
+GRID = parse_space(
+    {"kind": {"choice": ["bad", "good"]}, "depth": {"quniform": [2, 4, 1]}, "rate": {"quniform": [0.1, 0.4, 0.1]}},
+    known=("kind", "depth", "rate"),
+)
+
+
+def test_a_grid_is_tried_whole_after_the_defaults_whatever_the_batches():
+    def tried(batch_size: int) -> list[dict]:
+        defaults = {"kind": "other", "depth": 9, "rate": 1.0}
+        options = {"defaults": defaults, "n_startup_trials": 1, "random_state": 1, "algorithm": "grid"}
+        search, found = HyperparameterSearch("a", GRID, **options), []
+        while proposed := search.suggest(batch_size):
+            found += [trial.params for trial in proposed]
+        return found
+
+    first, *points = tried(5)
+    assert first == {"kind": "other", "depth": 9, "rate": 1.0}
+    assert len(points) == GRID.n_points == 2 * 3 * 4
+    assert sorted({point["rate"] for point in points}) == pytest.approx([0.1, 0.2, 0.3, 0.4])
+    assert {type(point["depth"]) for point in points} == {int}
+    assert len({tuple(point.items()) for point in points}) == 24
+    assert tried(7) == tried(1) == [first, *points]
+
+
+def test_a_grid_without_an_end_or_larger_than_the_trials_is_refused_with_the_numbers():
+    require_grid(GRID, ranker="xgboost", n_trials=25)
+    with pytest.raises(
+        ConfigError, match=r"3 \(depth\) x 2 \(kind\) x 4 \(rate\) = 24 points, and 24 trials"
+    ) as caught:
+        require_grid(GRID, ranker="xgboost", n_trials=24)
+    assert "n_trials: 25" in caught.value.hint
+    with pytest.raises(ConfigError, match=r"search_space\.xgboost\.x has infinitely many values"):
+        require_grid(SPACE, ranker="xgboost", n_trials=1000)
+
+
+def test_a_random_search_learns_nothing_and_repeats_itself():
+    first, second = _search(algorithm="random").trials, _search(algorithm="random", failing=4).trials
+    assert [trial.params for trial in first] == [trial.params for trial in second]
+    assert [trial.params for trial in first] != [trial.params for trial in _search().trials]

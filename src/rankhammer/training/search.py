@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rankhammer.errors import ConfigError, did_you_mean
 
@@ -60,6 +60,19 @@ class Dimension:
         whole = all(isinstance(argument, int) for argument in self.arguments)
         return int(bounded) if whole and self.function in ("randint", "quniform", "qloguniform") else float(bounded)
 
+    def grid(self) -> tuple[Any, ...]:
+        """Return every value in ascending order of its place; none where there are infinitely many."""
+        if self.function == "choice":
+            return self.arguments
+        if self.function in ("uniform", "loguniform"):
+            return ()
+        low, high, *step = self.arguments
+        if not step:
+            return tuple(range(low, high))
+        # A step of 0.1 is no sum of halves: places are counted, not added up.
+        n_steps = math.floor((high - low) / step[0] + 1e-9)
+        return tuple(self.to_python(low + place * step[0]) for place in range(n_steps + 1))
+
     def position(self, value: Any) -> Any | None:
         """Return where a value lies for hyperopt (the index of a choice, else the value); None when outside."""
         if self.function == "choice":
@@ -76,6 +89,24 @@ class SearchSpace:
     """
 
     dimensions: tuple[Dimension, ...]
+
+    @property
+    def n_points(self) -> int:
+        """How many points its grid has; 1 where nothing is searched."""
+        return math.prod(len(dimension.grid()) for dimension in self.dimensions)
+
+    def point(self, number: int) -> dict[str, Any]:
+        """Return a point of the grid: the last dimension changes first.
+
+        Args:
+            number: From 0 to n_points - 1.
+        """
+        found = {}
+        for dimension in reversed(self.dimensions):
+            values = dimension.grid()
+            number, place = divmod(number, len(values))
+            found[dimension.name] = values[place]
+        return dict(sorted(found.items()))
 
     def expressions(self) -> dict[str, Any]:
         """Return hyperopt's form of the whole space."""
@@ -155,6 +186,38 @@ def _is_number(value: Any, kinds: Any) -> bool:
     return isinstance(value, kinds) and not isinstance(value, bool)
 
 
+def require_grid(space: SearchSpace, *, ranker: str, n_trials: int) -> None:
+    """Check that a search can try every point of a space's grid.
+
+    Args:
+        space: What is searched.
+        ranker: Whose parameters they are.
+        n_trials: Trials that there may be, the first of which runs with the defaults.
+
+    Raises:
+        ConfigError: A parameter has infinitely many values, or there are more points than trials.
+    """
+    endless = [dimension.name for dimension in space.dimensions if not dimension.grid()]
+    if endless:
+        raise ConfigError(
+            f"search_algorithm is grid, and search_space.{ranker}.{endless[0]} has infinitely many values.",
+            hint="Name them (choice: [0.05, 0.1, 0.2]) or give a step (quniform: [0.1, 0.5, 0.1]); null takes a "
+            "parameter out of the search.",
+            parameter=endless[0],
+        )
+    if space.n_points > n_trials - 1 and space.dimensions:
+        sizes = " x ".join(f"{len(dimension.grid())} ({dimension.name})" for dimension in space.dimensions)
+        raise ConfigError(
+            f"The grid of {ranker} has {sizes} = {space.n_points:,} points, and {n_trials} trials are allowed, the "
+            "first of which runs with the defaults.",
+            hint=f"Set training.n_trials: {space.n_points + 1}, or name fewer values.",
+            n_points=space.n_points,
+        )
+
+
+Algorithm = Literal["tpe", "random", "grid"]
+"""How points of a space are chosen: by a model of what was seen, by chance, or one after the other."""
+
 Group = tuple[float, int]
 """Sum of the metric over a group's queries, and how many they are."""
 
@@ -213,7 +276,7 @@ class Trial:
 
 
 class HyperparameterSearch:
-    """A tree-structured Parzen estimator over one corpus's trials.
+    """One corpus's trials: by a tree-structured Parzen estimator, by chance, or point by point of a grid.
 
     Trial 0 is the ranker's defaults, so a search never ends worse than them. Each later trial has a seed of
     its own, made from the run's seed, the corpus and the trial's number: no other corpus and no number of
@@ -227,7 +290,8 @@ class HyperparameterSearch:
         n_startup_trials: Trials drawn at random before the estimator is used.
         random_state: The run's seed.
         ranker: Registered name of what is searched.
-        n_trials: How many trials it proposes in all; None: as many as are wanted.
+        n_trials: How many trials it proposes in all; None: as many as are wanted, and of a grid as many as it has.
+        algorithm: How points are chosen.
 
     References:
         J. Bergstra, R. Bardenet, Y. Bengio, B. Kegl, "Algorithms for Hyper-Parameter Optimization", NIPS, 2011.
@@ -243,6 +307,7 @@ class HyperparameterSearch:
         random_state: int,
         ranker: str = "",
         n_trials: int | None = None,
+        algorithm: Algorithm = "tpe",
     ) -> None:
         from hyperopt import Trials
         from hyperopt.base import Domain
@@ -259,7 +324,10 @@ class HyperparameterSearch:
         self._domain: Any = Domain(lambda point: point, self._expressions) if space.dimensions else None
         self._history = Trials()
         self._n_suggested = 0
-        self._n_trials = n_trials
+        self._algorithm = algorithm
+        # The defaults come before the grid's points.
+        of_grid = space.n_points + 1 if algorithm == "grid" and space.dimensions else None
+        self._n_trials = min(filter(None, (n_trials, of_grid)), default=None)
 
     @property
     def best(self) -> Trial | None:
@@ -290,16 +358,15 @@ class HyperparameterSearch:
             return Trial(self.corpus, number, {})
         if number == 0:
             return self._propose_defaults()
-        from hyperopt import space_eval, tpe
+        if self._algorithm == "grid":
+            return Trial(self.corpus, number, self._space.point(number - 1))
+        from hyperopt import rand, space_eval, tpe
 
-        documents = tpe.suggest(
-            [number],
-            self._domain,
-            self._history,
-            seed_of(self._random_state, self.corpus, number),
-            n_startup_jobs=self._n_startup_trials,
-            verbose=False,
-        )
+        asked = ([number], self._domain, self._history, seed_of(self._random_state, self.corpus, number))
+        if self._algorithm == "random":
+            documents = rand.suggest(*asked)
+        else:
+            documents = tpe.suggest(*asked, n_startup_jobs=self._n_startup_trials, verbose=False)
         self._remember(documents)
         values = {name: found[0] for name, found in documents[0]["misc"]["vals"].items()}
         return Trial(self.corpus, number, self._space.to_python(space_eval(self._expressions, values)))
