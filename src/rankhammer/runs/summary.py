@@ -188,6 +188,7 @@ def build(
         "status": status,
         "held_back": held_back,
         "accept": verdict_text.accepting_command(held_back, scope),
+        "promote": verdict_text.promoting_commands(held_back, scope),
         "failures": failures,
         "again": corpus_status.command_again(failures, scope, stages_run=stages_run),
         "published": published,

@@ -33,7 +33,7 @@ _LOG, _FILES = "registry", "rankers"
 _ATTEMPTS = 50
 _DIGEST_SIGNS = 12
 _OLD = 5
-"""Pointers behind one that is copied at the latest: ten stay at least, so several publishers have to fail to lose one."""
+"""Pointers behind one that is copied at the latest: ten stay at least, so that several publishers may fail."""
 logger = logging.getLogger(__name__)
 
 
