@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from rankhammer import processes
+from rankhammer.corpora import folder_of
 from rankhammer.errors import ConfigError, DataError, did_you_mean
 from rankhammer.runs import run_ids, run_selection
 from rankhammer.runs.execute import open_to_print
@@ -14,7 +16,7 @@ from rankhammer.storage.champions import make_current, published_corpus
 from rankhammer.storage.ranker_history import ROLLBACK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rankhammer.datasets import PublishedDataset
     from rankhammer.storage.ranker_history import RankerEntry, RankerHistory
@@ -103,16 +105,26 @@ class Published:
             )
         return found
 
-    def state(self, entry: RankerEntry) -> str:
-        """Return one word on a ranker: current, held back, before the current one, kept or files deleted."""
-        if self.current.get(entry.corpus) == entry.ranker:
-            return CURRENT
-        if not self.dataset.registry.is_kept(entry):
-            return DELETED
-        is_newest = self.history.entries(entry.corpus)[-1].ranker == entry.ranker
-        if is_newest and entry.corpus in self.dataset.held_back():
-            return HELD_BACK
-        return BEFORE if entry.ranker in self.history.champions(entry.corpus)[-2:-1] else KEPT
+    def states(self, entries: Sequence[RankerEntry]) -> list[str]:
+        """Return one word on each ranker: current, held back, before the current one, kept or files deleted.
+
+        Args:
+            entries: All of some corpora, in the order of registration.
+        """
+        newest = {entry.corpus: entry.ranker for entry in entries}
+        before = {corpus: self.history.champions(corpus)[-2:-1] for corpus in newest}
+        held_back, kept = self.dataset.held_back(), self.dataset.registry.kept()
+
+        def state(entry: RankerEntry) -> str:
+            if self.current.get(entry.corpus) == entry.ranker:
+                return CURRENT
+            if (folder_of(entry.corpus), entry.ranker) not in kept:
+                return DELETED
+            if newest[entry.corpus] == entry.ranker and entry.corpus in held_back:
+                return HELD_BACK
+            return BEFORE if entry.ranker in before[entry.corpus] else KEPT
+
+        return list(map(state, entries))
 
 
 @contextmanager
@@ -151,10 +163,14 @@ def list_rankers(env: str | None, corpus: str | None = None) -> list[dict[str, A
     """
     with opened(env) as published:
         published.require_corpus(corpus)
-        newest_first = published.history.entries(corpus)[::-1]
-        entries = sorted(newest_first, key=lambda entry: entry.corpus)
+        entries = published.history.entries(corpus)
         names = ("corpus", "ranker", "at", "run", "rankhammer", "code", "inputs", "evidence")
-        return [{name: getattr(entry, name) for name in names} | {"state": published.state(entry)} for entry in entries]
+        found = [
+            {name: getattr(entry, name) for name in names} | {"state": state}
+            for entry, state in zip(entries, published.states(entries), strict=True)
+        ]
+        found.reverse()
+        return sorted(found, key=itemgetter("corpus"))
 
 
 def list_moves(env: str | None, corpus: str | None = None) -> list[dict[str, Any]]:

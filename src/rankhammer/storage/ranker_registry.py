@@ -51,6 +51,7 @@ class RankerRegistry:
         self._storage, self._root, self._versions = storage_for(root), root, versions
         self._keep, self._grace_s = keep, grace_s
         self._log = AppendOnlyLog(self._storage, f"{root}/{_LOG}")
+        self._read_before: dict[int, Mapping[str, Any]] = {}
 
     def history(self) -> RankerHistory:
         """Read all that was ever added, and the moves that still stand in pointers.
@@ -117,9 +118,15 @@ class RankerRegistry:
         self._write(self._trained(entry), trained, entry.trained)
         self._write(self._exported(entry), exported, entry.exported)
 
+    def kept(self) -> set[tuple[str, str]]:
+        """Return the rankers whose files are still there, as folders of corpora and ids, from one listing."""
+        place = f"{self._root}/{_FILES}"
+        names = list(self._storage.files(place)) if self._storage.exists(place) else []
+        return {(parts[0], parts[1]) for parts in (name.split("/") for name in names) if len(parts) > 2}
+
     def is_kept(self, entry: RankerEntry) -> bool:
         """Say whether a ranker's files are still there."""
-        return all(self._storage.exists(folder) for folder in (self._trained(entry), self._exported(entry)))
+        return (folder_of(entry.corpus), entry.ranker) in self.kept()
 
     def read_trained(self, entry: RankerEntry) -> dict[str, bytes]:
         """Return a ranker's own files, name to content.
@@ -143,11 +150,8 @@ class RankerRegistry:
         if not newest.number:
             return
         needed, now = self.history().needed(newest.rankers or {}, keep=self._keep), self._versions.written_at(newest)
-        kept = {f"{folder_of(corpus)}/{ranker}" for corpus, ranker in needed}
-        place = f"{self._root}/{_FILES}"
-        files = self._storage.files(place) if self._storage.exists(place) else ()
-        for name in sorted({"/".join(file.split("/")[:2]) for file in files} - kept):
-            folder = f"{place}/{name}"
+        for name, ranker in sorted(self.kept() - {(folder_of(corpus), ranker) for corpus, ranker in needed}):
+            folder = f"{self._root}/{_FILES}/{name}/{ranker}"
             if now - self._storage.changed_at(folder) >= self._grace_s:
                 self._storage.delete(folder)
                 logger.info("Removed %s", folder)
@@ -196,6 +200,12 @@ class RankerRegistry:
         return files
 
     def _content(self, number: int) -> Mapping[str, Any]:
+        """Read one file of the log; none is ever changed, so each is read once."""
+        if number not in self._read_before:
+            self._read_before[number] = self._read_content(number)
+        return self._read_before[number]
+
+    def _read_content(self, number: int) -> Mapping[str, Any]:
         entry, path = self._log.read(number), self._log.path(number)
         if entry.fault.startswith(state_files.NEWER):
             raise DataError(f"{path} {entry.fault}.", hint="Update this installation of Rankhammer.", path=path)
