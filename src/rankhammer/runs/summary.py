@@ -232,6 +232,8 @@ def show(facts: Mapping[str, Any], *, where: str) -> None:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
     for line in facts["left_out"]:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
+    for line in facts.get("drift", ()):
+        console.print(f"[yellow]Drift:[/] {escape(line)}", soft_wrap=True, highlight=False)
     for failure in facts["failures"]:
         who = escape(f"Corpus {failure['corpus']!r} failed in {failure['stage']}:")
         console.print(f"[red]{who}[/] {escape(failure['error'])}", soft_wrap=True)
