@@ -147,8 +147,8 @@ def _load(catalog: DataCatalog, name: str) -> dict[str, Any] | None:
 
 def _earlier(catalog: DataCatalog, scope: Scope) -> Iterator[dict[str, Any]]:
     """Yield the last records of the environment's history, the newest first."""
-    records = catalog[RUN_HISTORY].newest_first()
-    return islice((one for one in records if one.get("environment") == scope.environment), _MOST_EARLIER)
+    dataset: Any = catalog[RUN_HISTORY]
+    return islice((one for one in dataset.newest_first() if one.get("environment") == scope.environment), _MOST_EARLIER)
 
 
 def _message(error: Exception) -> str:
