@@ -229,6 +229,8 @@ def _evaluation_lines(found: Mapping[str, Any]) -> Iterator[str]:
         cells = (f"{_interval(of[name]) if name in of else '-':24}" for name in shown)
         yield "  ".join([f"{metric:16}", *cells]).rstrip()
     yield from _verdict_lines(found)
+    if found["left_out"]:
+        yield f"The current ranker is left out: {found['left_out']}."
     if found["is_unseen"] is not True:
         yield (
             "These are not the test queries that this ranker was measured on when it was trained: it may have been "

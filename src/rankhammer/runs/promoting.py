@@ -40,8 +40,9 @@ def evaluate(env: str | None, ranker: str, *, corpus: str | None = None, run: st
         run: Id of the run whose test queries count, where runs have ids; None for the newest.
 
     Returns:
-        corpus, ranker, champion (ids; null where there is none), metric, is_unseen (whether the queries are those that
-        were held out from the ranker; null where nobody knows), and what `corpus_figures` returns.
+        corpus, ranker, champion (ids; null where there is none), left_out (why the current ranker is not measured, or
+        empty), metric, is_unseen (whether the queries are those that were held out from the ranker; null where
+        nobody knows), and what `corpus_figures` returns.
 
     Raises:
         ConfigError: There is no such ranker.
@@ -54,16 +55,17 @@ def evaluate(env: str | None, ranker: str, *, corpus: str | None = None, run: st
         else:
             entry = published.find(ranker, corpus)
             trained = _read(published, entry)
-        champion = _champion_if_any(published, trained.corpus)
         rankers = {"ranker": trained}
-        if champion is not None and (entry is None or champion.ranker != entry.ranker):
-            rankers[CHAMPION] = _read(published, champion)
+        champion, left_out = _champion_beside(project, published, trained.corpus)
+        if champion is not None and (entry is None or published.current.get(trained.corpus) != entry.ranker):
+            rankers[CHAMPION] = champion
         figures = project.measure(rankers)
     held_out = (entry.evidence if entry else {}).get("test_queries")
     return {
         "corpus": trained.corpus,
         "ranker": entry.ranker if entry else None,
-        "champion": champion.ranker if champion else None,
+        "champion": published.current.get(trained.corpus),
+        "left_out": left_out,
         "metric": project.metric,
         "is_unseen": None if held_out is None else held_out == figures["test_queries"],
         **figures,
@@ -100,13 +102,12 @@ def promote(
         about = {"corpus": corpus, "ranker": entry.ranker, "champion": published.current.get(corpus)}
         found = {**about, **_compared(project, published, entry, accepted)}
         is_promoted = not found["refusal"] or accepted is not None
-        found |= {"is_promoted": is_promoted, "reason": accepted if found["refusal"] else None}
-        registry = published.dataset.registry
-        registry.add_comparison({**found, "at": processes.this_process()["since"]})
+        reason = accepted if found["refusal"] else None
+        published.dataset.registry.add_comparison({**found, "at": processes.this_process()["since"]})
         if is_promoted:
             evidence = {name: value for name, value in found.items() if name not in about}
-            switch(published, entry, how=PROMOTION, about={"reason": found["reason"], "evidence": evidence})
-        return found
+            switch(published, entry, how=PROMOTION, about={"reason": reason, "evidence": evidence})
+        return {**found, "is_promoted": is_promoted, "reason": reason}
 
 
 @dataclass(frozen=True)
@@ -129,10 +130,8 @@ class _Project:
             DataError: They have other features than the test queries, or there are none.
         """
         corpus = rankers["ranker"].corpus
-        files = by_corpus(self.catalog["ranker"].load_all()).get(corpus, {})
-        today = FeatureSet.model_validate_json(files[FEATURE_SET]) if FEATURE_SET in files else self.feature_set
         for system, trained in rankers.items():
-            require_same_features(trained, today, name=f"The {'current ' * (system == CHAMPION)}ranker of {corpus!r}")
+            self.require_same_features(trained, "current ranker" if system == CHAMPION else "ranker")
         confidence = corrected_confidence(self.training.confidence, n_tried)
         n_resamples = max(self.training.n_resamples, min(_MAX_RESAMPLES, self.training.n_resamples * n_tried))
         bootstrap = replace(self.measuring.bootstrap, confidence=confidence, n_resamples=n_resamples)
@@ -144,6 +143,16 @@ class _Project:
             measuring=replace(self.measuring, bootstrap=bootstrap),
         )
         return corpus_figures(rows, self.metric, replace(self.training.verdict_rule(), confidence=confidence))
+
+    def require_same_features(self, trained: TrainedRanker, name: str) -> None:
+        """Refuse a ranker whose features are other numbers than those of the test queries.
+
+        Raises:
+            DataError: They are.
+        """
+        files = by_corpus(self.catalog["ranker"].load_all()).get(trained.corpus, {})
+        today = FeatureSet.model_validate_json(files[FEATURE_SET]) if FEATURE_SET in files else self.feature_set
+        require_same_features(trained, today, name=f"The {name} of {trained.corpus!r}")
 
 
 @contextmanager
@@ -164,7 +173,7 @@ def _compared(project: _Project, published: Published, entry: RankerEntry, accep
     except DataError as exc:
         if accepted is None:
             raise
-        return {"refusal": exc.message}
+        return {"refusal": exc.message.rstrip(".")}
 
 
 def _comparison(project: _Project, published: Published, entry: RankerEntry) -> dict[str, Any]:
@@ -197,9 +206,17 @@ def _comparison(project: _Project, published: Published, entry: RankerEntry) -> 
     }
 
 
-def _champion_if_any(published: Published, corpus: str) -> RankerEntry | None:
-    entries = published.history.entries(corpus)
-    return next((entry for entry in entries if entry.ranker == published.current.get(corpus)), None)
+def _champion_beside(project: _Project, published: Published, corpus: str) -> tuple[TrainedRanker | None, str]:
+    """Return the current ranker, or None and why it cannot be measured beside another one."""
+    try:
+        champion = published.champion(corpus)
+        if champion is None:
+            return None, "nothing is current"
+        trained = _read(published, champion)
+        project.require_same_features(trained, "current ranker")
+    except DataError as exc:
+        return None, exc.message.rstrip(".")
+    return trained, ""
 
 
 def _read(published: Published, entry: RankerEntry) -> TrainedRanker:
