@@ -145,7 +145,7 @@ def test_what_is_not_there_is_named(project, ids, arguments, message):
 def test_a_challenger_that_was_measured_on_other_queries_is_refused(project, ids):
     waiting = rankers(project, "--corpus", "network")[0]["ranker"]
     project.configure("parameters.yml", BY_HAND + "folding: {test_share: 0.3}\n")
-    project.kedro("run", "--pipelines=folding,training")
+    project.kedro("run", "--pipelines=folding,training", "--to-nodes=build_training_matrix")
     output = project.rankhammer("promote", "network", waiting, expect=2)
     assert "was measured on other queries" in output
     assert "may have been trained on some of these" in output

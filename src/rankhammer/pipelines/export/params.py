@@ -37,8 +37,9 @@ class ExportParams(StageParams):
         description="corpora whose ranker becomes current even where it is worse; true: all"
     )
     promotion: Annotated[Literal["automatic", "by_hand"] | tuple[str, ...], BeforeValidator(_promoted)] = Field(
+        "automatic",
         description="automatic: a ranker becomes current by its export; by_hand, or for the corpora named here: by "
-        "`rankhammer promote`"
+        "`rankhammer promote`",
     )
     engine: PluginSpec | None = Field(description="engine that has to score logged pairs right: its name and options")
 
