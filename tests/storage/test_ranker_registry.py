@@ -304,6 +304,14 @@ def test_an_entry_that_was_damaged_is_named_and_left_out(root, caplog):
     assert caplog.text.count("the rankers in it are not listed") == 1
 
 
+@pytest.mark.parametrize("damage", [{"evidence": 1}, {"corpus": None}, {"inputs": []}, {"at": 5}])
+def test_an_entry_of_the_wrong_types_is_none(damage):
+    entry = {"corpus": "de", "ranker": "a", "trained": "a1", "exported": "b2"}
+    assert len(RankerHistory([{"rankers": [entry]}]).entries()) == 1
+    assert RankerHistory([{"rankers": [entry | damage, 7], "moves": [None, {"pointer": "x"}]}]).entries() == []
+    assert RankerHistory([{"rankers": 5, "moves": [None, {"pointer": "x"}], "comparisons": [1]}]).moves() == []
+
+
 def test_a_registry_of_a_newer_version_is_refused(root):
     export(root, de=1)
     (root / "registry/000009.json").write_text('{"format": 2}')

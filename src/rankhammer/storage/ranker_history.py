@@ -48,8 +48,13 @@ class RankerEntry:
         if not isinstance(content, dict):
             return None
         known = {one.name: content[one.name] for one in fields(cls) if one.name in content}
-        texts = (known.get(name) for name in ("corpus", "ranker", "trained", "exported"))
-        return cls(**known) if all(isinstance(text, str) for text in texts) else None
+        texts = (
+            known.get(name, "") for name in ("corpus", "ranker", "trained", "exported", "at", "rankhammer", "code")
+        )
+        mappings = (known.get(name, {}) for name in ("inputs", "evidence"))
+        is_whole = known.keys() >= {"corpus", "ranker", "trained", "exported"}
+        is_whole = is_whole and all(isinstance(text, str) for text in texts)
+        return cls(**known) if is_whole and all(isinstance(one, dict) for one in mappings) else None
 
 
 @dataclass(frozen=True)
@@ -157,4 +162,7 @@ def moves_between(
 
 def is_move(content: object) -> bool:
     """Say whether something has all that makes it a move."""
-    return isinstance(content, dict) and {"pointer", "corpus", "ranker", "before", "how"} <= content.keys()
+    if not isinstance(content, dict) or not isinstance(content.get("pointer"), int):
+        return False
+    texts = all(isinstance(content.get(name), str) for name in ("corpus", "ranker", "how"))
+    return texts and isinstance(content.get("before"), str | None)
