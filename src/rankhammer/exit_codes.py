@@ -11,6 +11,7 @@ DONE = 0
 FAILURE = 1
 USER_ERROR = 2
 SOME_CORPORA_FAILED = 3
+NOT_PROMOTED = 4
 INTERRUPTED = 130
 
 MEANINGS: Mapping[int, str] = {
@@ -20,6 +21,7 @@ MEANINGS: Mapping[int, str] = {
     USER_ERROR: "something that you can cure, said in two lines: what failed, and one thing to do. Of `plan`, `probe` "
     "and `handoffs`: what they looked at has a fault",
     SOME_CORPORA_FAILED: "some corpora failed and the others continued; the closing table has the status of each",
+    NOT_PROMOTED: "`rankhammer promote` has measured no significant gain, and what was current stays",
     INTERRUPTED: "interrupted by Ctrl-C: the lock and the terminal are given back, and what was finished stays",
 }
 """Exit code to what it means, of every command."""

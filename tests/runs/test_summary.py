@@ -242,6 +242,19 @@ def test_a_ranker_that_is_held_back_is_told_with_the_version_and_the_command_tha
     assert built["accept"] in printed
 
 
+def test_a_ranker_that_is_promoted_by_hand_is_told_with_the_command_that_compares_it(capsys):
+    export = {"corpora": {"a b": {"targets": [], "held_back": "to be promoted by hand"}}, "failures": []}
+    scope = Scope("prod", {}, None, {"a b": "000001-aa"}, {"a b": "000002-bb"})
+    about = {"stages_run": ("export",), "stage_seconds": {}, "total_s": 1, "published": "x", "health": Health()}
+    built = summary.build({"export": export}, scope=scope, **about)
+    assert built["accept"] is None
+    assert built["promote"] == ["rankhammer promote 'a b' --env=prod"]
+    summary.show(built, where="x.json")
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "the new ranker is not current, as it is to be promoted by hand. It is in version 000002-bb" in printed
+    assert f"make the better one current: {built['promote'][0]}" in printed
+
+
 def test_the_table_says_which_ranker_was_chosen(capsys):
     why = {"reason": "the only candidate", "standard_errors": 1.0, "candidates": {}}
     training = {"corpora": {"main": REPORTS["training"]["corpora"]["main"] | {"ranker": "linear", "choice": why}}}

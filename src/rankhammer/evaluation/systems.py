@@ -13,7 +13,9 @@ import pyarrow as pa
 from pyspark.sql import functions as F
 
 from rankhammer import schemas
+from rankhammer.canonical_json import to_text
 from rankhammer.casts import sound
+from rankhammer.digests import hex_digest
 from rankhammer.evaluation.bootstrap import Bootstrap, compare_systems
 from rankhammer.evaluation.metrics import MAX_CUTOFF, MIN_RELEVANT, Metric, parse_metric
 from rankhammer.queries import add_query_columns
@@ -38,6 +40,7 @@ _SUMMARY = pa.schema(
         *[(name, pa.string()) for name in ("corpus", "metric", "truth", "quantity", "system", "against")],
         *[(name, pa.float64()) for name in ("mean", "lower", "upper", "sd")],
         *[(name, pa.int64()) for name in ("n_queries", "n_clusters", "n_skipped")],
+        ("queries", pa.string()),
     ]
 )
 
@@ -138,10 +141,11 @@ def summarize(
 
     Returns:
         A few rows a (corpus, metric, truth): quantity, system, against, mean, lower, upper, sd, n_queries, n_clusters,
-        n_skipped. `quantity` is "mean" (of `system`), "difference" (`system` minus
+        n_skipped, queries. `quantity` is "mean" (of `system`), "difference" (`system` minus
         `against`, over the queries that have both) or "oracle_share" (the part of the oracle's gain over `against` that
         `system` reaches; null where the oracle gains nothing). lower and upper are null below two clusters. n_skipped
-        counts queries without a relevant document.
+        counts queries without a relevant document. `queries` is a digest of the queries that `system` has values for:
+        equal digests, the same queries.
     """
     bootstrap = Bootstrap(n_resamples, confidence, random_state)
 
@@ -228,14 +232,17 @@ def _summary_rows(ordered: pa.Table, bootstrap: Bootstrap) -> list[dict[str, obj
     ids = ordered["query_cluster_id"].to_numpy()[first]
     found = ordered["value"].to_numpy()
     system = ordered["system"].to_numpy().astype(str)
-    values, n_skipped = {}, {}
+    spellings = ordered["query"].to_numpy()[first]
+    values, n_skipped, measured = {}, {}, {}
     for name in sorted(set(system), key=system_order):
         of_system = system == name
         values[name] = np.full(len(first), np.nan)
         values[name][qid[of_system]] = found[of_system]
         n_skipped[name] = int(np.isnan(found[of_system]).sum())
+        has_value = ~np.isnan(values[name])
+        measured[name] = hex_digest(to_text([ids[has_value].tolist(), spellings[has_value].tolist()]), 16)
     rows = compare_systems(values, np.cumsum(np.append(False, ids[1:] != ids[:-1])), bootstrap)
-    return [row | {"n_skipped": n_skipped[row["system"]]} for row in rows]
+    return [row | {"n_skipped": n_skipped[row["system"]], "queries": measured[row["system"]]} for row in rows]
 
 
 def system_order(name: str) -> tuple[int, str]:

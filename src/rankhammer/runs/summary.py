@@ -188,6 +188,7 @@ def build(
         "status": status,
         "held_back": held_back,
         "accept": verdict_text.accepting_command(held_back, scope),
+        "promote": verdict_text.promoting_commands(held_back, scope),
         "failures": failures,
         "again": corpus_status.command_again(failures, scope, stages_run=stages_run),
         "published": published,
@@ -231,6 +232,8 @@ def show(facts: Mapping[str, Any], *, where: str) -> None:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
     for line in facts["left_out"]:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
+    for line in facts.get("drift", ()):
+        console.print(f"[yellow]Drift:[/] {escape(line)}", soft_wrap=True, highlight=False)
     for failure in facts["failures"]:
         who = escape(f"Corpus {failure['corpus']!r} failed in {failure['stage']}:")
         console.print(f"[red]{who}[/] {escape(failure['error'])}", soft_wrap=True)
