@@ -42,13 +42,15 @@ _SUMMARY = pa.schema(
 )
 
 
-def join_reference(rows: DataFrame, reference_judgments: DataFrame | None, *, language: str = "english") -> DataFrame:
+def join_reference(
+    rows: DataFrame, reference_judgments: DataFrame | None, *, language: object = "english"
+) -> DataFrame:
     """Set people's grades beside the rows; a cluster that was graded under several spellings takes the highest.
 
     Args:
         rows: Any table with corpus, query_cluster_id and doc_id.
         reference_judgments: schemas.REFERENCE_JUDGMENTS, or None when there are none.
-        language: Language whose stemmer made the cluster ids of `rows`.
+        language: Languages that made the cluster ids of `rows`; see `queries.QueryLanguages.parse`.
 
     Returns:
         The same rows with reference_grade (int; null where the document was not graded) and ideal_reference_grades

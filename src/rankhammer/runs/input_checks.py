@@ -12,6 +12,7 @@ from rankhammer.datasets.input_validator import InputValidator
 from rankhammer.errors import ConfigError, RankhammerError
 from rankhammer.feature_sets.model import Match, MatchedTerms, Phrase
 from rankhammer.feature_sources.base import ChecksFields
+from rankhammer.queries.languages import QueryLanguages
 from rankhammer.queries.text_language import text_language
 from rankhammer.runs.expected_fingerprints import checked_parameters, given_inputs
 from rankhammer.runs.user_errors import user_error
@@ -296,10 +297,12 @@ def _note_languages(named: _Named, params: Mapping[str, Any], notes: list[str]) 
     fields = _text_fields(feature_set)
     known = {corpus: text_language(texts) for corpus, texts in _texts(named, [*fields])}
     spoken = {corpus: one for corpus, one in known.items() if one}
-    if spoken and language not in spoken.values():
+    languages = QueryLanguages.parse(language)
+    if spoken and not any(languages.of(corpus) == one for corpus, one in spoken.items()):
         theirs = ", ".join(sorted(set(spoken.values())))
+        ours = ", ".join(sorted(languages.all()))
         notes.append(
-            f"Documents are in {theirs}, and `language` of globals.yml is {language}: spellings of a query are one by "
+            f"Documents are in {theirs}, and `language` of globals.yml is {ours}: spellings of a query are one by "
             "its stems."
         )
     stems_alone = [name for name, analyzers in fields.items() if analyzers == {_ENGLISH}]

@@ -116,7 +116,6 @@ def compare(
     """
     from rankhammer.evaluation import compared_queries
     from rankhammer.queries.clusters import query_cluster_id
-    from rankhammer.queries.normalize import normalize_query
     from rankhammer.training import rescoring
 
     session = session_of_run(env, run, lambda: _COMPARED)
@@ -128,7 +127,7 @@ def compare(
         measured = compared_queries.read_measured(verdicts, choice.against)
         if corpus not in measured:
             raise ConfigError(f"Corpus {corpus!r} was not measured.", hint=did_you_mean(corpus, sorted(measured)))
-        cluster = None if query is None else query_cluster_id(normalize_query(query, params["language"]))
+        cluster = None if query is None else query_cluster_id(_normal_form(query, corpus, params["language"]))
         title = params["query_report"].title_field
         complete = replace(choice, title_field=title, cluster=cluster)
         found = compared_queries.compare_queries(
@@ -142,6 +141,13 @@ def compare(
         )
         about = {"metric": measured[corpus].metric, "truth": measured[corpus].truth}
         return [about | one for one in found[corpus]]
+
+
+def _normal_form(query: str, corpus: str, language: object) -> str:
+    from rankhammer.queries import QueryLanguages, normalize_query
+
+    spoken = QueryLanguages.parse(language)
+    return normalize_query(query, spoken.of(corpus), spoken.form)
 
 
 def _fields(documents: DataFrame, title: str, fields: Sequence[str]) -> tuple[str, ...]:
