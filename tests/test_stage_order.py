@@ -11,7 +11,7 @@ READS = {
     "labeling": {"ingestion"},
     "features": {"labeling"},
     "folding": {"features"},
-    "training": {"folding"},
+    "training": {"folding", "ingestion"},
     "export": {"training"},
     "judgment_export": {"labeling"},
     "query_report": {"training"},

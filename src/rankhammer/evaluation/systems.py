@@ -16,7 +16,7 @@ from rankhammer import schemas
 from rankhammer.casts import sound
 from rankhammer.evaluation.bootstrap import Bootstrap, compare_systems
 from rankhammer.evaluation.metrics import MAX_CUTOFF, Metric, parse_metric
-from rankhammer.queries import add_query_columns
+from rankhammer.queries import assign_clusters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -43,14 +43,19 @@ _SUMMARY = pa.schema(
 
 
 def join_reference(
-    rows: DataFrame, reference_judgments: DataFrame | None, *, language: object = "english"
+    rows: DataFrame,
+    reference_judgments: DataFrame | None,
+    *,
+    language: object = "english",
+    serps: DataFrame | None = None,
 ) -> DataFrame:
     """Set people's grades beside the rows; a cluster that was graded under several spellings takes the highest.
 
     Args:
         rows: Any table with corpus, query_cluster_id and doc_id.
         reference_judgments: schemas.REFERENCE_JUDGMENTS, or None when there are none.
-        language: Languages that made the cluster ids of `rows`; see `queries.QueryLanguages.parse`.
+        language: Languages that made the cluster ids of `rows`; see `queries.QueryRules.parse`.
+        serps: `schemas.SERPS`, which alone says to which cluster a query belongs where clusters go by results.
 
     Returns:
         The same rows with reference_grade (int; null where the document was not graded) and ideal_reference_grades
@@ -68,7 +73,7 @@ def join_reference(
     graded = (
         sound(reference_judgments)
         .filter(F.col("grade").isNotNull() & F.col("doc_id").isNotNull())
-        .transform(add_query_columns, language=language)
+        .transform(assign_clusters, language=language, serps=serps)
         # Brought together once for both groupings, and for the join where it needs it.
         .repartition(*cluster)
         .groupBy(*cluster, "doc_id")

@@ -7,17 +7,17 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from rankhammer import corpora
-from rankhammer.queries import QueryLanguages
+from rankhammer.queries import QueryRules
 
 
 def _with_an_analyzer(language: object) -> object:
-    QueryLanguages.parse(language)
+    QueryRules.parse(language)
     return language
 
 
 RandomState = Annotated[int, Field(ge=0, lt=1 << 63, description="seed of every random choice")]
 Language = Annotated[str | dict[str, Any], AfterValidator(_with_an_analyzer)]
-"""Languages of the queries, wherever they come from: they make the query clusters. `QueryLanguages.parse` reads it."""
+"""Languages of the queries, wherever they come from: they make the query clusters. `QueryRules.parse` reads it."""
 Corpora = Annotated[list[str] | None, BeforeValidator(corpora.named)]
 """Corpora to work on; None: all. A node gets it as it was written: `corpora.named` reads it."""
 

@@ -9,18 +9,16 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import arrow_udf
 
 from rankhammer.digests import hex_digest
-from rankhammer.queries.languages import QueryLanguages
 from rankhammer.queries.normalize import normalize_queries
+from rankhammer.queries.result_clusters import ID_LENGTH
+from rankhammer.queries.rules import QueryRules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pyspark.sql import Column, DataFrame
 
-    from rankhammer.queries.languages import QueryForm
-
-_ID_LENGTH = 16
-"""Hexadecimal digits: 64 bits, so that ten million queries share an id with a chance of 3 in a million."""
+    from rankhammer.queries.rules import QueryForm
 
 
 def query_cluster_id(normalized_query: str) -> str:
@@ -29,7 +27,7 @@ def query_cluster_id(normalized_query: str) -> str:
     Args:
         normalized_query: What `normalize_query` returned.
     """
-    return hex_digest(normalized_query, _ID_LENGTH)
+    return hex_digest(normalized_query, ID_LENGTH)
 
 
 def add_query_columns(table: DataFrame, *, language: object = "english") -> DataFrame:
@@ -38,7 +36,7 @@ def add_query_columns(table: DataFrame, *, language: object = "english") -> Data
     Args:
         table: Has a string column `query`; a null query gives null columns. Has `corpus`, too, where corpora have
             languages of their own.
-        language: What `QueryLanguages.parse` reads: one of `languages()`, or languages by corpus.
+        language: What `QueryRules.parse` reads: one of `languages()`, or languages by corpus.
 
     Returns:
         The same rows; columns of these names are replaced.
@@ -46,13 +44,13 @@ def add_query_columns(table: DataFrame, *, language: object = "english") -> Data
     Raises:
         ConfigError: A language has no analyzer.
     """
-    spoken = QueryLanguages.parse(language)
+    spoken = QueryRules.parse(language)
     return table.withColumn("normalized_query", _normal_form(spoken)).withColumn(
-        "query_cluster_id", F.substring(F.sha2("normalized_query", 256), 1, _ID_LENGTH)
+        "query_cluster_id", F.substring(F.sha2("normalized_query", 256), 1, ID_LENGTH)
     )
 
 
-def _normal_form(spoken: QueryLanguages) -> Column:
+def _normal_form(spoken: QueryRules) -> Column:
     """Return the normal form of `query`: an Arrow function a language, each for the rows of its corpora."""
     by_language: dict[str, list[str]] = {}
     for corpus, language in sorted(spoken.corpora.items()):

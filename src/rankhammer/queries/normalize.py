@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from rankhammer.analyzers import analyze
 from rankhammer.analyzers.languages import WITHOUT_STEMS, snowball_stem
-from rankhammer.queries.languages import require_language
+from rankhammer.queries.rules import require_language
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rankhammer.queries.languages import QueryForm
+    from rankhammer.queries.rules import QueryForm
 
 _QUOTES = {
     "'": "\u0060\u00b4\u02b9\u02bb\u02bc\u02bd\u02c8\u055a\u1fbd\u1fbf\u2018\u2019\u201a\u201b\u2032\u2035\ua78c\uff07",

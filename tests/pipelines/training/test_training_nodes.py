@@ -117,13 +117,15 @@ def _run(
     training_rows, reference = _tables(spark, rows)
     reference = reference if judged else None
     matrix, counts = nodes.build_training_matrix(
-        training_rows.repartition(n_partitions), reference, params, FEATURES, "english"
+        training_rows.repartition(n_partitions), reference, None, params, FEATURES, "english"
     )
     matrix = _store(spark, matrix, folder / "matrix", "corpus")
     trials, failures = nodes.tune(matrix, params, SEED)
     trials = _store(spark, schemas.TUNING_TRIALS.check(trials), folder / "trials")
     made, oracle, failures, found = nodes.train_ranker(matrix, trials, failures, counts, params, FEATURES, SEED)
-    measured = _store(spark, nodes.evaluate(matrix, made, oracle, reference, params, "english"), folder / "evaluation")
+    measured = _store(
+        spark, nodes.evaluate(matrix, made, oracle, reference, None, params, "english"), folder / "evaluation"
+    )
     report, _, _, table, verdicts = nodes.report_training(measured, trials, made, failures, found, params, SEED)
     return Stage(matrix, made, oracle, failures, schemas.EVALUATION.check(measured), report, table, verdicts)
 
@@ -340,7 +342,7 @@ def test_auto_chooses_a_ranker_for_each_corpus_and_says_why(spark, folder):
 
 def test_a_run_whose_every_corpus_fails_stops(spark, folder):
     training_rows, _ = _tables(spark, _rows("poor", max_grade=0))
-    matrix, _ = nodes.build_training_matrix(training_rows, None, PARAMS, FEATURES, "english")
+    matrix, _ = nodes.build_training_matrix(training_rows, None, None, PARAMS, FEATURES, "english")
     with pytest.raises(DataError, match="'poor' failed in training"):
         nodes.tune(_store(spark, matrix, folder / "poor", "corpus"), PARAMS, SEED)
 
@@ -349,7 +351,7 @@ def test_another_feature_set_than_the_rows_have_is_refused(spark):
     training_rows, _ = _tables(spark, _rows("a", n_queries=1))
     fewer = FeatureSet(name="test", features=FEATURES.features[:2])
     with pytest.raises(SchemaError, match="'noise' is not in the set"):
-        nodes.build_training_matrix(training_rows, None, PARAMS, fewer, "english")
+        nodes.build_training_matrix(training_rows, None, None, PARAMS, fewer, "english")
 
 
 def test_kedro_checks_the_parameters_of_every_node():

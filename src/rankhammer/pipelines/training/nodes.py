@@ -30,6 +30,7 @@ Failures = list[dict[str, str]]
 def build_training_matrix(
     training_rows: DataFrame,
     reference_judgments: DataFrame | None,
+    serps: DataFrame | None,
     params: TrainingParams,
     feature_set: FeatureSet,
     language: Language,
@@ -39,7 +40,7 @@ def build_training_matrix(
     matrix_table.require_feature(params.baseline_feature, feature_set.names, parameter="training.baseline_feature")
     counts, failures = reference.check_judgments(reference_judgments, max_bad_share=params.max_bad_share)
     usable = reference.without(training_rows, failures)
-    rows = systems.join_reference(usable, reference_judgments, language=language)
+    rows = systems.join_reference(usable, reference_judgments, language=language, serps=serps)
     matrix = schemas.TRAINING_MATRIX.check(matrix_table.arrange_matrix(rows))
     return matrix, {"corpora": counts, "failures": [asdict(failure) for failure in failures]}
 
@@ -83,13 +84,14 @@ def evaluate(
     ranker: dict[str, bytes],
     oracle_ranker: dict[str, bytes],
     reference_judgments: DataFrame | None,
+    serps: DataFrame | None,
     params: TrainingParams,
     language: Language,
 ) -> DataFrame:
     """Measure every system on every test query."""
     rankers, oracles = final.models(ranker), final.models(oracle_ranker)
     rows = matrix_table.test_rows(training_matrix, list(rankers)).transform(
-        systems.join_reference, reference_judgments, language=language
+        systems.join_reference, reference_judgments, language=language, serps=serps
     )
     shown = scoring.rank_as_shown(rows, baseline_feature=params.baseline_feature)
     scored = scoring.score_rows(shown, {"ranker": rankers, "oracle": oracles})

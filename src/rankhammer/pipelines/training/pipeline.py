@@ -16,7 +16,7 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 nodes.build_training_matrix,
-                inputs=["training_rows", "reference_judgments", PARAMS, FEATURES, LANGUAGE],
+                inputs=["training_rows", "reference_judgments", "serps", PARAMS, FEATURES, LANGUAGE],
                 outputs=["training_matrix", "reference_counts"],
                 name="build_training_matrix",
             ),
@@ -37,7 +37,7 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 nodes.evaluate,
-                inputs=["training_matrix", "ranker", "oracle_ranker", "reference_judgments", PARAMS, LANGUAGE],
+                inputs=["training_matrix", "ranker", "oracle_ranker", "reference_judgments", "serps", PARAMS, LANGUAGE],
                 outputs="evaluation",
                 name="evaluate",
             ),

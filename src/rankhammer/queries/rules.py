@@ -1,4 +1,4 @@
-"""Which language a corpus's queries are in, and how their spellings fall together."""
+"""How queries fall together: each corpus's language, the form that spellings share, and what makes a cluster."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 QueryForm = Literal["analyzer", "words"]
 """How spellings of a query fall together: by the terms of the language's analyzer, or word by word."""
 QUERY_FORMS: Final[tuple[QueryForm, ...]] = get_args(QueryForm)
-_KEYS: Final = ("default", "corpora", "form")
+ClusterRule = Literal["form", "results"]
+"""What makes a cluster: the normal form alone, or within a form the results that queries share."""
+CLUSTER_RULES: Final[tuple[ClusterRule, ...]] = get_args(ClusterRule)
+_KEYS: Final = ("default", "corpora", "form", "clusters")
 
 
 @lru_cache(maxsize=1)
@@ -41,37 +44,41 @@ def require_language(language: str) -> None:
 
 
 @dataclass(frozen=True)
-class QueryLanguages:
-    """Languages of the queries.
+class QueryRules:
+    """How queries fall together.
 
     Args:
-        default: Of the corpora that are not named.
+        default: Language of the corpora that are not named.
         corpora: Corpus to its language.
         form: How spellings fall together.
+        clusters: What makes a cluster.
     """
 
     default: str
     corpora: Mapping[str, str] = field(default_factory=dict)
     form: QueryForm = "analyzer"
+    clusters: ClusterRule = "form"
 
     @classmethod
-    def parse(cls, value: object) -> QueryLanguages:
-        """Read the parameter `language`: a name, or `default`, `corpora` and `form`.
+    def parse(cls, value: object) -> QueryRules:
+        """Read the parameter `language`: a name, or `default` with any of `corpora`, `form` and `clusters`.
 
         Raises:
             ConfigError: A language has no analyzer, or the value is neither.
         """
-        if isinstance(value, QueryLanguages):
+        if isinstance(value, QueryRules):
             return value
         known: dict[str, Any] = {"default": value} if isinstance(value, str) else _keys_of(value)
         corpora = known.get("corpora") or {}
-        form = known.get("form", "analyzer")
         named = [known.get("default"), *(corpora.values() if isinstance(corpora, dict) else [None])]
-        if not all(isinstance(one, str) for one in named) or form not in QUERY_FORMS:
+        by_corpus = {str(corpus): one for corpus, one in corpora.items()} if isinstance(corpora, dict) else {}
+        rules = cls(cast("str", named[0]), by_corpus, known.get("form", "analyzer"), known.get("clusters", "form"))
+        readable = all(isinstance(one, str) for one in named) and rules.form in QUERY_FORMS
+        if not readable or rules.clusters not in CLUSTER_RULES:
             raise _unreadable(value)
-        for one in named:
-            require_language(cast("str", one))
-        return cls(str(known["default"]), {str(corpus): one for corpus, one in corpora.items()}, form)
+        for language in rules.all():
+            require_language(language)
+        return rules
 
     def of(self, corpus: str) -> str:
         """Return a corpus's language."""
@@ -93,6 +100,7 @@ def _keys_of(value: object) -> dict[str, Any]:
 
 def _unreadable(value: object) -> ConfigError:
     return ConfigError(
-        f"`language` is {value!r}: it is a name, or has the keys default, corpora and form.",
-        hint="For instance {default: english, corpora: {shop_de: german}}; form is analyzer or words.",
+        f"`language` is {value!r}: it is a name, or has the keys {', '.join(_KEYS)}.",
+        hint="For instance {default: english, corpora: {shop_de: german}}; form is analyzer or words, clusters is form "
+        "or results.",
     )
