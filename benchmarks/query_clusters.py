@@ -1,8 +1,8 @@
 """What clusters by results cost within one normal form: seconds and peak memory, one JSON line a form.
 
-Each form runs in a process of its own. Its queries have five results each, drawn by Zipf's law, so that a few documents
-are on most lists; every tenth list is a copy of another one with one document changed, as spellings have it. By pairs, a
-form of 100,000 queries would be five thousand million comparisons.
+Each form runs in a process of its own. Its queries have five results each, drawn by Zipf's law, so that few documents
+are on most lists; every tenth list is a copy of another one with one document changed, as spellings have it. Compared
+by pairs, a form of 100,000 queries would need five thousand million comparisons.
 
     python benchmarks/query_clusters.py
     python benchmarks/query_clusters.py --queries 3500 --documents 1100

@@ -5,7 +5,7 @@ import random
 import pyarrow as pa
 import pytest
 
-from rankhammer.queries import add_query_columns, query_cluster_id
+from rankhammer.queries import add_query_columns, assign_clusters, query_cluster_id
 from rankhammer.queries.result_clusters import _whole_forms, count_cut_forms, moved_queries, split_by_results
 
 PAGES = [
@@ -91,3 +91,20 @@ def test_the_size_of_batches_changes_nothing(size):
     assert pa.concat_tables(parts).equals(moved_queries(table))
     forms = [form for whole in _whole_forms(table.to_batches(size)) for form in whole["normalized_query"].unique()]
     assert [form.as_py() for form in forms] == list("pqrs")
+
+
+def test_queries_from_elsewhere_get_the_clusters_of_the_log(spark):
+    log = split_by_results(serps(spark, PAGES))
+    graded = [("shop", "who?"), ("shop", "whos"), ("shop", "TO BE"), ("shop", "new"), ("wiki", "who is")]
+    table = spark.createDataFrame(graded, "corpus string, query string")
+    rules = {"default": "english", "clusters": "results"}
+    found = ids(assign_clusters(table, language=rules, serps=log))
+    assert found == {
+        ("shop", "who?"): query_cluster_id("who\nWHO"),
+        # A spelling that the log lacks, of a form with two clusters, and of one with a single one.
+        ("shop", "whos"): None,
+        ("shop", "TO BE"): query_cluster_id("to be"),
+        ("shop", "new"): None,
+        ("wiki", "who is"): query_cluster_id("who\nwho is"),
+    }
+    assert ids(assign_clusters(table, language="english", serps=log))["shop", "whos"] == query_cluster_id("who")

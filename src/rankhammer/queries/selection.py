@@ -74,21 +74,22 @@ def _described(serps: DataFrame) -> DataFrame:
 
 
 def _with_strata(clusters: DataFrame) -> DataFrame:
-    """Add the stratum: the quantile of the middle of the clusters that have as many sessions."""
-    counted = clusters.groupBy("corpus", "n_sessions").agg(F.count("*").alias("n"))
-    ascending = Window.partitionBy("corpus").orderBy("n_sessions").rowsBetween(Window.unboundedPreceding, 0)
-    middle = (F.sum("n").over(ascending) - F.col("n") / 2) / F.sum("n").over(Window.partitionBy("corpus"))
-    of_sessions = counted.select("corpus", "n_sessions", F.floor(middle * N_STRATA).cast("int").alias("stratum"))
-    return clusters.join(of_sessions, ["corpus", "n_sessions"])
+    """Add the stratum (the quantile of the middle of the clusters that have as many sessions) and the corpus's pairs."""
+    counted = clusters.groupBy("corpus", "n_sessions").agg(F.count("*").alias("n"), F.sum("n_pairs").alias("pairs"))
+    corpus = Window.partitionBy("corpus")
+    ascending = corpus.orderBy("n_sessions").rowsBetween(Window.unboundedPreceding, 0)
+    middle = (F.sum("n").over(ascending) - F.col("n") / 2) / F.sum("n").over(corpus)
+    described = counted.withColumns(
+        {"stratum": F.floor(middle * N_STRATA).cast("int"), "in_corpus": F.sum("pairs").over(corpus)}
+    )
+    return clusters.join(described.drop("n", "pairs"), ["corpus", "n_sessions"])
 
 
 def _cuts(placed: DataFrame, n_pairs: int) -> dict[tuple[str, int], int]:
     """Return how many clusters of each (corpus, stratum) are kept: the first ones in the order of the hash."""
     stratum = Window.partitionBy(*_STRATUM)
-    in_corpus = F.sum("n_pairs").over(Window.partitionBy("corpus"))
-    in_stratum = F.sum("n_pairs").over(stratum)
-    target = F.least(F.lit(1.0), n_pairs / in_corpus) * in_stratum
-    known = placed.withColumn("target", target)
+    share = F.least(F.lit(1.0), n_pairs / F.col("in_corpus"))
+    known = placed.withColumn("target", share * F.sum("n_pairs").over(stratum))
     n_below = F.count_if(F.col("pairs_with_it") <= F.col("target")).over(stratum)
     near = known.withColumn("from_cut", F.col("rank") - n_below).where(F.abs("from_cut") <= _NEAR)
     found = near.groupBy(*_STRATUM).agg(

@@ -55,8 +55,8 @@ def ingestion_facts(
 def _require_pages(facts: Mapping[str, Mapping[str, Any]], usable: Collection[str]) -> None:
     if usable and not facts:
         raise DataError(
-            "No query was searched for by enough sessions: no result page is left.",
-            hint="Lower ingestion.min_sessions.",
+            "No query was searched for by enough sessions, or the sample is too small: no result page is left.",
+            hint="Lower ingestion.min_sessions, or raise ingestion.sample_pairs.",
         )
 
 
