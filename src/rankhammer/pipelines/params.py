@@ -16,7 +16,7 @@ def _with_an_analyzer(language: object) -> object:
 
 
 RandomState = Annotated[int, Field(ge=0, lt=1 << 63, description="seed of every random choice")]
-Language = Annotated[str | dict[str, Any], AfterValidator(_with_an_analyzer)]
+Language = Annotated[Any, AfterValidator(_with_an_analyzer)]
 """Languages of the queries, wherever they come from: they make the query clusters. `QueryRules.parse` reads it."""
 Corpora = Annotated[list[str] | None, BeforeValidator(corpora.named)]
 """Corpora to work on; None: all. A node gets it as it was written: `corpora.named` reads it."""

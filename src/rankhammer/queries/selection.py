@@ -74,7 +74,7 @@ def _described(serps: DataFrame) -> DataFrame:
 
 
 def _with_strata(clusters: DataFrame) -> DataFrame:
-    """Add the stratum (the quantile of the middle of the clusters that have as many sessions) and the corpus's pairs."""
+    """Add the stratum, the quantile of the middle of the clusters with as many sessions, and the pairs `in_corpus`."""
     counted = clusters.groupBy("corpus", "n_sessions").agg(F.count("*").alias("n"), F.sum("n_pairs").alias("pairs"))
     corpus = Window.partitionBy("corpus")
     ascending = corpus.orderBy("n_sessions").rowsBetween(Window.unboundedPreceding, 0)
