@@ -13,7 +13,7 @@ from own_shop import make_shop
 from rankhammer.errors import ConfigError, DataError, SchemaError
 from rankhammer.feature_sets import FeatureSet
 from rankhammer.input_guesses.guess import guess_inputs
-from rankhammer.input_guesses.settings_files import settings_files, write_settings
+from rankhammer.input_guesses.settings_files import features_of, settings_files, write_settings
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,18 @@ def test_languages_are_those_of_the_texts_and_set_the_analyzers(shop):
     assert {feature.analyzer for feature in features.features if feature.type == "match"} == {"standard", "english"}
     assert files["parameters/training.yml"]["training"]["baseline_feature"] in features.names
     assert "several languages" in settings_files(guesses)["globals.yml"]
+    assert files["globals.yml"]["language"] == {"default": "german", "corpora": {"uk": "english"}}
     assert files["globals.yml"]["reference_judgments"] == {"path": None}
+
+
+@pytest.mark.parametrize(
+    ("language", "analyzer"), [("german", "german"), ("english", "english"), ("finnish", "standard")]
+)
+def test_documents_of_one_language_have_its_analyzer_where_engines_have_one(shop, language, analyzer):
+    guesses = guess_inputs([str(shop / "klicks.csv")], documents=str(shop / "artikel.jsonl"), given={})
+    guesses.documents.languages.update(dict.fromkeys(guesses.documents.languages, language))
+    features, _ = features_of(guesses.documents)
+    assert {feature["analyzer"] for feature in features if "analyzer" in feature} == {analyzer}
 
 
 def test_english_names_in_json_lines_and_in_structs(tmp_path):

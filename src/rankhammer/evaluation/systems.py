@@ -18,7 +18,7 @@ from rankhammer.casts import sound
 from rankhammer.digests import hex_digest
 from rankhammer.evaluation.bootstrap import Bootstrap, compare_systems
 from rankhammer.evaluation.metrics import MAX_CUTOFF, MIN_RELEVANT, Metric, parse_metric
-from rankhammer.queries import add_query_columns
+from rankhammer.queries import assign_clusters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -45,13 +45,21 @@ _SUMMARY = pa.schema(
 )
 
 
-def join_reference(rows: DataFrame, reference_judgments: DataFrame | None, *, language: str = "english") -> DataFrame:
+def join_reference(
+    rows: DataFrame,
+    reference_judgments: DataFrame | None,
+    *,
+    language: object = "english",
+    known: DataFrame | None = None,
+) -> DataFrame:
     """Set people's grades beside the rows; a cluster that was graded under several spellings takes the highest.
 
     Args:
         rows: Any table with corpus, query_cluster_id and doc_id.
         reference_judgments: schemas.REFERENCE_JUDGMENTS, or None when there are none.
-        language: Language whose stemmer made the cluster ids of `rows`.
+        language: Languages that made the cluster ids of `rows`; see `queries.QueryRules.parse`.
+        known: Tells the clusters of queries where these go by results: has corpus, query and query_cluster_id, as
+            `rows` then has, too; None: `rows` itself.
 
     Returns:
         The same rows with reference_grade (int; null where the document was not graded) and ideal_reference_grades
@@ -69,7 +77,7 @@ def join_reference(rows: DataFrame, reference_judgments: DataFrame | None, *, la
     graded = (
         sound(reference_judgments)
         .filter(F.col("grade").isNotNull() & F.col("doc_id").isNotNull())
-        .transform(add_query_columns, language=language)
+        .transform(assign_clusters, language=language, known=rows if known is None else known)
         # Brought together once for both groupings, and for the join where it needs it.
         .repartition(*cluster)
         .groupBy(*cluster, "doc_id")

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from rankhammer import corpora, plugins, progress
+from rankhammer.analyzers.languages import ANALYZERS, WITHOUT_STEMS
 from rankhammer.click_logs.columns import Columns, column_faults
 from rankhammer.datasets.input_samples import InputSample, value_at
 from rankhammer.datasets.input_validator import InputValidator
 from rankhammer.errors import ConfigError, RankhammerError
 from rankhammer.feature_sets.model import Match, MatchedTerms, Phrase
 from rankhammer.feature_sources.base import ChecksFields
+from rankhammer.queries.rules import QueryRules
 from rankhammer.queries.text_language import text_language
 from rankhammer.runs.expected_fingerprints import checked_parameters, given_inputs
 from rankhammer.runs.user_errors import user_error
@@ -31,7 +33,6 @@ _READER, _FEATURES, _FEATURE_SET = "params:ingestion", "params:features", "param
 _TRAINING, _LANGUAGE = "params:training", "params:language"
 _JUDGMENT_EXPORT = "judgment_export"
 _MAIN = "main"
-_ENGLISH = "english"
 _TEXTS = 300
 """Documents of a corpus whose language is looked at."""
 _SHOWN = 5
@@ -296,19 +297,29 @@ def _note_languages(named: _Named, params: Mapping[str, Any], notes: list[str]) 
     fields = _text_fields(feature_set)
     known = {corpus: text_language(texts) for corpus, texts in _texts(named, [*fields])}
     spoken = {corpus: one for corpus, one in known.items() if one}
-    if spoken and language not in spoken.values():
+    languages = QueryRules.parse(language)
+    if spoken and not any(languages.of(corpus) == one for corpus, one in spoken.items()):
         theirs = ", ".join(sorted(set(spoken.values())))
+        ours = ", ".join(sorted(languages.all()))
         notes.append(
-            f"Documents are in {theirs}, and `language` of globals.yml is {language}: spellings of a query are one by "
+            f"Documents are in {theirs}, and `language` of globals.yml is {ours}: spellings of a query are one by "
             "its stems."
         )
-    stems_alone = [name for name, analyzers in fields.items() if analyzers == {_ENGLISH}]
-    others = sorted(corpus for corpus, one in spoken.items() if one != _ENGLISH)
-    if others and stems_alone:
-        notes.append(
-            f"Documents of {_listed(others)} are not in English, and {_listed(stems_alone)} are searched by English "
-            "stems alone: `analyzer: standard` in feature_set.yml takes words as they are."
-        )
+    for stems in sorted({one for analyzers in fields.values() for one in analyzers} - {*WITHOUT_STEMS}):
+        others = {corpus: one for corpus, one in sorted(spoken.items()) if one != stems}
+        stems_alone = [name for name, analyzers in fields.items() if analyzers == {stems}]
+        if others and stems_alone:
+            notes.append(
+                f"Documents of {_listed(others)} are not in {stems.capitalize()}, and {_listed(stems_alone)} are "
+                f"searched by {stems.capitalize()} stems alone: {_better_analyzer({*others.values()})}"
+            )
+
+
+def _better_analyzer(spoken: set[str]) -> str:
+    (language, *more) = spoken
+    if not more and language in ANALYZERS:
+        return f"`analyzer: {language}` in feature_set.yml has theirs."
+    return "`analyzer: standard` in feature_set.yml takes words as they are."
 
 
 def _text_fields(feature_set: FeatureSet) -> dict[str, set[str]]:

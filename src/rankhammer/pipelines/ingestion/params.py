@@ -11,6 +11,7 @@ from rankhammer.click_logs import Bounds, PageLimits
 from rankhammer.click_logs.faults import RepeatedDocuments  # noqa: TC001 - pydantic resolves annotations at run time
 from rankhammer.pipelines.params import StageParams
 from rankhammer.plugins import PluginSpec, of_group
+from rankhammer.queries import Selection
 
 
 class IngestionParams(StageParams):
@@ -30,6 +31,15 @@ class IngestionParams(StageParams):
     repeated_documents: RepeatedDocuments = Field(
         description="what becomes of a page that shows a document twice: first_place or set_aside"
     )
+    min_sessions: int = Field(1, ge=1, description="sessions that a normal form and a cluster need to be kept")
+    sample_pairs: int | None = Field(
+        None, ge=1, description="pairs of query and document wanted of each corpus, in whole clusters; null for all"
+    )
+    sample_seed: int = Field(0, ge=0, lt=1 << 63, description="seed of the sample")
+
+    def selection(self) -> Selection:
+        """Return which queries are kept."""
+        return Selection(self.min_sessions, self.sample_pairs, self.sample_seed)
 
     def bounds(self) -> Bounds:
         """Return how much of a corpus may be lost."""

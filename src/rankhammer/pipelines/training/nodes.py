@@ -89,7 +89,7 @@ def evaluate(
     """Measure every system on every test query."""
     rankers, oracles = final.models(ranker), final.models(oracle_ranker)
     rows = matrix_table.test_rows(training_matrix, list(rankers)).transform(
-        systems.join_reference, reference_judgments, language=language
+        systems.join_reference, reference_judgments, language=language, known=training_matrix
     )
     shown = scoring.rank_as_shown(rows, baseline_feature=params.baseline_feature)
     scored = scoring.score_rows(shown, {"ranker": rankers, "oracle": oracles})
