@@ -22,6 +22,7 @@ from rankhammer.click_logs.faults import (
     page_faults,
     tally,
 )
+from rankhammer.click_logs.visitors import USER
 from rankhammer.schemas import RAW_SERPS
 
 if TYPE_CHECKING:
@@ -102,7 +103,9 @@ class UbiColumns(Columns):
     query_id: str = Field(default="query_id", min_length=1, description="one result page, in queries and events")
     user_query: str = Field(default="user_query", min_length=1, description="as typed")
     client_id: str = Field(
-        default="client_id", min_length=1, description="a browser; stands in for a missing session_id"
+        default="client_id",
+        min_length=1,
+        description="a browser; sessions are made of its searches if need be",
     )
     session_id: str = Field(default="session_id", min_length=1, description="one visit, in events")
     timestamp: str = Field(default="timestamp", min_length=1, description="ISO text or epoch milliseconds")
@@ -146,9 +149,9 @@ class Ubi:
             raw: Query and event records, as the ndjson of a bulk request holds them.
 
         Returns:
-            `schemas.RAW_SERPS` plus `note` and `tally`: one row a query_id, a faulty one for a query without an id,
-            and rows that only count the status of the records. The note says whether ordinals start at 0 or 1, found
-            for each application.
+            `schemas.RAW_SERPS` plus `note`, `tally` and `user_id` (the client): one row a query_id, a faulty one for a
+            query without an id, and rows that only count the status of the records. The note says whether ordinals
+            start at 0 or 1, found for each application.
 
         Raises:
             SchemaError: A needed field is missing; most often because the log holds only queries or only events.
@@ -157,7 +160,8 @@ class Ubi:
         records = typed.where("is_used")
         pages = _gather(records).join(F.broadcast(_ordinal_bases(records)), ["corpus", "application"], "left")
         pages = pages.transform(_lists).withColumns({"fault": _fault(), "note": _note(), "tally": _tally()})
-        return pages.select(*RAW_SERPS.columns, "note", "tally").unionByName(tally_rows(typed))
+        kept = pages.select(*RAW_SERPS.columns, "note", "tally", USER)
+        return kept.unionByName(tally_rows(typed), allowMissingColumns=True)
 
     def _cast(self, rows: DataFrame) -> DataFrame:
         options = self._options
@@ -205,7 +209,8 @@ def _gather(records: DataFrame) -> DataFrame:
             F.min("application").alias("application"),
             F.array_sort(F.collect_set(F.when(is_query, F.col("user_query")))).alias("queries"),
             F.min("user_query").alias("event_query"),
-            F.coalesce(F.min("session_id"), F.min("client_id")).alias("session_id"),
+            F.min("session_id").alias("session_id"),
+            F.min("client_id").alias(USER),
             F.coalesce(F.min(F.when(is_query, F.col("timestamp"))), F.min("timestamp")).alias("shown_at"),
             F.min("row_fault").alias("row_fault"),
             F.bool_or("bad_ordinal").alias("bad_ordinal"),

@@ -78,6 +78,8 @@ _IMPRESSIONS: Mapping[str, Score] = {
     "serp_id": contents.can_be_id,
     "shown_at": contents.can_be_time,
     "session_id": contents.can_be_id,
+    "user_id": contents.can_be_id,
+    "address": contents.can_be_id,
     "corpus": contents.can_be_corpus,
 }
 _SERPS: Mapping[str, Score] = {
@@ -85,12 +87,19 @@ _SERPS: Mapping[str, Score] = {
     "serp_id": contents.can_be_id,
     "shown_at": contents.can_be_time,
     "session_id": contents.can_be_id,
+    "user_id": contents.can_be_id,
+    "address": contents.can_be_id,
     "corpus": contents.can_be_corpus,
 }
 _NEEDED = {"impressions": ("serp_id", "query", "doc_id", "position", "clicked"), "serps": ("query",)}
 _BY_NAME_ALONE = ("session_id", "corpus", "shown_at")
 """Columns that a log can do without are taken only where their names speak for it."""
-_ORDER = ("corpus", "serp_id", "session_id", "query", "shown_at", "doc_id", "doc_ids", "position", "clicked")
+_BY_WHOLE_NAME = ("user_id", "address")
+"""Those of which one word in common says too little: a user_agent, a browser."""
+_ORDER = (
+    *("corpus", "serp_id", "session_id", "user_id", "address", "query", "shown_at", "doc_id", "doc_ids", "position"),
+    "clicked",
+)
 _UBI = {"query_id", "user_query", "action_name"}
 
 
@@ -187,7 +196,7 @@ def _score(role: str, column: Contents, by_contents: float) -> float:
     if not by_contents:
         return 0.0
     by_name = name_score(role, column.name)
-    if role in _BY_NAME_ALONE and not by_name:
+    if (role in _BY_NAME_ALONE and not by_name) or (role in _BY_WHOLE_NAME and by_name < 0.8):
         return 0.0
     return _NAME_WEIGHT * by_name + (1 - _NAME_WEIGHT) * by_contents
 
@@ -289,6 +298,6 @@ def _log_guess(reader: str, chosen: Mapping[str, Guess], columns: Mapping[str, C
         for name, column in columns.items()
         if column.local_time > 0.5 and name not in taken and "shown_at" not in chosen
     ]
-    if "session_id" not in chosen:
-        doubts.append("No column is clearly a session: robots cannot be told from people without one.")
+    if not {"session_id", "user_id", "address"} & chosen.keys():
+        doubts.append("No column is clearly a session or a user: robots cannot be told from people without one.")
     return LogGuess(reader, dict(chosen), options, doubts)

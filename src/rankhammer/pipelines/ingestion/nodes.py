@@ -30,6 +30,7 @@ def ingest(
         limits=params.limits(),
         corpora=of_corpora.named(corpora),
         reader_options=plugins.options_of("click_logs", params.reader),
+        visitors=params.visitors(),
     )
     serps = add_query_columns(validated.serps, language=language)
     return SERPS.select(serps), [asdict(failure) for failure in validated.failures], validated.report()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from rankhammer.casts import MAX_TEXT_CHARS
-from rankhammer.click_logs import Bounds, PageLimits
+from rankhammer.click_logs import Bounds, PageLimits, VisitorOptions
 from rankhammer.click_logs.faults import RepeatedDocuments  # noqa: TC001 - pydantic resolves annotations at run time
+from rankhammer.click_logs.robots import RobotRules  # noqa: TC001
+from rankhammer.click_logs.sessions import SessionRules  # noqa: TC001
+from rankhammer.click_logs.visitors import salt_named
 from rankhammer.pipelines.params import StageParams
 from rankhammer.plugins import PluginSpec, of_group
 
@@ -31,9 +34,21 @@ class IngestionParams(StageParams):
         description="what becomes of a page that shows a document twice: first_place or set_aside"
     )
 
+    sessions: SessionRules = Field(description="how sessions are made for pages that have none")
+    robots: RobotRules = Field(description="who is no person, beside sessions of more than max_serps_per_day pages")
+    abandoned_searches: Literal["keep", "drop"] = Field(description="what becomes of pages without a click")
+    salt: str | None = Field(
+        default=None, min_length=1, description="entry of credentials.yml that ids of visitors are hashed with"
+    )
+
     def bounds(self) -> Bounds:
         """Return how much of a corpus may be lost."""
         return Bounds(self.max_bad_share, self.max_serps_per_day, self.max_clicks_outside)
+
+    def visitors(self) -> VisitorOptions:
+        """Return what is made of who searched."""
+        is_dropped = self.abandoned_searches == "drop"
+        return VisitorOptions(self.sessions, self.robots, salt_named(self.salt), drops_abandoned=is_dropped)
 
     def limits(self) -> PageLimits:
         """Return what a result page may hold."""
