@@ -160,7 +160,8 @@ def test_what_was_left_out_is_a_line_a_corpus(capsys):
     features = {"corpora": {"main": {"documents_set_aside": {"missing_doc_id": 2}, "unreadable_fields": {"price": 4}}}}
     table = shown({"ingestion": ingestion, "features": features | {"failures": []}}, capsys)
     assert (
-        "Left out of main: 5 of 12 result pages (3 of robots, 1 too_long, 1 without a click); 2 of 9 clicks (2 outside the list); "
+        "Left out of main: 5 of 12 result pages (3 of robots, 1 too_long, 1 without a click); "
+        "2 of 9 clicks (2 outside the list); "
         "20 of 29 records (20 unknown action 'scr\\x1b[2J\\noll'); 5 copies of rows.\n"
     ) in table
     assert "Sessions of main: 8 made of 9 pages; 2 (25.0%) were cut off longer ones.\n" in table

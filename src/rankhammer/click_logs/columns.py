@@ -140,6 +140,10 @@ def _find(schema: StructType, path: str) -> DataType | None:
     if not rest or head not in schema.names:
         return None
     inner = schema[head].dataType
+    if isinstance(inner, ArrayType) and isinstance(inner.elementType, StructType):
+        found = _find(inner.elementType, rest)
+        # Spark does not step into arrays within arrays.
+        return None if found is None or isinstance(found, ArrayType) else ArrayType(found)
     return _find(inner, rest) if isinstance(inner, StructType) else None
 
 

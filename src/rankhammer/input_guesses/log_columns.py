@@ -247,6 +247,9 @@ def _chosen(
 
 def _why(role: str, column: Contents) -> str:
     by_name = name_score(role, column.name)
+    if role in _BY_WHOLE_NAME:
+        # Nobody's id is written into a file of settings.
+        return f"its name; {column.n_distinct} different values"
     return f"{'its name; ' if by_name >= 0.8 else ''}{column.description()}"
 
 
