@@ -106,16 +106,26 @@ def validate_log(
     """
     visitors = visitors or VisitorOptions()
     flagged = flag_pages(raw_serps, bounds=bounds, limits=limits, corpora=corpora, visitors=visitors)
-    counts = _of_corpora(count_pages(flagged, drops_abandoned=visitors.drops_abandoned))
+    counts = count_corpora(flagged, drops_abandoned=visitors.drops_abandoned)
     of_corpora.require_found(corpora, counts, lambda: of_corpora.names_in(raw_serps))
     failures = find_failures(counts, bounds=bounds, reader_options=reader_options or {})
-    kept = flagged.where(F.col("fault").isNull() & F.col("robot").isNull())
-    if visitors.drops_abandoned:
-        kept = kept.where(F.exists("clicked", lambda clicked: clicked))
+    kept = kept_pages(flagged, drops_abandoned=visitors.drops_abandoned)
     if failures:
         kept = kept.where(~F.col("corpus").isin([failure.corpus for failure in failures]))
-    names = [name for name in RAW_SERPS.columns if name != "fault"]
-    return ValidatedLog(kept.select(*names), counts, tuple(failures))
+    return ValidatedLog(kept, counts, tuple(failures))
+
+
+def kept_pages(flagged: DataFrame, *, drops_abandoned: bool = False) -> DataFrame:
+    """Return the sound pages of people: `schemas.RAW_SERPS` without `fault`.
+
+    Args:
+        flagged: As `flag_pages` returns it.
+        drops_abandoned: Whether pages without a click are left out.
+    """
+    kept = flagged.where(F.col("fault").isNull() & F.col("robot").isNull())
+    if drops_abandoned:
+        kept = kept.where(F.exists("clicked", lambda clicked: clicked))
+    return kept.select(*(name for name in RAW_SERPS.columns if name != "fault"))
 
 
 def flag_pages(
@@ -165,19 +175,41 @@ def find_failures(
     Raises:
         DataError: There are no pages at all, or every corpus failed.
     """
+    failures = corpus_failures(counts, bounds=bounds, reader_options=reader_options)
+    stop_if_all_failed(failures, len(counts))
+    return failures
+
+
+def corpus_failures(
+    counts: Mapping[str, CorpusCounts], *, bounds: Bounds, reader_options: Mapping[str, Any]
+) -> list[CorpusFailure]:
+    """Say which corpora cannot be used, also where these are all.
+
+    Args:
+        counts: As for `find_failures`, and so are the others.
+        bounds: How much of a corpus may be lost.
+        reader_options: The reader's options.
+
+    Raises:
+        DataError: There are no pages at all.
+    """
     if not counts:
         raise DataError(
             "The click log is empty: no result page was read.",
             hint="Check click_log.path, format and load_args in conf/<env>/globals.yml.",
         )
     found = (_failure(corpus, counts[corpus], bounds, reader_options) for corpus in sorted(counts))
-    failures = [failure for failure in found if failure]
-    stop_if_all_failed(failures, len(counts))
-    return failures
+    return [failure for failure in found if failure]
 
 
-def _of_corpora(counts: Mapping[str, CorpusCounts]) -> dict[str, CorpusCounts]:
-    """Leave out names that no result page has: their records belong to none."""
+def count_corpora(flagged: DataFrame, *, drops_abandoned: bool = False) -> dict[str, CorpusCounts]:
+    """Count what `flag_pages` returned, by corpus; names that no result page has are left out, and warned of.
+
+    Args:
+        flagged: As `flag_pages` returns it.
+        drops_abandoned: Whether pages without a click are left out.
+    """
+    counts = count_pages(flagged, drops_abandoned=drops_abandoned)
     for corpus, found in counts.items():
         if not found.n_read:
             listed = ", ".join(f"{n} {name}" for name, n in sorted(found.records.items()))

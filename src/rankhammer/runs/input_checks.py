@@ -121,7 +121,7 @@ def check_inputs(pipeline: Pipeline, catalog: DataCatalog, *, variables: Collect
     _check_baseline(own, seen.faults)
     _check_judgment_targets(pipeline, own, seen.faults)
     _check_click_model(own, seen.faults)
-    log = _log_columns(own)
+    log = log_columns(own)
     if LOG in samples and log is not None:
         for fault in column_faults(samples[LOG].schema, log):
             # Of what was only null nothing is known.
@@ -195,7 +195,7 @@ def _check_click_model(params: Mapping[str, Any], faults: Faults) -> None:
         )
 
 
-def _log_columns(params: Mapping[str, Any]) -> Columns | None:
+def log_columns(params: Mapping[str, Any]) -> Columns | None:
     """Return the columns that the log's reader takes; None where the reader is another one, or the log is not read."""
     if _READER not in params:
         return None
