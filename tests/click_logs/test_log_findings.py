@@ -85,6 +85,12 @@ def test_counts_are_told_with_shares_and_remedies():
     assert {"duplicates", "records"} <= said.keys()
 
 
+def test_a_log_without_clicks_is_said_to_have_none_and_nothing_of_its_positions():
+    counts = CorpusCounts(n_read=9, n_serps=9)
+    assert [one.topic for one in find_in_counts("main", counts, {})] == ["clicks"]
+    assert found(profile(positions=[PositionRate("main", place, 1000, 0) for place in range(1, 9)])) == []
+
+
 def test_pages_are_counted_by_day_text_and_document(spark):
     def page(serp_id, query, at, docs, session="s"):
         clicked = [True, *[False] * (len(docs) - 1)]

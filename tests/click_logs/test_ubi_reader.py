@@ -150,6 +150,13 @@ def test_a_blank_session_is_none_and_the_client_is_the_visitor(spark, tmp_path):
     clicks = [event("p", "click", "a", 1, session_id=session_id) for session_id in nobody]
     page = read(spark, tmp_path, query("p", hits=["a"]), *clicks)["p"]
     assert (page.session_id, page.user_id) == (None, "c")
+    assert "address" not in page
+
+
+def test_an_address_among_the_attributes_of_events_is_the_visitors(spark, tmp_path):
+    click = event("p", "click", "a", 1)
+    click["event_attributes"]["ip"] = "192.0.2.7"
+    assert read(spark, tmp_path, query("p", hits=["a"]), click)["p"].address == "192.0.2.7"
 
 
 def test_queries_without_events_say_what_is_missing(spark, tmp_path):

@@ -62,6 +62,10 @@ def find_in_counts(corpus: str, counts: CorpusCounts, options: Mapping[str, Any]
         what = REASONS.get(reason, "see the reader")
         message = f"{_share(n, counts.n_read)} result pages would be set aside as {reason}: {what}."
         yield LogFinding("warning", corpus, "faulty pages", message, cure_for(reason, options))
+    if counts.n_serps and not counts.n_clicks:
+        message = f"None of the {counts.n_serps} result pages that would be kept was clicked."
+        hint = "A ranker learns from clicks alone: see which column or action they are read from."
+        yield LogFinding("warning", corpus, "clicks", message, hint)
     for what, n in _largest({name: counts.clicks.get(name, 0) for name in LOST_CLICKS}):
         message = f"{_share(n, sum(counts.clicks.values()))} clicks are {what}: they count for nothing."
         hint = "Look whether ids are written alike in result lists and clicks."
@@ -184,6 +188,8 @@ def _is_flat(positions: Sequence[PositionRate]) -> bool:
     top = [rate for rate in positions if rate.position == 1]
     below = [rate for rate in positions if 4 <= rate.position <= 6]
     n_below = sum(rate.n_impressions for rate in below)
+    if not any(rate.n_clicks for rate in positions):
+        return False
     if not top or top[0].n_impressions < _LEAST_IMPRESSIONS or n_below < _LEAST_IMPRESSIONS:
         return False
     return top[0].click_through <= sum(rate.n_clicks for rate in below) / n_below
