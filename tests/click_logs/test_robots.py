@@ -6,6 +6,9 @@ from collections import defaultdict
 from datetime import UTC, datetime
 from zlib import crc32
 
+import pytest
+
+from rankhammer import credentials
 from rankhammer.click_logs import Bounds, VisitorOptions, validate_log
 from rankhammer.click_logs.robots import (
     AT_ADDRESS,
@@ -18,6 +21,8 @@ from rankhammer.click_logs.robots import (
     RobotRules,
     flag_robots,
 )
+from rankhammer.click_logs.visitors import salt_named
+from rankhammer.errors import ConfigError
 from rankhammer.schemas import RAW_SERPS
 
 SCHEMA = ", ".join(f"{name} {kind}" for name, kind in RAW_SERPS.columns.items()) + ", user_id string, address string"
@@ -129,6 +134,20 @@ def test_nothing_that_validation_returns_holds_a_user_or_an_address(spark):
 def test_every_rule_names_the_parameter_that_holds_its_threshold():
     named = {parameter.removeprefix("robots.") for parameter in RULES.values()}
     assert named == {*OFF, "max_serps_per_day"}
+
+
+def test_a_salt_is_that_of_credentials_or_another_one_each_time():
+    entries = {"visitors": {"api_key": "k" * 32}, "empty": {"username": "somebody"}}
+    credentials.configure(lambda: entries)
+    try:
+        assert salt_named("visitors") == "k" * 32
+        assert len({salt_named(None), salt_named(None)}) == 2
+        with pytest.raises(ConfigError, match="hold no secret"):
+            salt_named("empty")
+        with pytest.raises(ConfigError, match="no credentials 'visitor'"):
+            salt_named("visitor")
+    finally:
+        credentials.configure(dict)
 
 
 def test_the_salt_stands_in_no_plan(spark):

@@ -14,7 +14,9 @@ from rankhammer.click_logs.sessions import (
     LATE,
     MADE,
     MADE_PAGES,
+    OTHER_DAYS,
     SPLIT,
+    DayRange,
     SessionRules,
     add_sessions,
     session_starts,
@@ -117,6 +119,19 @@ def test_days_one_by_one_make_the_sessions_of_all_days_at_once(spark):
         rewritten = {row[1] for row in seen if (row[4] - at(0)).days >= first}
         written |= {name: session for name, session in sessions(spark, seen).items() if name in rewritten}
     assert written == whole
+
+
+def test_a_range_of_days_keeps_their_pages_alone_with_the_sessions_of_all(spark):
+    rows = [search("before", -600), search("first", 600), search("other", 3 * DAY_S), search("timeless", None)]
+    days = DayRange(first="2024-03-18", last="2024-03-19")
+    whole = sessions(spark, rows)
+    visitors = VisitorOptions(sessions=RULES, salt="salt", days=days)
+    found = validate_log(spark.createDataFrame(rows, WITH_USER), bounds=Bounds(0, 99), visitors=visitors)
+    assert {row.serp_id: row.session_id for row in found.serps.collect()} == {"first": whole["before"]}
+    counts = found.counts["main"]
+    assert (counts.n_read, counts.n_serps, counts.sessions[OTHER_DAYS]) == (1, 1, 3)
+    with pytest.raises(ValidationError, match="no later than last"):
+        DayRange(first="2024-03-18", last="2024-03-17")
 
 
 def test_no_session_is_as_long_as_its_bound_and_none_shorter_than_half_of_it_is_cut(spark):

@@ -117,6 +117,13 @@ def test_a_session_is_no_result_page(tmp_path):
     assert (found["serp_id"], found["session_id"]) == ("serp_id", "visit_id")
 
 
+def test_mjolnirs_table_is_known_by_its_columns(tmp_path):
+    row = {"wikiid": "enwiki", "query": "tv", "session_id": "s", "timestamp": 1_700_000_000, "q_by_ip_day": 3}
+    row |= {"hits": [{"pageid": 7}], "clicks": [{"pageid": 7}]}
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "log.parquet")
+    assert guess_inputs([str(tmp_path / "log.parquet")], given={}).log.reader == "mjolnir"
+
+
 def test_users_and_addresses_are_no_sessions_for_they_may_not_be_written(tmp_path):
     more = {"visitor_id": "v{}", "client_ip": "192.0.2.{}", "user_agent": "agent{}"}
     given = [row | {name: text.format(number // 9) for name, text in more.items()} for number, row in enumerate(rows())]

@@ -13,7 +13,7 @@ from rankhammer.click_logs.counts import LOST_CLICKS, ON_FAULTY, ON_ROBOTS, Corp
 from rankhammer.click_logs.fault_hints import cure_for, hint_for
 from rankhammer.click_logs.faults import REASONS, PageLimits, within_limits
 from rankhammer.click_logs.robots import AT_ADDRESS, OF_USER, RULES, SESSION, RobotRules, flag_robots, flag_sessions
-from rankhammer.click_logs.sessions import SessionRules, add_sessions, set_late_aside
+from rankhammer.click_logs.sessions import DayRange, SessionRules, add_sessions, set_late_aside, set_other_days_aside
 from rankhammer.click_logs.visitors import VISITOR_COLUMNS, hash_visitors, salt_named
 from rankhammer.errors import CorpusFailure, DataError, stop_if_all_failed
 from rankhammer.schemas import RAW_SERPS
@@ -51,12 +51,14 @@ class VisitorOptions:
         robots: Who is none of the people.
         salt: Secret that ids of users and addresses are hashed with.
         drops_abandoned: Whether pages without a click are left out.
+        days: UTC days whose pages are kept.
     """
 
     sessions: SessionRules = field(default_factory=SessionRules)
     robots: RobotRules = field(default_factory=RobotRules)
     salt: str = field(default_factory=lambda: salt_named(None), repr=False)
     drops_abandoned: bool = False
+    days: DayRange = field(default_factory=DayRange)
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,7 @@ def flag_pages(
     is_counted = F.col("fault").isNull() & F.col("robot").isNull()
     made = add_sessions(flagged, visitors.sessions, is_counted=is_counted)
     found = flag_sessions(made.pages, max_serps_per_day=bounds.max_serps_per_day)
-    found = found.drop(*VISITOR_COLUMNS)
+    found = set_other_days_aside(found, visitors.days).drop(*VISITOR_COLUMNS)
     return found if made.counts is None else found.unionByName(made.counts, allowMissingColumns=True)
 
 
@@ -196,7 +198,7 @@ def corpus_failures(
     if not counts:
         raise DataError(
             "The click log is empty: no result page was read.",
-            hint="Check click_log.path, format and load_args in conf/<env>/globals.yml.",
+            hint="Check click_log.path, format and load_args in conf/<env>/globals.yml, and ingestion.days.",
         )
     found = (_failure(corpus, counts[corpus], bounds, reader_options) for corpus in sorted(counts))
     return [failure for failure in found if failure]

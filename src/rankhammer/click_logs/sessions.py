@@ -9,6 +9,7 @@ than others.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 SECONDS_A_DAY = 86_400
 MADE, SPLIT, MADE_PAGES, LATE = "made", "split", "pages of made sessions", "late pages"
+OTHER_DAYS = "pages of other days"
 """Names of what `CorpusCounts.sessions` counts."""
 TOO_LATE = "too_late"
 _GROUP = "sessions"
@@ -66,6 +68,50 @@ class SessionRules(BaseModel):
     def lookback_s(self) -> float:
         """Seconds before a page within which its session is settled."""
         return 1.5 * self.max_length_s + self.gap_s
+
+
+class DayRange(BaseModel):
+    """UTC days whose pages are written; those of other days are read for the sessions' sake alone."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    first: date | None = Field(None, description="first UTC day, as 2024-05-01; null: from the beginning")
+    last: date | None = Field(None, description="last UTC day; null: to the end")
+
+    @model_validator(mode="after")
+    def _is_in_order(self) -> Self:
+        if self.first and self.last and self.first > self.last:
+            raise ValueError("first has to be no later than last")
+        return self
+
+    def outside(self) -> Column | None:
+        """Tell which pages are of other days, those without a time among them; None where every day is in."""
+        if self.first is None and self.last is None:
+            return None
+        first, last = ((day or limit) for day, limit in ((self.first, date.min), (self.last, date.max)))
+        epoch = date(1970, 1, 1)
+        day = _day(F.col("shown_at"))
+        return ~F.coalesce(day.between((first - epoch).days, (last - epoch).days), F.lit(False))
+
+
+def set_other_days_aside(pages: DataFrame, days: DayRange) -> DataFrame:
+    """Let pages of other days be no pages, and count them.
+
+    Args:
+        pages: Has shown_at, fault and tally.
+        days: Those that are written.
+    """
+    outside = days.outside()
+    if outside is None:
+        return pages
+    is_page = outside & ~F.col("fault").eqNullSafe(NOT_A_PAGE)
+    others = tally({f"{_GROUP}/{OTHER_DAYS}": F.lit(1)})
+    return pages.withColumns(
+        {
+            "tally": F.when(is_page, others).otherwise(F.col("tally")),
+            "fault": F.when(is_page, NOT_A_PAGE).otherwise(F.col("fault")),
+        }
+    )
 
 
 @dataclass(frozen=True)

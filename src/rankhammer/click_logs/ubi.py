@@ -164,9 +164,9 @@ class Ubi:
             raw: Query and event records, as the ndjson of a bulk request holds them.
 
         Returns:
-            `schemas.RAW_SERPS` plus `note`, `tally`, and `user_id` (the client) and `address` where the log has them: one
-            row a query_id, a faulty one for a query without an id, and rows that only count the status of the records.
-            The note says whether ordinals start at 0 or 1, found for each application.
+            `schemas.RAW_SERPS` plus `note`, `tally`, and `user_id` (the client) and `address` where the log has them:
+            one row a query_id, a faulty one for a query without an id, and rows that only count the status of the
+            records. The note says whether ordinals start at 0 or 1, found for each application.
 
         Raises:
             SchemaError: A needed field is missing; most often because the log holds only queries or only events.

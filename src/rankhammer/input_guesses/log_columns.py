@@ -100,6 +100,7 @@ _ORDER = (
     *("corpus", "serp_id", "session_id", "user_id", "address", "query", "shown_at", "doc_id", "doc_ids", "position"),
     "clicked",
 )
+_MJOLNIR = {"wikiid", "query", "session_id", "timestamp", "hits", "clicks"}
 _UBI = {"query_id", "user_query", "action_name"}
 
 
@@ -126,9 +127,14 @@ def is_ubi(columns: Iterable[str]) -> bool:
     return {*columns} >= _UBI or {"query_id", "user_query", "query_response_hit_ids"} <= {*columns}
 
 
+def is_mjolnir(columns: Iterable[str]) -> bool:
+    """Say whether columns are those of MjoLniR's table of searches."""
+    return {*columns} >= _MJOLNIR
+
+
 def is_log(columns: Mapping[str, Contents]) -> bool:
     """Say whether a table can be a click log: it has clicks, by their name and by what they hold."""
-    if is_ubi(columns):
+    if is_ubi(columns) or is_mjolnir(columns):
         return True
     return any(
         name_score("clicked", name) >= 0.8 and (column.is_array or contents.can_be_clicked(column))
@@ -158,6 +164,8 @@ def guess_log(sample: InputSample, *, given: Mapping[str, str], documents: Mappi
             )
     if is_ubi(columns):
         return LogGuess("ubi", {})
+    if is_mjolnir(columns):
+        return LogGuess("mjolnir", {})
     lists = {name: column for name, column in columns.items() if column.is_array}
     reader = "serps" if lists and not _has_places(columns) else "impressions"
     scored = _scored(columns, _SERPS if reader == "serps" else _IMPRESSIONS, sample, documents)

@@ -10,7 +10,7 @@ from rankhammer.casts import MAX_TEXT_CHARS
 from rankhammer.click_logs import Bounds, PageLimits, VisitorOptions
 from rankhammer.click_logs.faults import RepeatedDocuments  # noqa: TC001 - pydantic resolves annotations at run time
 from rankhammer.click_logs.robots import RobotRules  # noqa: TC001
-from rankhammer.click_logs.sessions import SessionRules  # noqa: TC001
+from rankhammer.click_logs.sessions import DayRange, SessionRules
 from rankhammer.click_logs.visitors import salt_named
 from rankhammer.pipelines.params import StageParams
 from rankhammer.plugins import PluginSpec, of_group
@@ -41,6 +41,11 @@ class IngestionParams(StageParams):
         default=None, min_length=1, description="entry of credentials.yml that ids of visitors are hashed with"
     )
 
+    days: DayRange = Field(
+        default_factory=DayRange,
+        description="UTC days whose pages are written; earlier ones are read for sessions alone",
+    )
+
     def bounds(self) -> Bounds:
         """Return how much of a corpus may be lost."""
         return Bounds(self.max_bad_share, self.max_serps_per_day, self.max_clicks_outside)
@@ -48,7 +53,8 @@ class IngestionParams(StageParams):
     def visitors(self) -> VisitorOptions:
         """Return what is made of who searched."""
         is_dropped = self.abandoned_searches == "drop"
-        return VisitorOptions(self.sessions, self.robots, salt_named(self.salt), drops_abandoned=is_dropped)
+        salt = salt_named(self.salt)
+        return VisitorOptions(self.sessions, self.robots, salt, drops_abandoned=is_dropped, days=self.days)
 
     def limits(self) -> PageLimits:
         """Return what a result page may hold."""
