@@ -147,8 +147,8 @@ def _odd_days(profile: CorpusProfile) -> list[date]:
         return []
     usual = median(profile.days.values())
     inner = {day: profile.days[day] for day in sorted(profile.days)[1:-1]}
-    told = {day: n for day, n in inner.items() if max(n, usual) >= _LEAST_PAGES}
-    return [day for day, n in told.items() if n > _ODD_DAY * usual or n * _ODD_DAY < usual]
+    counting = {day: n for day, n in inner.items() if max(n, usual) >= _LEAST_PAGES}
+    return [day for day, n in counting.items() if n > _ODD_DAY * usual or n * _ODD_DAY < usual]
 
 
 def _few(names: Sequence[str]) -> str:
