@@ -44,6 +44,7 @@ DAYS = profile().days
         ({"n_misread": 30}, ("warning", "encoding"), "read as something else"),
         ({"n_lost_signs": 1}, ("warning", "encoding"), "could not be read"),
         ({"n_without_session": 900}, ("warning", "sessions"), "no session"),
+        ({"suggested_robots": {"bursts": (40, 2)}}, ("note", "robots"), "40 of 1000 (4.0%) result pages"),
         ({"n_top_query": 300}, ("note", "frequent query"), "'tv'"),
         (
             {"positions": [PositionRate("main", place, 1000, 100) for place in range(1, 9)]},

@@ -19,6 +19,7 @@ from rankhammer.click_logs.robots import (
     RULES,
     SESSION,
     RobotRules,
+    count_suggested,
     flag_robots,
 )
 from rankhammer.click_logs.visitors import salt_named
@@ -129,6 +130,16 @@ def test_nothing_that_validation_returns_holds_a_user_or_an_address(spark):
     assert "2024-03-18" in said
     assert "example.org" not in said
     assert "192.0.2" not in said
+
+
+def test_what_a_rule_that_is_off_would_take_is_counted_and_what_one_that_is_on_takes_is_not(spark):
+    burst = [page("x", i, session="burst", clicked=(False,)) for i in range(30)]
+    eager = [page("x", i * i * 61, session="eager", clicked=(True,)) for i in range(20)]
+    data = spark.createDataFrame([*burst, *eager], SCHEMA).drop("user_id", "address")
+    found = {row.rule: (row.n_serps, row.n_robots) for row in count_suggested(data, RobotRules()).collect()}
+    assert found == {BURST: (30, 1), EAGER: (20, 1)}
+    on = RobotRules(burst_searches=31)
+    assert [row.rule for row in count_suggested(data, on).collect()] == [EAGER]
 
 
 def test_every_rule_names_the_parameter_that_holds_its_threshold():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from rankhammer.click_logs.counts import LOST_CLICKS
 from rankhammer.click_logs.fault_hints import cure_for
 from rankhammer.click_logs.faults import FIRST_PLACE_KEPT, REASONS
-from rankhammer.click_logs.robots import RULES
+from rankhammer.click_logs.robots import RULES, SUGGESTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -105,6 +105,15 @@ def find_in_profile(corpus: str, profile: CorpusProfile) -> Iterator[LogFinding]
         message = f"{_share(profile.n_without_session, profile.n_serps)} result pages belong to no session."
         hint = "Where the log knows them, map session_id, or user_id and the time, so that robots are found."
         yield LogFinding("warning", corpus, "sessions", message, hint)
+    for rule, (n_serps, n_robots) in sorted(profile.suggested_robots.items()):
+        parameter = RULES[rule]
+        least = SUGGESTED[parameter.rpartition(".")[2]]
+        message = (
+            f"{_share(n_serps, profile.n_serps)} result pages would be of {n_robots} robots by the rule of {rule}."
+        )
+        yield LogFinding(
+            "note", corpus, "robots", message, f"It is off: ingestion.{parameter}: {least} switches it on."
+        )
     if profile.n_top_query > _TOP_QUERY * profile.n_serps and profile.n_queries > 1:
         message = (
             f"{_share(profile.n_top_query, profile.n_serps)} result pages are of one query, {profile.top_query!r}."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import functions as F
 
 from rankhammer.click_logs.counts import PositionRate, click_through_by_position
+from rankhammer.click_logs.robots import RobotRules, count_suggested
 from rankhammer.click_logs.sessions import SECONDS_A_DAY
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class CorpusProfile:
         n_lost_signs: Pages whose query has signs that could not be read.
         unknown: Documents that are not among the documents; None where these were not looked at.
         positions: Click-through by position, from the top.
+        suggested_robots: Rule that is off to (pages, robots) that it would take at `robots.SUGGESTED`.
     """
 
     n_serps: int = 0
@@ -82,6 +84,7 @@ class CorpusProfile:
     n_lost_signs: int = 0
     unknown: UnknownDocuments | None = None
     positions: list[PositionRate] = field(default_factory=list)
+    suggested_robots: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def missing_days(self) -> list[date]:
         """Return the days between the first and the last that have no page."""
@@ -92,13 +95,16 @@ class CorpusProfile:
         return [day for day in every if day not in self.days]
 
 
-def profile_pages(pages: DataFrame, *, now: datetime, documents: DataFrame | None = None) -> dict[str, CorpusProfile]:
+def profile_pages(
+    pages: DataFrame, *, now: datetime, documents: DataFrame | None = None, rules: RobotRules | None = None
+) -> dict[str, CorpusProfile]:
     """Look at the pages that a run would keep.
 
     Args:
         pages: `schemas.RAW_SERPS` without fault; read several times, so kept by the caller where that is dear.
         now: With a zone; what was shown after it is in the future.
         documents: Has corpus and doc_id; None where there are none to compare with.
+        rules: About robots; None: it is not looked what those that are off would take.
 
     Returns:
         Corpus to its profile.
@@ -116,6 +122,9 @@ def profile_pages(pages: DataFrame, *, now: datetime, documents: DataFrame | Non
         )
     for rate in click_through_by_position(pages, max_position=MAX_POSITION):
         found[rate.corpus].positions.append(rate)
+    if rules is not None:
+        for row in count_suggested(pages, rules).collect():
+            found[row["corpus"]].suggested_robots[row["rule"]] = (row["n_serps"], row["n_robots"])
     if documents is not None:
         for row in _unknown(pages, documents).collect():
             examples = tuple(sorted(row["examples"])[:_EXAMPLES])

@@ -15,6 +15,8 @@ from pyspark.sql import functions as F
 from rankhammer.click_logs.visitors import ADDRESS, OF_ADDRESS, USER, short_hash
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pyspark.sql import Column, DataFrame
 
 SECONDS_A_DAY = 86_400
@@ -57,6 +59,34 @@ class RobotRules(BaseModel):
     def looks_at_visitors(self) -> bool:
         """Whether one of the rules about what visitors do is switched on."""
         return any((self.burst_searches, self.regular_searches_per_day, self.eager_searches_per_day))
+
+
+SUGGESTED: Mapping[str, int] = {
+    "burst_searches": 30,
+    "regular_searches_per_day": 50,
+    "eager_searches_per_day": 20,
+}
+"""Thresholds to try for the rules that are off by default: what nearly no person does."""
+
+
+def count_suggested(pages: DataFrame, rules: RobotRules) -> DataFrame:
+    """Count what rules that are off would take at the thresholds to try.
+
+    Args:
+        pages: `schemas.RAW_SERPS` without the robots of `rules`; their sessions are who is looked at.
+        rules: Of the run.
+
+    Returns:
+        corpus, rule, n_serps, n_robots; empty where no rule would take anything or none is off.
+    """
+    off = {name: least for name, least in SUGGESTED.items() if getattr(rules, name) is None}
+    tried = rules.model_copy(
+        update={**dict.fromkeys(SUGGESTED), "user_searches_per_day": None, "address_searches_per_day": None, **off}
+    )
+    found = flag_robots(pages, tried).where(F.col("robot").isNotNull())
+    return found.groupBy("corpus", F.col("robot.rule").alias("rule")).agg(
+        F.count("*").alias("n_serps"), F.count_distinct("robot.actor").alias("n_robots")
+    )
 
 
 def flag_robots(raw_serps: DataFrame, rules: RobotRules) -> DataFrame:

@@ -142,7 +142,7 @@ class _Look:
         self.path = str(catalog[LOG]._describe().get("filepath") or "")
 
     def read(self) -> _ReadLog:
-        """Read and count the whole log: six Spark jobs or so."""
+        """Read and count the whole log: seven Spark jobs or so."""
         params = checked_parameters(self.pipeline, self.catalog, variables=self.variables)
         ingestion: IngestionParams = params["params:ingestion"]
         wanted = of_corpora.named(params.get(of_corpora.PARAMETER))
@@ -155,7 +155,8 @@ class _Look:
         options = plugins.options_of("click_logs", ingestion.reader)
         failures = corpus_failures(counts, bounds=bounds, reader_options=options)
         kept = kept_pages(flagged, drops_abandoned=visitors.drops_abandoned)
-        profiles = profile_pages(kept, now=datetime.now(UTC), documents=self._documents(params))
+        documents, rules = self._documents(params), ingestion.robots
+        profiles = profile_pages(kept, now=datetime.now(UTC), documents=documents, rules=rules)
         columns = _columns(table, params)
         return _ReadLog(ingestion.reader.name, columns, options, counts, failures, profiles)
 

@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
 MAX_CORPORA = 10
 """Corpora that are drawn, the largest ones."""
+_CONFIG = {"displayModeBar": False}
 _BAR = 30
 _SHOWN_POSITIONS = 10
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
        color: #24292f; background: #fff; }
 table { border-collapse: collapse; width: 100%; margin: 1rem 0; }
+.numbers th:not(:first-child):not(:last-child) { text-align: right; }
 th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid #d0d7de; vertical-align: top; }
 td.n { text-align: right; font-variant-numeric: tabular-nums; }
 .error { color: #b42318; font-weight: 600; } .warning { color: #9a6700; font-weight: 600; } .note { color: #57606a; }
@@ -76,7 +78,7 @@ def html_page(found: LogValidation) -> str:
     """Return the validation as one page, scripts included: it can be sent to somebody."""
     figures = [figure for figure in (_days_figure(found), _positions_figure(found), _lost_figure(found)) if figure]
     plots = [
-        figure.to_html(full_html=False, include_plotlyjs="inline" if place == 0 else False, default_height="420px")
+        figure.to_html(full_html=False, include_plotlyjs=place == 0, default_height="420px", config=_CONFIG)
         for place, figure in enumerate(figures)
     ]
     corpora = "".join(_corpus_row(corpus, found) for corpus in sorted(found.counts))
@@ -90,7 +92,7 @@ def html_page(found: LogValidation) -> str:
         f"<style>{_STYLE}</style></head><body><h1>Click log</h1>"
         f"<p>{escape(found.log)}, read by {escape(found.reader or 'no reader')}: {escape(summary(found.findings))}</p>"
         f"<h2>What was found</h2><table>{findings or '<tr><td>Nothing.</td></tr>'}</table>"
-        f"<h2>Corpora</h2><table>{head}{corpora}</table>{''.join(plots)}"
+        f"<h2>Corpora</h2><table class=numbers>{head}{corpora}</table>{''.join(plots)}"
         f"<h2>Columns</h2><table>{columns}</table></body></html>"
     )
 
