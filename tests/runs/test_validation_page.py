@@ -46,7 +46,7 @@ def test_a_page_holds_its_scripts_and_escapes_what_it_quotes():
     assert "Wrong &lt;b&gt;" in without_scripts
     assert "<shop>" not in without_scripts
     assert not re.search(r"<(script|img|link)[^>]*(src|href)=", page)
-    assert page.count("plotly-graph-div") == 3
+    assert page.count("plotly-graph-div") == 4
     assert all(title in page for title in ("Result pages by day", "Click-through by position", "Left out, by reason"))
 
 

@@ -76,7 +76,8 @@ def _corpus_lines(corpus: str, found: LogValidation) -> Iterator[str]:
 
 def html_page(found: LogValidation) -> str:
     """Return the validation as one page, scripts included: it can be sent to somebody."""
-    figures = [figure for figure in (_days_figure(found), _positions_figure(found), _lost_figure(found)) if figure]
+    drawn = (_days_figure(found), _positions_figure(found), _shown_figure(found), _lost_figure(found))
+    figures = [figure for figure in drawn if figure]
     plots = [
         figure.to_html(full_html=False, include_plotlyjs=place == 0, default_height="420px", config=_CONFIG)
         for place, figure in enumerate(figures)
@@ -138,6 +139,18 @@ def _positions_figure(found: LogValidation) -> Figure | None:
         return None
     figure = _lines(lines, title="Click-through by position", x="position (1: first)", y="clicks per shown document")
     return figure.update_yaxes(tickformat=".0%", rangemode="tozero")
+
+
+def _shown_figure(found: LogValidation) -> Figure | None:
+    """Plot how many documents were shown at each position: pages of other lengths, and gaps, are seen."""
+    lines = {
+        corpus: ([rate.position for rate in profile.positions], [rate.n_impressions for rate in profile.positions])
+        for corpus in _drawn(found)
+        if (profile := found.profiles.get(corpus)) and profile.positions
+    }
+    if not lines:
+        return None
+    return _lines(lines, title="Documents shown by position", x="position (1: first)", y="documents shown")
 
 
 def _lines(lines: Mapping[str, tuple[Sequence[Any], Sequence[Any]]], *, title: str, x: str, y: str) -> Figure:
