@@ -76,7 +76,9 @@ def test_counts_are_told_with_shares_and_remedies():
         records={"clicks": 9, "unknown action 'scroll'": 1},
         robots=robots,
     )
-    said = {one.topic: one for one in find_in_counts("main", counts, {"first_position": 1})}
+    examples = {"bad_position": "p7"}
+    said = {one.topic: one for one in find_in_counts("main", counts, {"first_position": 1}, examples)}
+    assert said["faulty pages"].message.endswith("One is 'p7'.")
     assert "2 of 20 (10.0%)" in said["faulty pages"].message
     assert "first_position: 0" in said["faulty pages"].hint
     assert "2 of 10 (20.0%) clicks are outside the list" in said["clicks without impression"].message

@@ -38,6 +38,12 @@ def test_a_sound_log_is_told_from_a_wrong_one(warm_project, tmp_path):
     assert robots["n_serps"] == found["corpora"]["network"]["n_robot_serps"] > 0
     assert any(one["topic"] == "robots" and "(hashed)" in one["message"] for one in found["findings"])
     assert found["corpora"]["network"]["profile"]["unknown"]["n_unknown"] == 0
+    faulty = tmp_path / "faulty"
+    project.rankhammer("validate", "--faulty", str(faulty), "--params=ingestion.max_documents=3", expect=2)
+    lines = [json.loads(line) for part in faulty.glob("*.json") for line in part.read_text().splitlines()]
+    assert {line["fault"] for line in lines} == {"too_long"}
+    assert all(len(line["doc_ids"]) > 3 for line in lines)
+    assert "is there already" in project.rankhammer("validate", "--faulty", str(faulty), expect=2)
     project.configure("globals.yml", WRONG)
     refused = project.rankhammer("validate", expect=2)
     assert "error   inputs: The click log has no column 'search_term'" in refused

@@ -15,8 +15,9 @@ from rankhammer.cli.options import ends_with_exit_code, env_option, json_option,
 @env_option()
 @json_option("everything that was found")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), default=None, help="Page with plots to write.")
+@click.option("--faulty", default=None, help="New folder for the pages that would be set aside, with their reasons.")
 @ends_with_exit_code
-def validate(env: str | None, *, as_json: bool, html: Path | None, params: dict[str, Any]) -> int:
+def validate(env: str | None, *, as_json: bool, html: Path | None, faulty: str | None, params: dict[str, Any]) -> int:
     """Read the whole click log, and say what a run would leave out of it and what is likely wrong; change nothing.
 
     Exit codes: 0, or 2 where a run would end with an error, or give a corpus up.
@@ -25,7 +26,7 @@ def validate(env: str | None, *, as_json: bool, html: Path | None, params: dict[
     from rankhammer.runs.execute import validate as validate_inputs
     from rankhammer.runs.validation_page import html_page, text_lines
 
-    found = validate_inputs(env, params)
+    found = validate_inputs(env, params, faulty=faulty)
     if as_json:
         print_json(found.facts())
     else:

@@ -38,8 +38,8 @@ class CorpusCounts:
         clicks: Status of clicks to how many.
         records: Status of a log's records to how many; empty for readers whose rows are pages or impressions.
         duplicates: Exact copies that were dropped: `rows` of pages, or `pages`.
-        robots: Rule to n_serps (sound pages), n_robots (sessions, visitors or addresses), and the largest of them as an
-            example: `id` (12 hex digits of a hash), `n_serps` of the day in question, `day`.
+        robots: Rule to n_serps (sound pages), n_robots (sessions, or visitors or addresses of a day, each once a day),
+            and the largest of them as an example: `id` (12 hex digits of a hash), `n_serps` of that `day`.
         sessions: How many were made and how many of these cut, the pages of made ones, and pages received on a later
             day; empty where nothing was made or late.
     """
@@ -93,14 +93,16 @@ def count_pages(flagged: DataFrame, *, drops_abandoned: bool = False) -> dict[st
     is_first = F.col("entry").isNull()
     note, what = F.when(is_kept & is_first, F.col("note")).alias("note"), F.col("entry.what").alias("what")
     is_abandoned = is_kept & (_n_clicks() == 0) if drops_abandoned else F.lit(False)
-    groups = rows.groupBy(
-        "corpus", "fault", F.col("robot.rule").alias("rule"), is_abandoned.alias("is_abandoned"), note, what
-    ).agg(
+    # By robot first: largest and distinct ones are then found among few rows, and no sort of all pages is needed.
+    by_robot = rows.groupBy("corpus", "fault", "robot", is_abandoned.alias("is_abandoned"), note, what).agg(
         F.count_if(is_first).alias("n_serps"),
         F.sum(F.when(is_first, _n_clicks()).otherwise(0)).alias("n_clicks"),
-        F.count_distinct("robot.actor").alias("n_robots"),
-        F.max(F.struct("robot.n", "robot.day", "robot.actor")).alias("example"),
         F.sum("entry.n").alias("n"),
+    )
+    groups = by_robot.groupBy("corpus", "fault", F.col("robot.rule").alias("rule"), "is_abandoned", "note", "what").agg(
+        *(F.sum(name).alias(name) for name in ("n_serps", "n_clicks", "n")),
+        F.count("robot").alias("n_robots"),
+        F.max(F.struct("robot.n", "robot.day", "robot.actor")).alias("example"),
     )
     counts: dict[str, CorpusCounts] = {}
     # An action: one row for each corpus, reason and note, so tens of rows; the checks need them before the write.

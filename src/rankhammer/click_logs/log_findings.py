@@ -50,17 +50,22 @@ class LogFinding:
     hint: str = ""
 
 
-def find_in_counts(corpus: str, counts: CorpusCounts, options: Mapping[str, Any]) -> Iterator[LogFinding]:
+def find_in_counts(
+    corpus: str, counts: CorpusCounts, options: Mapping[str, Any], examples: Mapping[str, str] | None = None
+) -> Iterator[LogFinding]:
     """Yield what the counts of one corpus tell.
 
     Args:
         corpus: Its name.
         counts: Of the pages that were read.
         options: The reader's options with their values; hints name no others.
+        examples: Reason to the id of a faulty page.
     """
     for reason, n in _largest(counts.set_aside):
         what = REASONS.get(reason, "see the reader")
-        message = f"{_share(n, counts.n_read)} result pages would be set aside as {reason}: {what}."
+        example = (examples or {}).get(reason)
+        such = f" One is {example!r}." if example else ""
+        message = f"{_share(n, counts.n_read)} result pages would be set aside as {reason}: {what}.{such}"
         yield LogFinding("warning", corpus, "faulty pages", message, cure_for(reason, options))
     if counts.n_serps and not counts.n_clicks:
         message = f"None of the {counts.n_serps} result pages that would be kept was clicked."

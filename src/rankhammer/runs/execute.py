@@ -81,16 +81,18 @@ def plan(options: dict[str, Any]) -> RunPlan:
     return planning.plan({**options, "conf_source": None}, names, opened=_open_to_print)
 
 
-def validate(env: str | None, params: Mapping[str, Any]) -> LogValidation:
-    """Look at a whole click log; nothing is written.
+def validate(env: str | None, params: Mapping[str, Any], *, faulty: str | None = None) -> LogValidation:
+    """Look at a whole click log; nothing is written but `faulty`.
 
     Args:
         env: Kedro environment; None for the default one.
         params: Of the command line.
+        faulty: Folder for the pages that would be set aside.
     """
     from rankhammer.runs import validation
 
-    return validation.validate({"env": env, "conf_source": None, "params": params}, opened=_open_to_print)
+    options = {"env": env, "conf_source": None, "params": params}
+    return validation.validate(options, opened=_open_to_print, faulty=faulty)
 
 
 def handoffs(env: str | None, run: str | None = None, *, verify: bool = False) -> list[dict[str, Any]]:

@@ -12,10 +12,12 @@ from rankhammer import casts, pipeline_registry, plugins
 from rankhammer import corpora as of_corpora
 from rankhammer.click_logs.checks import corpus_failures, count_corpora, flag_pages, kept_pages
 from rankhammer.click_logs.log_findings import LogFinding, find_in_counts, find_in_profile
-from rankhammer.click_logs.log_profile import profile_pages
+from rankhammer.click_logs.log_profile import faulty_examples, faulty_pages, profile_pages
+from rankhammer.errors import ConfigError
 from rankhammer.runs import run_ids, run_selection
 from rankhammer.runs.expected_fingerprints import checked_parameters
 from rankhammer.runs.input_checks import DOCUMENTS, LOG, Faults, check_inputs, log_columns
+from rankhammer.storage.base import storage_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -75,16 +77,19 @@ class LogValidation:
         }
 
 
-def validate(options: Mapping[str, Any], *, opened: OpenSession) -> LogValidation:
-    """Read the whole log as a run would, and say what is in it; nothing is written.
+def validate(options: Mapping[str, Any], *, opened: OpenSession, faulty: str | None = None) -> LogValidation:
+    """Read the whole log as a run would, and say what is in it; nothing is written but `faulty`.
 
     Args:
         options: `env`, `conf_source` and `params` of the command.
         opened: Makes a Kedro session of such options.
+        faulty: Folder, which must not exist, for the pages that would be set aside: JSON lines with their reasons.
 
     Raises:
-        ConfigError: The configuration cannot be read.
+        ConfigError: The configuration cannot be read, or `faulty` is there already.
     """
+    if faulty is not None and storage_for(faulty).exists(faulty):
+        raise ConfigError(f"{faulty} is there already.", hint="Name a folder that does not exist, or remove it.")
     params = {run_selection.RUN: run_ids.ANY, **options["params"]}
     session = opened({**options, "params": params})
     with session:
@@ -94,7 +99,7 @@ def validate(options: Mapping[str, Any], *, opened: OpenSession) -> LogValidatio
         look = _Look(context.catalog, variables)
         seen = check_inputs(look.pipeline, look.catalog, variables=look.variables)
         faults = Faults(seen.faults)
-        read = faults.caught(look.read) or _ReadLog()
+        read = faults.caught(lambda: look.read(faulty)) or _ReadLog()
         findings = [
             *(LogFinding("error", "", "inputs", fault.message, fault.hint) for fault in faults),
             *(LogFinding("error", one.corpus, "given up", one.error, one.hint) for one in read.failures),
@@ -115,11 +120,14 @@ class _ReadLog:
     counts: Mapping[str, CorpusCounts] = field(default_factory=dict)
     failures: Sequence[CorpusFailure] = ()
     profiles: Mapping[str, CorpusProfile] = field(default_factory=dict)
+    examples: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def findings(self) -> list[LogFinding]:
         """Return what counts and profiles tell, the corpora in order."""
         counted = (
-            one for name in sorted(self.counts) for one in find_in_counts(name, self.counts[name], self.reader_options)
+            one
+            for name, counts in sorted(self.counts.items())
+            for one in find_in_counts(name, counts, self.reader_options, self.examples.get(name))
         )
         profiled = (one for name in sorted(self.profiles) for one in find_in_profile(name, self.profiles[name]))
         return [*counted, *profiled]
@@ -141,8 +149,8 @@ class _Look:
         self.pipeline = Pipeline([every[name] for name in names])
         self.path = str(catalog[LOG]._describe().get("filepath") or "")
 
-    def read(self) -> _ReadLog:
-        """Read and count the whole log: seven Spark jobs or so."""
+    def read(self, faulty: str | None) -> _ReadLog:
+        """Read and count the whole log, eight Spark jobs or so, and write the faulty pages where they are wanted."""
         params = checked_parameters(self.pipeline, self.catalog, variables=self.variables)
         ingestion: IngestionParams = params["params:ingestion"]
         wanted = of_corpora.named(params.get(of_corpora.PARAMETER))
@@ -152,13 +160,16 @@ class _Look:
         flagged = flag_pages(raw, bounds=bounds, limits=ingestion.limits(), corpora=wanted, visitors=visitors)
         counts = count_corpora(flagged, drops_abandoned=visitors.drops_abandoned)
         of_corpora.require_found(wanted, counts, lambda: of_corpora.names_in(raw))
+        if faulty is not None:
+            faulty_pages(flagged).write.json(faulty)
         options = plugins.options_of("click_logs", ingestion.reader)
         failures = corpus_failures(counts, bounds=bounds, reader_options=options)
         kept = kept_pages(flagged, drops_abandoned=visitors.drops_abandoned)
         documents, rules = self._documents(params), ingestion.robots
         profiles = profile_pages(kept, now=datetime.now(UTC), documents=documents, rules=rules)
         columns = _columns(table, params)
-        return _ReadLog(ingestion.reader.name, columns, options, counts, failures, profiles)
+        examples = faulty_examples(flagged)
+        return _ReadLog(ingestion.reader.name, columns, options, counts, failures, profiles, examples)
 
     def _documents(self, params: Mapping[str, Any]) -> DataFrame | None:
         """Return the documents that the log's are held against; an engine's are not asked for."""
