@@ -112,24 +112,24 @@ def test_the_plainest_rule_names_the_robot_and_all_are_counted_with_an_example(s
     assert (len(example["id"]), example["n_serps"], example["day"]) == (12, 6, "2024-03-18")
 
 
-def test_abandoned_searches_stay_unless_they_are_dropped(spark):
+def test_abandoned_searches_are_dropped_where_that_is_asked_for(spark):
     rows = [page("a", 0), page("a", 9, clicked=(False, False)), page("b", 5, clicked=(False,))]
     data = spark.createDataFrame(rows, SCHEMA)
-    kept = validate_log(data, bounds=Bounds(0, 9), visitors=VisitorOptions(salt="s"))
-    dropped = validate_log(data, bounds=Bounds(0, 9), visitors=VisitorOptions(salt="s", drops_abandoned=True))
-    assert (kept.counts["main"].n_serps, kept.counts["main"].n_abandoned) == (3, 0)
-    assert (dropped.counts["main"].n_serps, dropped.counts["main"].n_abandoned, dropped.serps.count()) == (1, 2, 1)
+    assert not VisitorOptions().drops_abandoned
+    found = validate_log(data, bounds=Bounds(0, 9), visitors=VisitorOptions(salt="s", drops_abandoned=True))
+    assert (found.counts["main"].n_serps, found.counts["main"].n_abandoned, found.serps.count()) == (1, 2, 1)
 
 
-def test_nothing_that_validation_returns_holds_a_user_or_an_address(spark):
+def test_nothing_that_validation_returns_or_plans_holds_a_user_an_address_or_the_salt(spark):
     rows = [page(f"user{i % 3}@example.org", i * 40, address=f"192.0.2.{i % 4}") for i in range(40)]
     data = spark.createDataFrame(rows, SCHEMA)
     rules = RobotRules(user_searches_per_day=14, address_searches_per_day=None)
-    found = validate_log(data, bounds=Bounds(0, 99), visitors=VisitorOptions(robots=rules, salt="s"))
+    found = validate_log(data, bounds=Bounds(0, 99), visitors=VisitorOptions(robots=rules, salt="secret-salt"))
     said = f"{found.report()} {found.serps.collect()} {found.serps._jdf.queryExecution().toString()}"
     assert "2024-03-18" in said
     assert "example.org" not in said
     assert "192.0.2" not in said
+    assert "secret-salt" not in said
 
 
 def test_what_a_rule_that_is_off_would_take_is_counted_and_what_one_that_is_on_takes_is_not(spark):
@@ -159,9 +159,3 @@ def test_a_salt_is_that_of_credentials_or_another_one_each_time():
             salt_named("visitor")
     finally:
         credentials.configure(dict)
-
-
-def test_the_salt_stands_in_no_plan(spark):
-    data = spark.createDataFrame([page("u", 0)], SCHEMA)
-    found = validate_log(data, bounds=Bounds(0, 9), visitors=VisitorOptions(salt="secret-salt"))
-    assert "secret-salt" not in found.serps._jdf.queryExecution().toString()

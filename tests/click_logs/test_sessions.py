@@ -23,6 +23,7 @@ from rankhammer.click_logs.sessions import (
     stretch_columns,
 )
 from rankhammer.click_logs.visitors import hash_visitors
+from rankhammer.errors import SchemaError
 from rankhammer.schemas import RAW_SERPS
 
 SCHEMA = ", ".join(f"{name} {kind}" for name, kind in RAW_SERPS.columns.items())
@@ -196,6 +197,12 @@ def test_a_visitor_with_most_of_the_log_is_counted_down_before_any_window(spark)
     data = hash_visitors(spark.createDataFrame(rows, WITH_USER), "s")
     starts = session_starts(data.withColumns({"visitor": data["user_id"], **stretch_columns(RULES)}), RULES)
     assert sorted(row.n_serps for row in starts.collect()) == [1200, 1800]
+
+
+def test_a_user_that_is_no_text_is_refused(spark):
+    data = spark.createDataFrame([search("a", 0, 7)], f"{SCHEMA}, user_id int")
+    with pytest.raises(SchemaError, match="'user_id' has type int"):
+        validate_log(data, bounds=Bounds(0, 9))
 
 
 def test_a_longest_session_below_two_gaps_is_refused():

@@ -14,7 +14,7 @@ from rankhammer.click_logs.fault_hints import cure_for, hint_for
 from rankhammer.click_logs.faults import REASONS, PageLimits, within_limits
 from rankhammer.click_logs.robots import AT_ADDRESS, OF_USER, RULES, SESSION, RobotRules, flag_robots, flag_sessions
 from rankhammer.click_logs.sessions import DayRange, SessionRules, add_sessions, set_late_aside, set_other_days_aside
-from rankhammer.click_logs.visitors import VISITOR_COLUMNS, hash_visitors, salt_named
+from rankhammer.click_logs.visitors import VISITOR_COLUMNS, hash_visitors, require_types, salt_named
 from rankhammer.errors import CorpusFailure, DataError, stop_if_all_failed
 from rankhammer.schemas import RAW_SERPS
 
@@ -151,6 +151,7 @@ def flag_pages(
         `schemas.RAW_SERPS`, note, tally and robot. Rows with the fault `faults.NOT_A_PAGE` only count.
     """
     RAW_SERPS.require(raw_serps.dtypes)
+    require_types(raw_serps.dtypes)
     limited = within_limits(of_corpora.only(raw_serps, corpora), limits or PageLimits())
     hashed = set_late_aside(hash_visitors(limited, visitors.salt), visitors.sessions)
     flagged = flag_robots(hashed.persist(), visitors.robots)

@@ -9,9 +9,10 @@ from pyspark.sql import functions as F
 
 from rankhammer import credentials
 from rankhammer.errors import ConfigError
+from rankhammer.schemas import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pyspark.sql import Column, DataFrame
 
@@ -48,6 +49,20 @@ def salt_named(entry: str | None) -> str:
             hint="Give the entry an `api_key`: 32 random characters, the same for every run whose ids should be equal.",
         )
     return salt
+
+
+def require_types(dtypes: Sequence[tuple[str, str]]) -> None:
+    """Check what a reader returned of `VISITOR_COLUMNS`.
+
+    Args:
+        dtypes: (column, Spark type name) pairs, as `DataFrame.dtypes` gives them.
+
+    Raises:
+        SchemaError: A column has another type.
+    """
+    found = dict(dtypes)
+    known = {name: kind for name, kind in VISITOR_COLUMNS.items() if name in found}
+    Table("raw_serps", (), known).require(dtypes)
 
 
 def hash_visitors(pages: DataFrame, salt: str) -> DataFrame:
