@@ -9,7 +9,7 @@ from pydantic import Field
 from rankhammer.casts import MAX_TEXT_CHARS
 from rankhammer.click_logs import Bounds, PageLimits, VisitorOptions
 from rankhammer.click_logs.faults import RepeatedDocuments  # noqa: TC001 - pydantic resolves annotations at run time
-from rankhammer.click_logs.robots import RobotRules  # noqa: TC001
+from rankhammer.click_logs.robots import RobotRules
 from rankhammer.click_logs.sessions import DayRange, SessionRules
 from rankhammer.click_logs.visitors import salt_named
 from rankhammer.pipelines.params import StageParams
@@ -34,9 +34,16 @@ class IngestionParams(StageParams):
         description="what becomes of a page that shows a document twice: first_place or set_aside"
     )
 
-    sessions: SessionRules = Field(description="how sessions are made for pages that have none")
-    robots: RobotRules = Field(description="who is no person, beside sessions of more than max_serps_per_day pages")
-    abandoned_searches: Literal["keep", "drop"] = Field(description="what becomes of pages without a click")
+    # What a project of an earlier version does not set has the values of conf/base.
+    sessions: SessionRules = Field(
+        default_factory=SessionRules, description="how sessions are made for pages that have none"
+    )
+    robots: RobotRules = Field(
+        default_factory=RobotRules, description="who is no person, beside sessions of more than max_serps_per_day pages"
+    )
+    abandoned_searches: Literal["keep", "drop"] = Field(
+        default="keep", description="what becomes of pages without a click"
+    )
     salt: str | None = Field(
         default=None, min_length=1, description="entry of credentials.yml that ids of visitors are hashed with"
     )
