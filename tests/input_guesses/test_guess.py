@@ -128,6 +128,25 @@ def test_a_session_is_no_result_page(tmp_path):
     assert (found["serp_id"], found["session_id"]) == ("serp_id", "visit_id")
 
 
+def test_mjolnirs_table_is_known_by_its_columns(tmp_path):
+    row = {"wikiid": "enwiki", "query": "tv", "session_id": "s", "timestamp": 1_700_000_000, "q_by_ip_day": 3}
+    row |= {"hits": [{"pageid": 7}], "clicks": [{"pageid": 7}]}
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "log.parquet")
+    assert guess_inputs([str(tmp_path / "log.parquet")], given={}).log.reader == "mjolnir"
+
+
+def test_users_and_addresses_are_no_sessions_for_they_may_not_be_written(tmp_path):
+    more = {"visitor_id": "v{}", "client_ip": "192.0.2.{}", "user_agent": "agent{}"}
+    given = [row | {name: text.format(number // 9) for name, text in more.items()} for number, row in enumerate(rows())]
+    for row in given:
+        row.pop("session_id", None)
+    guesses = guess_inputs([write_csv(tmp_path / "log.csv", given)], given={})
+    found = columns(guesses)
+    assert (found["user_id"], found["address"]) == ("visitor_id", "client_ip")
+    assert "session_id" not in found
+    assert not any("session" in doubt for doubt in guesses.log.doubts)
+
+
 def test_lists_in_rows_are_for_the_reader_of_pages(tmp_path):
     pages = [{"q": f"red shoe {n % 5}", "results": ["a", "b"], "clicks": [False, True]} for n in range(30)]
     guesses = guess_inputs([write_lines(tmp_path / "log.jsonl", pages)], given={})

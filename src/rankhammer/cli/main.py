@@ -16,6 +16,7 @@ from rankhammer.cli import cluster, queries, rankers, runs, submit
 from rankhammer.cli.deploy import deploy, push_judgments, rollback
 from rankhammer.cli.init_log import init_log
 from rankhammer.cli.options import WholeHelp, ends_with_exit_code, env_option, json_option, print_json
+from rankhammer.cli.validate import validate
 from rankhammer.runs.params_option import with_corpora
 
 
@@ -201,7 +202,7 @@ def main() -> None:
         sys.exit(USER_ERROR)
 
 
-_OWN = (new, init_log, run, demo, plugins, handoffs, queries.rank, queries.queries, collect_bundle)
+_OWN = (new, init_log, validate, run, demo, plugins, handoffs, queries.rank, queries.queries, collect_bundle)
 _RANKERS = (rankers.rankers, rankers.evaluate, rankers.promote)
 _ENGINE = (deploy, rollback, push_judgments, build_class_archive)
 for _command in (*_OWN, *_RANKERS, *_ENGINE, *cluster.COMMANDS, runs.runs, submit.submit):

@@ -23,7 +23,21 @@ if TYPE_CHECKING:
 LOG, DOCUMENTS, JUDGMENTS = "click_log", "documents", "reference_judgments"
 DEFAULT_LANGUAGE = "english"
 _ROLES = {
-    LOG: ("serp_id", "session_id", "query", "shown_at", "doc_id", "position", "clicked", "corpus", "doc_ids"),
+    LOG: (
+        *(
+            "serp_id",
+            "session_id",
+            "user_id",
+            "address",
+            "query",
+            "shown_at",
+            "doc_id",
+            "position",
+            "clicked",
+            "corpus",
+        ),
+        "doc_ids",
+    ),
     DOCUMENTS: ("doc_id", "corpus"),
     JUDGMENTS: ("query", "doc_id", "grade", "corpus"),
 }

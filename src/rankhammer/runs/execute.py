@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from rankhammer.deploy import DeployOptions
     from rankhammer.runs.planning import RunPlan
+    from rankhammer.runs.validation import LogValidation
     from rankhammer.yarn.probe import ProbeResult
     from rankhammer.yarn.settings import ClusterSettings
 
@@ -78,6 +79,20 @@ def plan(options: dict[str, Any]) -> RunPlan:
     names = list(options["pipelines"])
     require_known(names)
     return planning.plan({**options, "conf_source": None}, names, opened=open_to_print)
+
+
+def validate(env: str | None, params: Mapping[str, Any], *, faulty: str | None = None) -> LogValidation:
+    """Look at a whole click log; nothing is written but `faulty`.
+
+    Args:
+        env: Kedro environment; None for the default one.
+        params: Of the command line.
+        faulty: Folder for the pages that would be set aside.
+    """
+    from rankhammer.runs import validation
+
+    options = {"env": env, "conf_source": None, "params": params}
+    return validation.validate(options, opened=open_to_print, faulty=faulty)
 
 
 def handoffs(env: str | None, run: str | None = None, *, verify: bool = False) -> list[dict[str, Any]]:

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 LOG, DOCUMENTS, JUDGMENTS = "click_log", "documents", "reference_judgments"
 _READER, _FEATURES, _FEATURE_SET = "params:ingestion", "params:features", "params:feature_set"
+_LABELING = "params:labeling"
+_WITHOUT_POSITIONS = ("dctr", "gctr")
+"""Click models to which a document's place on the page makes no difference."""
 _TRAINING, _LANGUAGE = "params:training", "params:language"
 _JUDGMENT_EXPORT = "judgment_export"
 _MAIN = "main"
@@ -118,7 +121,8 @@ def check_inputs(pipeline: Pipeline, catalog: DataCatalog, *, variables: Collect
     samples = _samples(given_inputs(pipeline, catalog), seen.faults)
     _check_baseline(own, seen.faults)
     _check_judgment_targets(pipeline, own, seen.faults)
-    log = _log_columns(own)
+    _check_click_model(own, seen.faults)
+    log = log_columns(own)
     if LOG in samples and log is not None:
         for fault in column_faults(samples[LOG].schema, log):
             # Of what was only null nothing is known.
@@ -175,7 +179,24 @@ def _check_judgment_targets(pipeline: Pipeline, params: Mapping[str, Any], fault
         )
 
 
-def _log_columns(params: Mapping[str, Any]) -> Columns | None:
+def _check_click_model(params: Mapping[str, Any], faults: Faults) -> None:
+    """Refuse to learn from positions that a log does not know."""
+    ingestion, labeling = params.get(_READER), params.get(_LABELING)
+    if ingestion is None or labeling is None or labeling.click_model.name in _WITHOUT_POSITIONS:
+        return
+    reader = ingestion.reader.name
+    if not getattr(plugins.load("click_logs", reader), "has_impressions", True):
+        faults.add(
+            ConfigError(
+                f"A log that {reader} reads has no impressions, and labeling.click_model {labeling.click_model.name!r} "
+                "learns from positions and from what was not clicked.",
+                hint="Count clicks alone in conf/local/parameters/labeling.yml: "
+                "`labeling: {click_model: {name: dctr}, held_out: {enabled: false}}`.",
+            )
+        )
+
+
+def log_columns(params: Mapping[str, Any]) -> Columns | None:
     """Return the columns that the log's reader takes; None where the reader is another one, or the log is not read."""
     if _READER not in params:
         return None

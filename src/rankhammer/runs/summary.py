@@ -56,6 +56,20 @@ def _pages(reports: Mapping[str, Facts], holds: Callable[[str], bool]) -> Iterat
         ]
         if any(lost):
             yield f"Left out of {corpus}: {'; '.join(filter(None, lost))}."
+        yield from _sessions(corpus, facts)
+
+
+def _sessions(corpus: str, facts: Facts) -> Iterator[str]:
+    counts = facts.get("sessions", {})
+    if counts.get("made"):
+        share = counts.get("split", 0) / counts["made"]
+        yield (
+            f"Sessions of {corpus}: {counts['made']} made of {counts['pages of made sessions']} pages; "
+            f"{counts.get('split', 0)} ({share:.1%}) were cut off longer ones."
+        )
+    if counts.get("late pages"):
+        share = counts["late pages"] / max(1, facts.get("n_read", 0))
+        yield f"Late pages of {corpus}: {counts['late pages']} ({share:.1%}) were received on a later day."
 
 
 def _documents(reports: Mapping[str, Facts], holds: Callable[[str], bool]) -> Iterator[str]:
@@ -97,7 +111,9 @@ def _corpora(reports: Mapping[str, Facts], stage: str, holds: Callable[[str], bo
 
 def _lost_pages(facts: Facts) -> dict[str, int]:
     robots = facts.get("n_robot_serps", 0)
-    return {**facts.get("set_aside", {}), **({"of robots": robots} if robots else {})}
+    abandoned = facts.get("n_abandoned", 0)
+    more = {"of robots": robots, "without a click": abandoned}
+    return {**facts.get("set_aside", {}), **{name: n for name, n in more.items() if n}}
 
 
 def _without(counts: Mapping[str, int], used: tuple[str, ...]) -> dict[str, int]:

@@ -140,6 +140,12 @@ def test_values_out_of_bounds_and_unknown_names_are_refused(change):
         IngestionParams(**params(**change))
 
 
+def test_settings_of_an_earlier_version_mean_what_conf_base_says():
+    new = ("sessions", "robots", "abandoned_searches", "salt", "days")
+    earlier = {name: value for name, value in params().items() if name not in new}
+    assert IngestionParams(**earlier) == IngestionParams(**params())
+
+
 def test_report_shows_a_failed_corpus_with_its_counts():
     counts = {"y": asdict(CorpusCounts(n_read=2, set_aside={"x": 2}))}
     report = ingestion_facts({}, counts, [{"corpus": "y"}])

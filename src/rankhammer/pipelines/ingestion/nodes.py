@@ -30,6 +30,7 @@ def ingest(
         limits=params.limits(),
         corpora=of_corpora.named(corpora),
         reader_options=plugins.options_of("click_logs", params.reader),
+        visitors=params.visitors(),
     )
     serps, notes = group_queries(validated.serps, language=language, selection=params.selection())
     counts = {corpus: counted | notes.get(corpus, {}) for corpus, counted in validated.report().items()}

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from rankhammer.click_logs import PositionRate
 
 MAX_PLOTTED_POSITION = 50
-_COUNTS = ("n_read", "set_aside", "n_robot_serps", "n_robot_sessions", "notes", "clicks", "records", "duplicates")
+_COUNTS = (
+    *("n_read", "set_aside", "n_robot_serps", "n_robot_sessions", "n_abandoned", "robots", "sessions", "notes"),
+    *("clicks", "records", "duplicates"),
+)
 _NOTES = ("uncompared",)
 """Counts that only some settings bring."""
 
