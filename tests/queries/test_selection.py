@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pyspark.sql import functions as F
 
-from rankhammer.queries.selection import CLUSTER, FORM, keep_frequent, sample_clusters
+from rankhammer.queries.selection import CLUSTER, FORM, choose_cuts, keep_frequent, sample_clusters
 
 
 def pages_of(spark, n_clusters: int, corpus: str = "shop", seed: int = 1):
@@ -35,44 +35,60 @@ def clusters(serps) -> set[str]:
     return {row[0] for row in serps.select("query_cluster_id").distinct().collect()}
 
 
+WANTED = 6000
+"""Pairs of each corpus; `small` has fewer."""
+
+
 @pytest.fixture(scope="module")
 def log(spark):
-    return pages_of(spark, 3000).cache()
+    return pages_of(spark, 2000, "large").union(pages_of(spark, 20, "small", seed=2)).cache()
 
 
-def test_a_sample_is_within_two_percent_of_what_was_asked_and_of_whole_clusters(log):
-    wanted = round(0.3 * n_pairs(log))
-    sample = sample_clusters(log, n_pairs=wanted, random_state=1).cache()
-    assert abs(n_pairs(sample) / wanted - 1) < 0.02
-    assert sample.count() == log.where(F.col("query_cluster_id").isin(clusters(sample))).count()
+@pytest.fixture(scope="module")
+def sample(log):
+    return sample_clusters(log, n_pairs=WANTED, random_state=1).cache()
 
 
-def test_frequent_and_rare_clusters_keep_their_share(log):
-    sessions = log.groupBy("query_cluster_id").count().withColumn("is_rare", F.col("count") == 1)
-    kept = clusters(sample_clusters(log, n_pairs=round(0.3 * n_pairs(log)), random_state=1))
-    share = {
-        row["is_rare"]: row["share"]
-        for row in sessions.withColumn("kept", F.col("query_cluster_id").isin(kept).cast("int"))
-        .groupBy("is_rare")
-        .agg(F.avg("kept").alias("share"))
-        .collect()
-    }
-    assert share == {True: pytest.approx(0.3, abs=0.03), False: pytest.approx(0.3, abs=0.03)}
+def test_a_sample_is_within_two_percent_of_what_was_asked_and_of_whole_clusters(log, sample):
+    large = sample.where("corpus = 'large'")
+    assert abs(n_pairs(large) / WANTED - 1) < 0.02
+    assert large.count() == log.where(F.col("query_cluster_id").isin(clusters(large))).count()
 
 
-def test_a_sample_depends_on_its_seed_alone(log):
-    wanted = round(0.1 * n_pairs(log))
-    first = clusters(sample_clusters(log, n_pairs=wanted, random_state=1))
-    assert clusters(sample_clusters(log.orderBy("query").repartition(5), n_pairs=wanted, random_state=1)) == first
-    assert clusters(sample_clusters(log, n_pairs=wanted, random_state=2)) != first
+def test_a_corpus_with_fewer_pairs_comes_whole(log, sample):
+    small = "corpus = 'small'"
+    assert 0 < n_pairs(log.where(small)) < WANTED
+    assert sample.where(small).count() == log.where(small).count()
 
 
-def test_each_corpus_is_sampled_by_itself_and_a_smaller_one_comes_whole(spark):
-    small, large = pages_of(spark, 20, "small"), pages_of(spark, 900, "large", seed=3)
-    wanted = n_pairs(small) + 1
-    sample = sample_clusters(small.union(large), n_pairs=wanted, random_state=1)
-    assert sample.where("corpus = 'small'").count() == small.count()
-    assert abs(n_pairs(sample.where("corpus = 'large'")) - wanted) < 20
+def test_frequent_and_rare_clusters_keep_their_share(log, sample):
+    large = log.where("corpus = 'large'")
+    kept, share = clusters(sample), WANTED / n_pairs(large)
+    sessions = large.groupBy("query_cluster_id").count().collect()
+    for is_rare in (True, False):
+        chosen = [row.query_cluster_id in kept for row in sessions if (row["count"] == 1) == is_rare]
+        assert sum(chosen) / len(chosen) == pytest.approx(share, abs=0.04)
+
+
+def test_a_sample_depends_on_its_seed_alone(log, sample):
+    shuffled = log.orderBy("query").repartition(5)
+    assert clusters(sample_clusters(shuffled, n_pairs=WANTED, random_state=1)) == clusters(sample)
+    assert clusters(sample_clusters(log, n_pairs=WANTED, random_state=2)) != clusters(sample)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.9])
+def test_what_a_stratum_has_too_much_or_too_little_others_make_up_for(share):
+    rng = np.random.default_rng(3)
+    strata = []
+    for stratum in range(100):
+        # Clusters of popular strata have many pairs; some strata have one cluster alone.
+        n_pairs = rng.integers(1, 20 + 10 * stratum, rng.choice([1, 2, 30]))
+        pairs_with_it = np.cumsum(n_pairs).tolist()
+        strata.append((stratum, share * pairs_with_it[-1], [*enumerate(pairs_with_it, start=1)]))
+    kept = choose_cuts(strata)
+    wanted = sum(target for _, target, _ in strata)
+    found = sum(dict([(0, 0), *cuts])[kept[stratum]] for stratum, _, cuts in strata)
+    assert found == pytest.approx(wanted, abs=10)
 
 
 def test_a_group_needs_enough_distinct_sessions(spark):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from pyspark.sql import Window
@@ -11,7 +10,7 @@ from pyspark.sql import functions as F
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pyspark.sql import Column, DataFrame, Row
+    from pyspark.sql import Column, DataFrame
 
 N_STRATA: Final = 100
 """Clusters are sampled in so many groups of like popularity."""
@@ -96,23 +95,33 @@ def _cuts(placed: DataFrame, n_pairs: int) -> dict[tuple[str, int], int]:
         F.first("target").alias("target"), F.sort_array(F.collect_list(F.struct("rank", "pairs_with_it"))).alias("cuts")
     )
     # An action: at most N_STRATA rows per corpus, of 2 _NEAR + 1 places each.
-    strata = sorted(found.collect(), key=lambda row: (row["corpus"], -row["stratum"]))
-    kept: dict[tuple[str, int], int] = {}
-    for corpus, rows in groupby(strata, key=lambda row: row["corpus"]):
-        missing = 0.0
-        # The most popular first: what a large cluster adds or leaves over is made up for by smaller ones.
-        for row in rows:
-            wanted = row["target"] + missing
-            rank, n = min(_possible_cuts(row), key=lambda cut: (abs(cut[1] - wanted), cut[0]))
-            kept[corpus, row["stratum"]] = rank
-            missing = wanted - n
+    strata: dict[str, list[tuple[int, float, list[tuple[int, int]]]]] = {}
+    for row in found.collect():
+        cuts = [(cut["rank"], cut["pairs_with_it"]) for cut in row["cuts"]]
+        strata.setdefault(row["corpus"], []).append((row["stratum"], row["target"], cuts))
+    chosen = {corpus: choose_cuts(of_corpus) for corpus, of_corpus in strata.items()}
+    return {(corpus, stratum): n for corpus, cuts in chosen.items() for stratum, n in cuts.items()}
+
+
+def choose_cuts(strata: Sequence[tuple[int, float, Sequence[tuple[int, int]]]]) -> dict[int, int]:
+    """Choose how many clusters of each stratum are kept, so that all together come closest to what is wanted.
+
+    Args:
+        strata: Number, wanted pairs, and where it may be cut: (clusters kept, their pairs), ascending. Where the first
+            cluster is among them, none may be kept, too.
+
+    Returns:
+        Stratum to clusters kept.
+    """
+    kept: dict[int, int] = {}
+    missing = 0.0
+    # The most popular first: what a large cluster adds or leaves over is made up for by smaller ones.
+    for stratum, target, cuts in sorted(strata, key=lambda one: -one[0]):
+        wanted = target + missing
+        possible = [(0, 0), *cuts] if cuts[0][0] == 1 else cuts
+        kept[stratum], n_pairs = min(possible, key=lambda cut: (abs(cut[1] - wanted), cut[0]))
+        missing = wanted - n_pairs
     return kept
-
-
-def _possible_cuts(row: Row) -> list[tuple[int, int]]:
-    """Return (clusters kept, their pairs) of each place where a stratum may be cut."""
-    cuts = [(cut["rank"], cut["pairs_with_it"]) for cut in row["cuts"]]
-    return [(0, 0), *cuts] if cuts[0][0] == 1 else cuts
 
 
 def _session() -> Column:

@@ -86,14 +86,11 @@ def test_clusters_go_by_results_and_rare_ones_are_left_out(spark):
     ]
     log = spark.createDataFrame(rows, LOG_SCHEMA)
     rules = {"default": "english", "clusters": "results"}
-    by_results = run_stage(log, language=rules)
-    assert by_results["ingestion_report"]["corpora"]["x"]["n_clusters"] == 3
-    assert "n_left_out" not in by_results["ingestion_report"]["corpora"]["x"]
     # The form `file` has three sessions, its cluster of two queries two, the other one and `sort` have one.
-    kept = run_stage(log, language=rules, min_sessions=2)
-    assert {row.query for row in kept["serps"].collect()} == {"file", "files"}
-    assert kept["ingestion_report"]["corpora"]["x"]["n_left_out"] == 2
-    assert run_stage(log, sample_pairs=100)["serps"].count() == 4
+    found = run_stage(log, language=rules, min_sessions=2)
+    assert {row.query for row in found["serps"].collect()} == {"file", "files"}
+    facts = found["ingestion_report"]["corpora"]["x"]
+    assert (facts["n_clusters"], facts["n_left_out"]) == (1, 2)
 
 
 def test_a_corpus_without_clicks_is_a_failure_and_not_in_the_table(click_log):
