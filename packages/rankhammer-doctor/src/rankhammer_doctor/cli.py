@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +14,14 @@ import orjson
 from rankhammer_doctor import __version__
 from rankhammer_doctor.errors import DoctorError
 from rankhammer_doctor.exit_codes import USER_ERROR
+from rankhammer_doctor.thresholds import read_thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from rankhammer_doctor.findings import Finding
     from rankhammer_doctor.reports.facts import Report
+    from rankhammer_doctor.static_rules.inputs import ConfSource
 
 _EXIT_CODES = "Exit codes: 0, 2 (something to correct in the command), 4 (warnings), 5 (errors)."
 _BASELINE = 10
@@ -55,6 +59,58 @@ def ends_with_exit_code(command: Callable[..., int]) -> Callable[..., None]:
 @click.version_option(__version__, prog_name="rankhammer-doctor")
 def doctor() -> None:
     """Say before a run of Spark what will fail, and after one what to change."""
+
+
+@doctor.command(epilog="Example:  rankhammer-doctor conf spark-defaults.conf --cluster shape.yml --fix")
+@click.argument("source")
+@click.option(
+    "--cluster", type=click.Path(path_type=Path, dir_okay=False), help="YAML: the cluster's shape, and the job."
+)
+@click.option("--here", is_flag=True, help="This machine submits: check its environment, too.")
+@click.option("--fix", "wants_fix", is_flag=True, help="Write the changes of the first remedies, after asking.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@output_options
+@ends_with_exit_code
+def conf(source: str, *, cluster: Path | None, here: bool, wants_fix: bool, yes: bool, **given: Any) -> int:
+    """Check SOURCE (a spark-submit line, spark-defaults.conf, an EMR JSON, flat YAML) against a cluster's shape."""
+    from rankhammer_doctor.reports.build import conf_report
+    from rankhammer_doctor.static_rules import check_conf
+    from rankhammer_doctor.static_rules.inputs import read_conf
+    from rankhammer_doctor.static_rules.shape import read_shape, with_site
+
+    read = read_conf(source)
+    findings = check_conf(
+        read.conf,
+        with_site(read_shape(cluster), read.site),
+        thresholds=read_thresholds(given["thresholds"]),
+        environ=dict(os.environ) if here else None,
+        is_python=read.is_python,
+    )
+    code = show(conf_report(read, findings), as_json=given["as_json"], html=given["html"])
+    if wants_fix:
+        fix(read, findings, is_agreed=yes)
+    return code
+
+
+def fix(source: ConfSource, findings: Iterable[Finding], *, is_agreed: bool) -> None:
+    """Write changes into the file that they are for, after asking; say what is left to do by hand."""
+    from rankhammer_doctor.static_rules.fixes import changes_of, fixed
+
+    changes, left = changes_of(findings)
+    for change in left:
+        click.echo(f"By hand, in {change.file}: {change.key}={change.value}", err=True)
+    if not changes:
+        click.echo("Nothing to write.", err=True)
+        return
+    text = fixed(source, changes)
+    if source.file is None:
+        click.echo(text)
+        return
+    for change in changes:
+        click.echo("\n".join(change.lines()), err=True)
+    if is_agreed or click.confirm(f"Write {len(changes)} keys into {source.file}?", err=True):
+        source.file.write_text(text, encoding="utf-8")
+        click.echo(f"{source.file} is written.", err=True)
 
 
 @doctor.command(

@@ -33,20 +33,23 @@ class ConfChange:
 
     Args:
         key: Of Spark, or of YARN where the file is yarn-site.xml.
-        value: What to set.
+        value: What to set; None takes the key away.
         old: What is set; None where nothing is.
         file: Where: spark.yml, cluster.yml, yarn-site.xml.
     """
 
     key: str
-    value: str
+    value: str | None
     old: str | None = None
     file: str = "spark.yml"
 
     def lines(self) -> list[str]:
         """Return it as lines of a diff; the value of a secret is not shown."""
-        old = [] if self.old is None else [f"-{self.key}: {redact_value(self.key, self.old)}"]
-        return [*old, f"+{self.key}: {self.value}"]
+        return [
+            f"{sign}{self.key}: {redact_value(self.key, value)}"
+            for sign, value in (("-", self.old), ("+", self.value))
+            if value is not None
+        ]
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ class Finding:
                 {
                     "file": one.file,
                     "key": one.key,
-                    "value": one.value,
+                    "value": None if one.value is None else redact_value(one.key, one.value),
                     "old": None if one.old is None else redact_value(one.key, one.old),
                 }
                 for one in self.changes

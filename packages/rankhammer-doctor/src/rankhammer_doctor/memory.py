@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rankhammer_doctor.findings import ConfChange
 from rankhammer_doctor.units import GIB, MIB, format_bytes, parse_bytes, to_mib
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ class ContainerMemory:
         off_heap: Spark's own off-heap memory.
         python: spark.executor.pyspark.memory.
         is_overhead_set: Whether a key says so; else it is the default.
-        overhead_key: The key that sets it.
+        who: executor or driver.
+        old_key: Old name of the key that sets it, where that is used.
     """
 
     heap: int
@@ -33,7 +35,19 @@ class ContainerMemory:
     off_heap: int
     python: int
     is_overhead_set: bool
-    overhead_key: str
+    who: str
+    old_key: str = ""
+
+    @property
+    def overhead_key(self) -> str:
+        """The key that sets the overhead."""
+        return f"spark.{self.who}.memoryOverhead"
+
+    def with_overhead(self, mib: int) -> tuple[ConfChange, ...]:
+        """Return the changes that set another overhead; an old name of the key goes."""
+        old = f"{to_mib(self.overhead)}m" if self.is_overhead_set else None
+        gone = (ConfChange(self.old_key, None, old),) if self.old_key else ()
+        return ConfChange(self.overhead_key, f"{mib}m", None if self.old_key else old), *gone
 
     @property
     def total(self) -> int:
@@ -80,7 +94,8 @@ def _container(conf: Mapping[str, str], who: str) -> ContainerMemory:
         off_heap=off_heap,
         python=python if who == "executor" else 0,
         is_overhead_set=given is not None,
-        overhead_key=key,
+        who=who,
+        old_key=key if key != keys[0] else "",
     )
 
 

@@ -34,6 +34,7 @@ _PATTERNS = (
     ),
 )
 """Access keys of AWS, JSON web tokens, tokens of GitHub and Slack, private keys, and AWS's secrets of 40 characters."""
+_SHORTEST = 4
 _LOGIN = re.compile(r"(://)[^/\s@:]*:[^/\s@]+@")
 
 
@@ -66,5 +67,12 @@ def redact_settings(settings: Mapping[str, object]) -> dict[str, str]:
 
 def _hide_assigned(found: re.Match[str]) -> str:
     value = found[3]
-    is_plain = _HARMLESS_KEY.search(found[1]) or value.lower() in ("true", "false", "null", "none") or "***" in value
+    # Prose, such as "a secret: it stands in ...".
+    is_prose = found[2].isspace() or (found[2].strip() == ":" and len(value) < _SHORTEST)
+    is_plain = (
+        is_prose
+        or _HARMLESS_KEY.search(found[1])
+        or value.lower() in ("true", "false", "null", "none")
+        or "***" in value
+    )
     return found[0] if is_plain else f"{found[1]}{found[2]}{REDACTED}"

@@ -43,15 +43,14 @@ def physical_kill(context: RunContext) -> Iterator[Finding]:
     name = f"spark.{context.who}.memory"
     if kind == HEAP:
         heap = _larger_heap(container.heap)
-        changes = (ConfChange(name, f"{heap}m", f"{to_mib(container.heap)}m"),)
+        changes: tuple[ConfChange, ...] = (ConfChange(name, f"{heap}m", f"{to_mib(container.heap)}m"),)
         sums = f"heap {format_bytes(container.heap)} x 1.5 = {heap} MiB"
     else:
         growth = context.thresholds["D1"]["overhead_growth"]
         excess = used - limit if used and limit else 0
         beyond = max(0, (used or 0) - container.heap)
         wanted = grown(container, growth, int(1.2 * max(beyond, container.overhead + excess)))
-        old = f"{to_mib(container.overhead)}m" if container.is_overhead_set else None
-        changes = (ConfChange(container.overhead_key, f"{wanted}m", old),)
+        changes = container.with_overhead(wanted)
         sums = f"overhead {format_bytes(container.overhead)} x {growth:g}, at least 1.2 x what was used: {wanted} MiB"
     first = f"raise {changes[0].key} to {changes[0].value}"
     more = [_MEASURE] if kind == UNKNOWN else []
@@ -159,7 +158,6 @@ def python_crash(context: RunContext) -> Iterator[Finding]:
         return
     container = context.container
     wanted = grown(container, context.thresholds["D1"]["overhead_growth"])
-    old = f"{to_mib(container.overhead)}m" if container.is_overhead_set else None
     peaks = _peaks(context, context.executors_of("D13"))
     measured = (f"peak of Python workers: {format_bytes(peaks.python_rss)}",) if peaks.python_rss else ()
     yield Finding(
@@ -174,7 +172,7 @@ def python_crash(context: RunContext) -> Iterator[Finding]:
             "spark.python.worker.faulthandler.enabled=true: the log then has the line of Python where it crashed",
         ),
         changes=(
-            ConfChange(container.overhead_key, f"{wanted}m", old),
+            *container.with_overhead(wanted),
             ConfChange("spark.sql.execution.pyspark.udf.faulthandler.enabled", "true"),
         ),
         effect="workers have the memory that they need, or the log says where they crash",
@@ -203,7 +201,6 @@ def executor_failures(context: RunContext) -> Iterator[Finding]:
 def _other_memory(context: RunContext, lines: list[str], kind: str) -> Finding:
     container = context.container
     wanted = grown(container, context.thresholds["D1"]["overhead_growth"])
-    old = f"{to_mib(container.overhead)}m" if container.is_overhead_set else None
     return Finding(
         rule="D7",
         severity=Severity.ERROR,
@@ -211,7 +208,7 @@ def _other_memory(context: RunContext, lines: list[str], kind: str) -> Finding:
         evidence=tuple(lines),
         arithmetic=(f"container: {container.arithmetic()}",),
         remedies=(f"raise {container.overhead_key} to {wanted}m", _FEWER_CORES, _MORE_PARTITIONS),
-        changes=(ConfChange(container.overhead_key, f"{wanted}m", old),),
+        changes=container.with_overhead(wanted),
         effect="there is more memory beside the heap",
         facts=(("memory", NATIVE),),
     )

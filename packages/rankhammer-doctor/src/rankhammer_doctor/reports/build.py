@@ -11,7 +11,7 @@ from rankhammer_doctor.errors import DoctorError
 from rankhammer_doctor.event_log import read_run
 from rankhammer_doctor.event_log.location import logs_in
 from rankhammer_doctor.findings import ranked
-from rankhammer_doctor.redaction import redact_text, redact_value
+from rankhammer_doctor.redaction import redact_settings, redact_text, redact_value
 from rankhammer_doctor.reports import html, plots, text
 from rankhammer_doctor.reports.facts import Report, head, log_facts
 from rankhammer_doctor.text_logs import read_text_logs
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rankhammer_doctor.compare import Comparison
     from rankhammer_doctor.event_log.run import Run
     from rankhammer_doctor.findings import Finding
+    from rankhammer_doctor.static_rules.inputs import ConfSource
     from rankhammer_doctor.what_if import WhatIf
 
 _SETTINGS = 12
@@ -108,6 +109,29 @@ def compare_report(before: Sequence[str], after: str, *, thresholds: Path | None
         ],
     }
     return Report(facts, lambda: _comparison_lines(found, findings), lambda: _comparison_page(found, facts))
+
+
+def conf_report(source: ConfSource, findings: Sequence[Finding]) -> Report:
+    """Report on a configuration.
+
+    Args:
+        source: What was read.
+        findings: Of the static rules.
+    """
+    facts = {
+        **head("conf", findings),
+        "source": source.kind,
+        "notes": source.notes,
+        "conf": redact_settings(source.conf),
+    }
+
+    def lines() -> Iterator[str]:
+        yield f"{len(source.conf)} Spark keys ({source.kind})"
+        yield from (f"Note: {text.plain(note)}" for note in source.notes)
+        yield from text.finding_lines(findings)
+        yield text.summary_line(findings)
+
+    return Report(facts, lines, lambda: html.findings_page("configuration", facts))
 
 
 def _log_lines(run: Run, findings: Sequence[Finding], estimates: WhatIf | None) -> Iterator[str]:

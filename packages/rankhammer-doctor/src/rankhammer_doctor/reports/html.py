@@ -85,7 +85,7 @@ def _findings(findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield from _list("ul", [*one["evidence"], *one["arithmetic"]])
         yield from _list("ol", one["remedies"])
         if one["changes"]:
-            lines = (f"{change['file']}  {change['key']}: {change['value']}" for change in one["changes"])
+            lines = (f"{change['file']}  {change['key']}: {change['value'] or '(none)'}" for change in one["changes"])
             yield f"<pre>{escape(chr(10).join(lines))}</pre>"
         effect = f"{escape(one['effect'])}. " if one["effect"] else ""
         yield f"<p class='quiet'>{effect}{escape(one['docs'])}</p></article>"
