@@ -22,6 +22,7 @@ _SIMULATED = 2000
 _GOLDEN = 0.6180339887498949
 _FACTORS = (0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4)
 _NEAR_BEST = 1.1
+_ENDLESS = 1_000_000_000
 _MS_PER_HOUR = 3_600_000
 _MIN_CALIBRATION, _MAX_CALIBRATION = 0.5, 3.0
 
@@ -104,13 +105,14 @@ def what_if(run: Run, *, cores: int | None = None) -> WhatIf | None:
     )
     best = min(estimate.wall_ms for estimate in estimates)
     smallest = next(estimate for estimate in estimates if estimate.wall_ms <= _NEAR_BEST * best)
-    endless = driver_ms + sum(_group_ms(group, 1_000_000) for group in groups)
+    endless = driver_ms + sum(_group_ms(group, _ENDLESS) for group in groups)
     return WhatIf(estimates, run.duration_ms, driver_ms, endless, smallest, factor)
 
 
 def _estimate(groups: Sequence[_Work], size: tuple[int, int], cpus: int, driver_ms: float, factor: float) -> float:
     slots = max(1, size[0] * max(1, size[1] // cpus))
-    return driver_ms + factor * sum(_group_ms(group, slots) for group in groups)
+    # Whatever was measured: no path through the stages becomes shorter than its longest tasks.
+    return driver_ms + sum(max(_group_ms(group, _ENDLESS), factor * _group_ms(group, slots)) for group in groups)
 
 
 def _sizes(executors: int, cores: int, *, is_local: bool) -> list[tuple[int, int]]:
@@ -193,17 +195,15 @@ def stage_ms(stage: Stage, slots: int) -> float:
         return 0.0
     if slots >= times.count:
         return times.maximum
-    n = min(times.count, _SIMULATED)
-    scale = times.count / n
-    tasks = _durations(times, n)
-    lanes = max(1, round(slots / scale))
+    # A sample with as many tasks for each lane as there are for each slot: the waves stay.
+    lanes = max(1, min(slots, int(slots * _SIMULATED / times.count)))
     if lanes == 1:
         rest = 0.5 * (times.maximum - times.total / times.count) if slots > 1 else 0.0
-        return times.total / slots + rest
+        return max(times.maximum, times.total / slots + rest)
     ends = [0.0] * lanes
-    for task in tasks:
+    for task in _durations(times, max(lanes, round(times.count * lanes / slots))):
         heapq.heapreplace(ends, ends[0] + task)
-    return max(ends)
+    return max(times.maximum, *ends)
 
 
 def _durations(times: Distribution, n: int) -> list[float]:
