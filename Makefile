@@ -5,7 +5,7 @@ BIN := .venv/bin
 AUDIT := build/audit
 WORKERS ?= 2
 SOME = $(filter-out --note-seconds,$(ARGS))
-COMPILE = $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-emit-package rankhammer-doctor $(if $(UPGRADE),--upgrade)
+COMPILE = $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $(if $(UPGRADE),--upgrade)
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 20
@@ -39,7 +39,7 @@ test-ltr: ## the Learning to Rank plugin's tests on a stand-in; OPENSEARCH_LTR_Z
 
 test-mlflow: .venvs/mlflow/bin/mlflow ## record a run in a real MLflow store on this machine, in an environment of its own
 	@dev/setup dev
-	$(BIN)/python -m uv pip install --quiet --no-deps --python .venvs/mlflow/bin/python ./packages/rankhammer-doctor .
+	$(BIN)/python -m uv pip install --quiet --no-deps --python .venvs/mlflow/bin/python .
 	$(BIN)/python -m pytest -m mlflow tests/mlflow_store $(ARGS)
 
 chaos: ## break a real HDFS, YARN and S3 in each way that is foreseen, and see runs survive it

@@ -19,7 +19,7 @@ STAMP = VENV / ".rankhammer-setup.json"
 BOOTSTRAP = "dev/bootstrap.lock"
 JAVA = "dev/java.lock"
 OWN = (".", "./packages/rankhammer-doctor")
-"""Packages of this repository that .venv holds, editable; the second one is a dependency of the first."""
+"""Packages of this repository that .venv holds, editable; a wheel of the first one holds the second (setup.py)."""
 PROFILES = {"run": "requirements.lock", "dev": "requirements-dev.lock"}
 
 sys.path.insert(0, str(ROOT / "src"))
