@@ -5,18 +5,24 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 from click.testing import CliRunner
 
+from rankhammer.cli import cluster, submit
 from rankhammer.cli.main import rankhammer
 from rankhammer.errors import ConfigError
 from rankhammer.exit_codes import DOCTOR_ERRORS, DOCTOR_WARNINGS, USER_ERROR
 from rankhammer.runs import doctor_inputs
 from rankhammer.runs.execute import cluster_settings
+from rankhammer.runs.planning import RunPlan
 from rankhammer.yarn.limits import Limits
 from rankhammer.yarn.resource_manager import WorkerNode
+from rankhammer.yarn.submission import SubmissionSpec
+from rankhammer_doctor.findings import Finding, Severity
+from rankhammer_doctor.static_rules.shape import shape_of
 
 ROOT = Path(__file__).parents[2]
 SHAPE = "{nodes: 4, yarn_memory: 56g, yarn_vcores: 16, min_allocation: 1g, max_allocation: 56g, vmem_check: false}"
@@ -153,11 +159,36 @@ def test_the_resource_manager_s_smallest_node_counts(project):
 
 
 def test_sizes_are_those_that_submit_asks_for(project):
-    from rankhammer_doctor.static_rules.shape import shape_of
-
     settings, _ = cluster_settings("prod")
     shape = shape_of({"nodes": 2, "yarn_memory": "9g", "yarn_vcores": 8})
     keys, note = doctor_inputs.sizes(settings, shape, is_training=False)
     assert note == "profile small, fitted to the cluster"
     assert keys["spark.executor.memory"] == "640m"
     assert doctor_inputs.sizes(settings, shape_of({}), is_training=True)[0]["spark.task.cpus"] == "4"
+
+
+def _spec(**settings):
+    conf = {"spark.executor.memory": "2g", "spark.eventLog.enabled": "true", "spark.executor.memoryOverhead": "2g"}
+    return SubmissionSpec((), "prod", "cluster", conf | settings)
+
+
+def test_what_the_doctor_says_will_fail_is_not_submitted_without_force(project, monkeypatch):
+    settings = cluster_settings("prod")[0]
+    (project / "yarn-site.xml").touch()
+    monkeypatch.setenv("HADOOP_CONF_DIR", str(project))
+    monkeypatch.setattr(doctor_inputs, "asked_shape", lambda settings: (shape_of({}), ""))
+    submitter = object.__new__(submit._Submitter)
+    submitter.screen, submitter._is_forced = SimpleNamespace(line=print), False
+    submitter._ask_doctor(_spec(), settings)
+    with pytest.raises(ConfigError, match="this will fail: spark"):
+        submitter._ask_doctor(_spec(**{"spark.network.timeout": "5s"}), settings)
+    submitter._is_forced = True
+    submitter._ask_doctor(_spec(**{"spark.network.timeout": "5s"}), settings)
+
+
+def test_a_plan_has_what_the_doctor_says(monkeypatch):
+    found = [Finding("S12", Severity.ERROR, "will fail"), Finding("S4", Severity.WARNING, "is large")]
+    monkeypatch.setattr(doctor_inputs, "check_plan", lambda env, names: found)
+    planned = RunPlan("prod", "", None, {}, [], [], {"master": "yarn"}, None, errors=[], notes=["first"])
+    told = cluster._with_doctor(planned, "prod", [])
+    assert (told.errors, told.notes) == (["will fail (doctor, S12)"], ["first", "is large (doctor, S4)"])

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +23,11 @@ from rankhammer.yarn.resource_manager import ResourceManager, WorkerNode
 from rankhammer.yarn.submission import CLUSTER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rankhammer.yarn.settings import ClusterSettings
+    from rankhammer.yarn.submission import SubmissionSpec
+    from rankhammer_doctor.findings import Finding
     from rankhammer_doctor.static_rules.shape import ClusterShape
 
 _MB = 2**20
@@ -77,6 +80,52 @@ def read_inputs(env: str | None, pipeline: str, shape: ClusterShape | None) -> D
     conf = {**keys, "spark.submit.deployMode": settings.submit.deploy_mode, **own}
     environ = None if is_given else dict(os.environ)
     return DoctorInputs(conf, with_job(found, is_training=is_training), (note, asked), file, environ)
+
+
+def check_submission(spec: SubmissionSpec, settings: ClusterSettings) -> list[Finding]:
+    """Ask the doctor about what is about to be submitted.
+
+    Args:
+        spec: With what was worked out for the run.
+        settings: Of cluster.yml.
+
+    Returns:
+        Warnings and errors, the gravest first; none where the doctor is not installed.
+    """
+    if not _has_doctor():
+        return []
+    flags = {"spark.master": "yarn", "spark.submit.deployMode": spec.deploy_mode}
+    conf = {**spec.settings, **spec.flags, **flags}
+    is_training = conf.get("spark.task.cpus", "1") != "1"
+    return _grave(conf, with_job(asked_shape(settings)[0], is_training=is_training))
+
+
+def check_plan(env: str | None, names: Sequence[str]) -> list[Finding]:
+    """Ask the doctor about what is planned on YARN.
+
+    Args:
+        env: Kedro environment; None for the default one.
+        names: Stages, branches or lines; none for the whole line.
+
+    Returns:
+        As `check_submission`.
+    """
+    if not _has_doctor():
+        return []
+    found = read_inputs(env, names[0] if len(names) == 1 else "__default__", None)
+    return _grave(found.conf, found.shape)
+
+
+def _has_doctor() -> bool:
+    return find_spec("rankhammer_doctor") is not None
+
+
+def _grave(conf: Mapping[str, str], shape: ClusterShape) -> list[Finding]:
+    from rankhammer_doctor.findings import Severity
+    from rankhammer_doctor.static_rules import check_conf
+
+    found = check_conf(conf, shape, environ=os.environ, is_python=True)
+    return [finding for finding in found if finding.severity > Severity.INFO]
 
 
 def asked_shape(settings: ClusterSettings) -> tuple[ClusterShape, str]:
