@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
@@ -46,8 +47,9 @@ def places(folder):
     logs.mkdir()
     found = {}
     for name in sorted(path.name for path in REAL_LOGS.glob("*") if path.suffix != ".txt"):
-        shutil.copy(REAL_LOGS / name, logs / name)
-        found[read_run(str(logs / name)).app_id] = logs / name
+        # Named by its id: what stands behind a dot is a codec for the History Server.
+        application = read_run(str(REAL_LOGS / name)).app_id
+        found[application] = Path(shutil.copy(REAL_LOGS / name, logs / application))
     for codec, keys in CODECS.items():
         log = the_log(run_case("everything", folder / codec, **{key.replace(".", "__"): keys[key] for key in keys}))
         shutil.move(log, logs / log.name)
@@ -85,6 +87,21 @@ def _own_stage(one):
     return one.status, one.name, counts, times, sums
 
 
+def _executor(one):
+    counts = [one[key] for key in ("totalCores", "completedTasks", "failedTasks", "totalInputBytes")]
+    shuffled = [one["totalShuffleRead"], one["totalShuffleWrite"]]
+    # Of the driver the History Server says how long it lived, and all garbage collection of its JVM.
+    times = [] if one["id"] == "driver" else [one["totalDuration"], one["totalGCTime"]]
+    return counts, shuffled, times
+
+
+def _own_executor(one):
+    totals = one.totals
+    times = [] if one.executor_id == "driver" else [one.duration_ms, totals.gc_ms]
+    counts = [one.cores, one.n_complete, one.n_failed, totals.input_bytes]
+    return counts, [totals.shuffle_read_bytes, totals.shuffle_write_bytes], times
+
+
 def test_applications_are_there(places, server):
     assert set(server.places()) == set(places)
 
@@ -98,20 +115,8 @@ def test_stages_are_the_history_server_s(places, server):
 
 def test_executors_are_the_history_server_s(places, server):
     for application, path in server.places().items():
-        theirs = {
-            one["id"]: (
-                one["totalCores"], one["completedTasks"], one["failedTasks"], one["totalDuration"], one["totalGCTime"],
-                one["totalInputBytes"], one["totalShuffleRead"], one["totalShuffleWrite"],
-            )
-            for one in server.get(f"{path}/allexecutors")
-        }  # fmt: skip
-        ours = {
-            one.executor_id: (
-                one.cores, one.n_complete, one.n_failed, one.duration_ms, one.totals.gc_ms,
-                one.totals.input_bytes, one.totals.shuffle_read_bytes, one.totals.shuffle_write_bytes,
-            )
-            for one in read_run(str(places[application])).executors.values()
-        }  # fmt: skip
+        theirs = {one["id"]: _executor(one) for one in server.get(f"{path}/allexecutors")}
+        ours = {name: _own_executor(one) for name, one in read_run(str(places[application])).executors.items()}
         assert ours == theirs, application
 
 

@@ -217,6 +217,7 @@ class _Reader:
             stage = self._stage(info)
             describe_stage(stage, info)
             stage.jobs.append(job.job_id)
+            stage.execution = job.execution if stage.execution is None else stage.execution
 
     def _job_end(self, event: dict[str, Any]) -> None:
         job = self.run.jobs.setdefault(int(event["Job ID"]), Job(int(event["Job ID"])))
@@ -248,7 +249,7 @@ class _Reader:
         stage.description = str(properties.get("spark.job.description") or "")
         stage.group = str(properties.get("spark.jobGroup.id") or "")
         execution = properties.get("spark.sql.execution.id")
-        stage.execution = int(execution) if execution is not None else None
+        stage.execution = int(execution) if execution is not None else stage.execution
         self._seen(stage.submitted_ms)
 
     def _stage_completed(self, event: dict[str, Any]) -> None:
@@ -262,7 +263,7 @@ class _Reader:
         if stage.n_started <= stage.n_complete + stage.n_failed + stage.n_killed:
             stage.close()
             stage.completed_indices = bytearray()
-        self._sql.task_values(info.get("Accumulables") or [])
+        self._sql.task_values(stage.execution, info.get("Accumulables") or [])
 
     def _task_start(self, event: dict[str, Any]) -> None:
         stage = self._stage(event)

@@ -26,13 +26,14 @@ class SqlReader:
     def __init__(self, run: Run, on_time: Callable[[int | None], None]) -> None:
         self._run, self._on_time = run, on_time
         self._plans = PlanKeeper()
-        self._accumulators: dict[int, SqlExecution] = {}
 
-    def task_values(self, accumulables: list[dict[str, Any]]) -> None:
-        """Take the values that metrics have after a stage."""
+    def task_values(self, execution_id: int | None, accumulables: list[dict[str, Any]]) -> None:
+        """Take the values that metrics have after a stage; the plan that names them may come later."""
+        execution = None if execution_id is None else self._run.executions.get(execution_id)
+        if execution is None:
+            return
         for one in accumulables:
-            execution = self._accumulators.get(one["ID"])
-            if execution is not None:
+            if one.get("Metadata", "sql") == "sql":
                 execution.values[one["ID"]] = number_of(one.get("Value"))
 
     def start(self, event: dict[str, Any]) -> None:
@@ -62,9 +63,6 @@ class SqlReader:
             return
         execution.plan = read_plan(info)
         execution.output = execution.output or output_of(event)
-        for operator in execution.plan:
-            for accumulator in operator.metrics.values():
-                self._accumulators[accumulator] = execution
 
     def end(self, event: dict[str, Any]) -> None:
         """Take SQLExecutionEnd."""
@@ -74,9 +72,6 @@ class SqlReader:
         execution.ended_ms = int(event["time"])
         execution.error = str(event.get("errorMessage") or "")[:_FAILURE]
         self._on_time(execution.ended_ms)
-        for operator in execution.plan:
-            for accumulator in operator.metrics.values():
-                self._accumulators.pop(accumulator, None)
         self._plans.ended(self._run.executions, execution)
 
     def driver_values(self, event: dict[str, Any]) -> None:
