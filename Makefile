@@ -1,6 +1,6 @@
 # `make` alone lists the targets. Nothing here asks a question; PYTHON=... chooses the Python that makes .venv.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast test-ltr test-mlflow chaos fuzz lint checks bench cluster-up cluster-down docs docs-pages lock audit sbom clean
+.PHONY: help setup run test test-fast test-ltr test-mlflow chaos fuzz doctor-cases lint checks bench cluster-up cluster-down docs docs-pages lock audit sbom clean
 BIN := .venv/bin
 AUDIT := build/audit
 WORKERS ?= 2
@@ -25,7 +25,7 @@ test: ## set up what tests need and run them all; ARGS="tests/test_x.py -k word"
 test-fast: ## the tests that need neither a JVM nor a server, and the checks: what to type all day
 	@dev/setup dev
 	@$(MAKE) --no-print-directory checks
-	$(BIN)/python -m pytest -m "not (chaos or fuzz or mlflow or slow_start)" -n $(WORKERS) $(ARGS)
+	$(BIN)/python -m pytest -m "not (chaos or fuzz or mlflow or doctor_cases or slow_start)" -n $(WORKERS) $(ARGS)
 
 test-ltr: ## the Learning to Rank plugin's tests on a stand-in; OPENSEARCH_LTR_ZIP=<zip> runs them on a real node
 	@dev/setup dev
@@ -50,6 +50,10 @@ fuzz: ## hundreds of generated logs, configurations, damaged states and hostile 
 	@dev/setup dev
 	RANKHAMMER_FUZZ_SEED=$(SEED) $(BIN)/python -m pytest -m fuzz $(if $(SOME),,tests/fuzz) $(ARGS)
 
+doctor-cases: ## event logs that real Spark writes: the doctor's figures are the History Server's, its rules speak
+	@dev/setup dev
+	$(BIN)/python -m pytest -m doctor_cases $(if $(SOME),,tests/doctor_cases) $(ARGS)
+
 lint: ## ruff, mypy --strict, import contracts
 	@dev/setup dev
 	@$(MAKE) --no-print-directory checks
@@ -65,6 +69,7 @@ bench: ## print the benchmarks' figures, one JSON line each
 	@$(BIN)/python benchmarks/embedded_engine.py
 	@$(BIN)/python benchmarks/click_models.py
 	@$(BIN)/python benchmarks/demo_run.py
+	@$(BIN)/python benchmarks/doctor.py
 
 cluster-up: ## start a real HDFS, YARN and S3 on this machine, with the demo on them; needs Maven for the first time
 	@dev/setup dev

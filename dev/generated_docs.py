@@ -146,7 +146,15 @@ def command_page() -> str:
         "Rankhammer has to be active when the file is read; `make setup` prints how.\n"
     )
     commands = sorted(rankhammer.commands.items())
-    return head + "".join(_command(name, run if name == "run" else command) for name, command in commands)
+    described = [part for name, command in commands for part in _with_its_own(name, run if name == "run" else command)]
+    return head + "".join(_command(name, command) for name, command in described)
+
+
+def _with_its_own(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    """Yield a command, and behind a group its commands."""
+    yield name, command
+    if isinstance(command, click.Group):
+        yield from ((f"{name} {inner}", own) for inner, own in sorted(command.commands.items()))
 
 
 def _command(name: str, command: click.Command) -> str:

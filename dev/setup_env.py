@@ -18,6 +18,8 @@ VENV = ROOT / ".venv"
 STAMP = VENV / ".rankhammer-setup.json"
 BOOTSTRAP = "dev/bootstrap.lock"
 JAVA = "dev/java.lock"
+OWN = (".", "./packages/rankhammer-doctor")
+"""Packages of this repository that .venv holds, editable; a wheel of the first one holds the second (setup.py)."""
 PROFILES = {"run": "requirements.lock", "dev": "requirements-dev.lock"}
 
 sys.path.insert(0, str(ROOT / "src"))
@@ -72,12 +74,14 @@ def install(locks: list[str]) -> None:
     kept = ["--reinstall-package", "setuptools"]
     run([*uv, "sync", *into, *kept, "--require-hashes", "--compile-bytecode", *locks], environ)
     say("Installing this project, editable")
-    run([*uv, "install", "--quiet", *into, "--no-deps", "--editable", "."], environ)
+    own = [part for folder in OWN for part in ("--editable", folder)]
+    run([*uv, "install", "--quiet", *into, "--no-deps", *own], environ)
 
 
 def compile_sources() -> None:
     """Compile this project's own modules where they have changed; see `install`."""
-    subprocess.run([VENV / "bin" / "python", "-m", "compileall", "-q", "src"], cwd=ROOT, check=False)
+    sources = [f"{folder}/src" for folder in OWN]
+    subprocess.run([VENV / "bin" / "python", "-m", "compileall", "-q", *sources], cwd=ROOT, check=False)
 
 
 def archive_classes() -> None:
@@ -91,7 +95,7 @@ def archive_classes() -> None:
 def content_hash(locks: list[str]) -> str:
     """Hash everything that decides what .venv holds: locks, project metadata, its place and its Python."""
     digest = hashlib.sha256(f"{ROOT} {sys.version_info[:2]}".encode())
-    for name in [BOOTSTRAP, *locks, "pyproject.toml"]:
+    for name in [BOOTSTRAP, *locks, *(f"{folder}/pyproject.toml" for folder in OWN)]:
         digest.update(name.encode() + (ROOT / name).read_bytes())
     return digest.hexdigest()
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pytest
 
 ROOT = Path(__file__).parents[1]
-TREES = ("src", "packages/example-plugin/src")
+TREES = ("src", "packages/example-plugin/src", "packages/rankhammer-doctor/src")
 MODULES = sorted(path for tree in TREES for path in (ROOT / tree).rglob("*.py"))
 BLOCKS = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.Match)
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)

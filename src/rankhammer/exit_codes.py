@@ -11,7 +11,9 @@ DONE = 0
 FAILURE = 1
 USER_ERROR = 2
 SOME_CORPORA_FAILED = 3
-NOT_PROMOTED = 4
+DOCTOR_WARNINGS = 4
+DOCTOR_ERRORS = 5
+NOT_PROMOTED = 6
 INTERRUPTED = 130
 
 MEANINGS: Mapping[int, str] = {
@@ -21,6 +23,8 @@ MEANINGS: Mapping[int, str] = {
     USER_ERROR: "something that you can cure, said in two lines: what failed, and one thing to do. Of `plan`, `probe` "
     "and `handoffs`: what they looked at has a fault",
     SOME_CORPORA_FAILED: "some corpora failed and the others continued; the closing table has the status of each",
+    DOCTOR_WARNINGS: "of `rankhammer doctor`: something should be changed",
+    DOCTOR_ERRORS: "of `rankhammer doctor`: something has failed, or will",
     NOT_PROMOTED: "`rankhammer promote` has measured no significant gain, and what was current stays",
     INTERRUPTED: "interrupted by Ctrl-C: the lock and the terminal are given back, and what was finished stays",
 }

@@ -104,9 +104,15 @@ def test_every_package_that_the_source_imports_is_declared() -> None:
     # Of an extra: what needs it asks first whether it is there.
     declared |= {Requirement(wanted).name for wanted in PROJECT["optional-dependencies"]["lightgbm"]}
     imported = {name for path in (ROOT / "src").rglob("*.py") for name in _imports(path)}
-    outside = imported - set(sys.stdlib_module_names) - {"rankhammer"}
+    outside = imported - set(sys.stdlib_module_names) - {"rankhammer", "rankhammer_doctor"}
     names = {BROUGHT_BY.get(name, name) for name in outside}
     assert {canonicalize_name(name) for name in names} - declared == set()
+
+
+def test_what_the_doctor_needs_comes_with_the_product_whose_wheel_holds_it() -> None:
+    project = tomllib.loads((ROOT / "packages/rankhammer-doctor/pyproject.toml").read_text())["project"]
+    pins = _pins("requirements.lock")
+    assert [wanted for wanted in project["dependencies"] if not _is_pinned(wanted, pins)] == []
 
 
 def _imports(path: Path) -> set[str]:
@@ -136,8 +142,8 @@ def setup_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setattr(sys, "path", list(sys.path))
     spec.loader.exec_module(module)
-    for name in [*LOCKS, "pyproject.toml"]:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    for name in [*LOCKS, *(f"{folder}/pyproject.toml" for folder in module.OWN)]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     (tmp_path / ".venv").mkdir()
     commands: list[list[str]] = []

@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text()
-BUILT_FROM = ("src", "conf/base", "conf/prod", "notebooks", "dev")
+BUILT_FROM = ("src", "conf/base", "conf/prod", "notebooks", "dev", "packages/rankhammer-doctor/src")
 SMALL = """\
 training: {n_trials: 1, batch_size: 1, n_rounds: 10}
 folding: {n_folds: 2}
@@ -105,6 +105,15 @@ def test_the_demo_is_made_in_a_folder_of_one_s_own(commands, tmp_path):
     made = run([str(commands / "rankhammer"), "demo", "--json"], tmp_path / "mine")
     assert "stdlib" in made
     assert (tmp_path / "mine/data/01_raw/demo/click_log").is_dir()
+
+
+def test_the_doctor_comes_with_the_wheel(commands, project):
+    checked = json.loads(run([str(commands / "rankhammer"), "doctor", "conf", "--json"], project))
+    assert (checked["kind"], checked["counts"]["error"]) == ("conf", 0)
+    where = run(
+        [str(commands / "python"), "-c", "import rankhammer_doctor; print(rankhammer_doctor.__file__)"], project
+    )
+    assert Path(where.strip()).is_relative_to(commands.parent)
 
 
 def test_production_is_configured_alike(commands, project):

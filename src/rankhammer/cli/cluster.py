@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -154,7 +154,10 @@ def plan(env: str | None, *, names: str, params: dict[str, Any], as_json: bool) 
     from rankhammer.exit_codes import USER_ERROR
     from rankhammer.runs.execute import plan as plan_run
 
-    planned = plan_run({"env": env, "params": params, "pipelines": [name for name in names.split(",") if name]})
+    wanted = [name for name in names.split(",") if name]
+    planned = plan_run({"env": env, "params": params, "pipelines": wanted})
+    if str(planned.resources["master"]).startswith("yarn") and not planned.errors:
+        planned = _with_doctor(planned, env, wanted)
     if as_json:
         print_json(planned.facts())
     else:
@@ -164,6 +167,16 @@ def plan(env: str | None, *, names: str, params: dict[str, Any], as_json: bool) 
     for fault in planned.errors:
         click.secho(f"Error: {fault}", fg="red", err=True)
     return USER_ERROR if planned.errors else 0
+
+
+def _with_doctor(planned: RunPlan, env: str | None, names: Sequence[str]) -> RunPlan:
+    """Add what the doctor says of the settings: warnings to the notes, errors to the errors."""
+    from rankhammer.runs.doctor_inputs import check_plan
+
+    found = [(one.severity.label, f"{one.summary} (doctor, {one.rule})") for one in check_plan(env, names)]
+    errors = [text for severity, text in found if severity == "error"]
+    notes = [text for severity, text in found if severity != "error"]
+    return replace(planned, notes=[*planned.notes, *notes], errors=[*planned.errors, *errors])
 
 
 def _print_answer(answer: ProbeResult) -> None:

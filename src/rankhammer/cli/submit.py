@@ -57,10 +57,11 @@ class Screen:
 @click.option("--queue", default=None, help="YARN queue.")
 @click.option("--conf", "pairs", multiple=True, metavar="KEY=VALUE", help="Spark setting, over spark.yml; repeatable.")
 @click.option("--dry-run", is_flag=True, help="Print what would be submitted, and change nothing.")
+@click.option("--force", is_flag=True, help="Submit also what the doctor says will fail.")
 @click.option("--detach", is_flag=True, help="Leave the application alone once YARN has accepted it.")
 @click.argument("more", nargs=-1, type=click.UNPROCESSED)
 @ends_with_exit_code
-def submit(*, by_size: bool, dry_run: bool, detach: bool, **given: Any) -> int:
+def submit(*, by_size: bool, dry_run: bool, detach: bool, force: bool, **given: Any) -> int:
     """Run on YARN what `kedro run` runs here; further options of it (MORE) stand behind `--`.
 
     Exit codes: 0, 1 (the application failed), 2 (refused before work), 3 (some corpora failed), 130 (interrupted). Of
@@ -70,17 +71,17 @@ def submit(*, by_size: bool, dry_run: bool, detach: bool, **given: Any) -> int:
         # A scheduler ends a job by SIGTERM; it means the same as Ctrl-C.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     work = _submit_by_size if by_size else _submit
-    return work(read_submit_options(given), is_dry=dry_run, is_detached=detach)
+    return work(read_submit_options(given), is_dry=dry_run, is_detached=detach, is_forced=force)
 
 
-def _submit(asked: SubmitOptions, *, is_dry: bool, is_detached: bool) -> int:
+def _submit(asked: SubmitOptions, *, is_dry: bool, is_detached: bool, is_forced: bool = False) -> int:
     from rankhammer.runs import submissions
 
-    submitter = _Submitter(is_dry=is_dry, is_detached=is_detached)
+    submitter = _Submitter(is_dry=is_dry, is_detached=is_detached, is_forced=is_forced)
     return submitter.submit(*submissions.one(asked))
 
 
-def _submit_by_size(asked: SubmitOptions, *, is_dry: bool, is_detached: bool) -> int:
+def _submit_by_size(asked: SubmitOptions, *, is_dry: bool, is_detached: bool, is_forced: bool = False) -> int:
     from rankhammer.errors import ConfigError
     from rankhammer.exit_codes import DONE, FAILURE, INTERRUPTED, SOME_CORPORA_FAILED, USER_ERROR
     from rankhammer.runs import corpus_status, submissions, summary
@@ -88,7 +89,7 @@ def _submit_by_size(asked: SubmitOptions, *, is_dry: bool, is_detached: bool) ->
 
     if is_detached:
         raise ConfigError("--by-size waits for each submission, and --detach for none.", hint="Leave one of them out.")
-    submitter, codes, statuses = _Submitter(is_dry=is_dry), [], []
+    submitter, codes, statuses = _Submitter(is_dry=is_dry, is_forced=is_forced), [], []
     parts, found, settings = submissions.by_size(asked)
     if found.message:
         submitter.screen.line(found.message)
@@ -113,14 +114,15 @@ class _Submitter:
     Args:
         is_dry: Whether to print what would be submitted, and to change nothing.
         is_detached: Whether to leave an application alone once it is accepted.
+        is_forced: Whether to submit also what the doctor says will fail.
     """
 
-    def __init__(self, *, is_dry: bool, is_detached: bool = False) -> None:
+    def __init__(self, *, is_dry: bool, is_detached: bool = False, is_forced: bool = False) -> None:
         from rankhammer import spark
         from rankhammer.spark import java
 
         self.screen = Screen()
-        self._is_dry, self._is_detached = is_dry, is_detached
+        self._is_dry, self._is_detached, self._is_forced = is_dry, is_detached, is_forced
         # A JVM of this command's own, small and without the settings of the run; it starts while Kedro is imported.
         small = {"spark.driver.memory": "256m", "spark.driver.extraJavaOptions": java.SHORT_LIVED}
         spark.configure(lambda: {"spark.master": "yarn", **small})
@@ -137,6 +139,7 @@ class _Submitter:
         from rankhammer.yarn.uploads import NoUploads, Uploads
 
         screen, project, root = self.screen, project_folder(), settings.runtime.root
+        self._ask_doctor(spec, settings)
         if self._is_dry:
             click.echo(shown(prepare(spec, settings, NoUploads(root), project=project, on_progress=screen.line)))
             return 0
@@ -146,6 +149,25 @@ class _Submitter:
             ResourceManager(), settings.submit, on_progress=screen.line, watched=screen.state, may_kill=screen.may_kill
         )
         return submitting.run(planned, is_detached=self._is_detached)
+
+    def _ask_doctor(self, spec: SubmissionSpec, settings: ClusterSettings) -> None:
+        """Say what the doctor warns of.
+
+        Raises:
+            ConfigError: It says that the run will fail, and nobody has said --force.
+        """
+        from rankhammer.errors import ConfigError
+        from rankhammer.runs.doctor_inputs import check_submission
+
+        found = check_submission(spec, settings)
+        for finding in found:
+            self.screen.line(f"Doctor: {finding.severity.label} {finding.rule}: {finding.summary}")
+        errors = [finding for finding in found if finding.severity.label == "error"]
+        if errors and not self._is_forced:
+            raise ConfigError(
+                f"The doctor says that this will fail: {'; '.join(finding.summary for finding in errors)}.",
+                hint="`rankhammer doctor conf` says what to change; --force submits it anyway.",
+            )
 
 
 def read_submit_options(given: dict[str, Any]) -> SubmitOptions:

@@ -1,0 +1,76 @@
+"""Reads the fields of events."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+if TYPE_CHECKING:
+    from rankhammer_doctor.event_log.run import Stage
+
+_DETAILS = 1500
+_WRITE = "InsertIntoHadoopFsRelationCommand"
+
+
+def output_of(event: dict[str, Any]) -> str:
+    """Return the path that a plan writes to; empty for one that writes nothing."""
+    text = str(event.get("physicalPlanDescription", ""))
+    # The last one: a formatted plan has a tree first, and then a section for each operator.
+    place = text.rfind(_WRITE)
+    if place < 0:
+        return ""
+    section = text[place + len(_WRITE) : place + _DETAILS]
+    words = section.partition("\nArguments: ")[2] or section
+    words_of_line = words.partition("\n")[0].replace(",", " ").split()
+    return next((word for word in words_of_line if ":/" in word or word.startswith("/")), "")
+
+
+def describe_stage(stage: Stage, info: dict[str, Any]) -> None:
+    """Take what an event says of a stage: name, tasks, parents, RDDs."""
+    stage.name = str(info.get("Stage Name", stage.name))
+    stage.n_tasks = int(info.get("Number of Tasks", stage.n_tasks))
+    stage.parents = tuple(info.get("Parent IDs") or stage.parents)
+    stage.details = stage.details or str(info.get("Details", ""))[:_DETAILS]
+    stage.submitted_ms = info.get("Submission Time") or stage.submitted_ms
+    rdds = info.get("RDD Info") or ()
+    stage.is_barrier = stage.is_barrier or any(one.get("Barrier") for one in rdds)
+    if rdds and not stage.rdds:
+        stage.rdds = tuple((int(one["RDD ID"]), _signature(one), _is_cached(one)) for one in rdds[:64])
+
+
+def _signature(rdd: dict[str, Any]) -> str:
+    scope = rdd.get("Scope")
+    name = orjson.loads(scope).get("name", "") if scope else ""
+    return f"{rdd.get('Name', '')}|{name}|{rdd.get('Callsite', '')}"[:200]
+
+
+def _is_cached(rdd: dict[str, Any]) -> bool:
+    level = rdd.get("Storage Level") or {}
+    return bool(level.get("Use Memory") or level.get("Use Disk"))
+
+
+def parse_line(line: bytes) -> dict[str, Any]:
+    """Read a line; the standard library takes numbers and texts that orjson refuses."""
+    try:
+        event = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        event = json.loads(line)
+    if not isinstance(event, dict):
+        raise TypeError("no object")
+    return event
+
+
+def pairs_of(values: Any) -> dict[str, str]:
+    """Read properties: an object, or a list of pairs."""
+    pairs = values.items() if isinstance(values, dict) else (values or ())
+    return {str(key): str(value) for key, value in pairs}
+
+
+def number_of(value: Any) -> int:
+    """Read a number that may stand as a text; 0 for anything else."""
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return 0

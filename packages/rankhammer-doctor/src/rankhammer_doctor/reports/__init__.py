@@ -1,0 +1,1 @@
+"""How findings are shown: text, JSON, and one HTML page."""

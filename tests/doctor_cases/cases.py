@@ -1,0 +1,160 @@
+"""What real Spark is asked to do for each case: `python cases.py CASE FOLDER [KEY=VALUE...]` writes an event log."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+BASE = {
+    "spark.master": "local[2,2]",
+    "spark.ui.enabled": "false",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.memory": "700m",
+    "spark.sql.shuffle.partitions": "4",
+    "spark.eventLog.enabled": "true",
+    "spark.eventLog.logStageExecutorMetrics": "true",
+    "spark.executor.processTreeMetrics.enabled": "true",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+}
+
+
+def everything(spark: SparkSession) -> None:
+    """A bit of all: joins, shuffles, a cached table, a write, retried tasks, a failed job."""
+    left = spark.range(20_000).withColumn("k", F.col("id") % 100)
+    right = spark.range(100).withColumnRenamed("id", "k")
+    joined = left.join(right, "k").groupBy("k").count().cache()
+    joined.count()
+    joined.orderBy("k").limit(5).collect()
+    joined.write.parquet(str(Path(sys.argv[2]).parent / f"table-{os.getpid()}"))
+    marks = Path(sys.argv[2]).parent / f"marks-{os.getpid()}"
+    marks.mkdir()
+    spark.sparkContext.setJobDescription("labeling: judge")
+    spark.sparkContext.parallelize(range(8), 4).mapPartitionsWithIndex(
+        lambda n, rows: _fail_once(marks, n, rows)
+    ).count()
+    with suppress(Exception):
+        spark.sparkContext.parallelize(range(4), 2).map(lambda x: 1 // (x - 3)).count()
+    spark.sparkContext.parallelize([(n % 3, n) for n in range(1000)], 4).reduceByKey(lambda a, b: a + b).collect()
+
+
+def _fail_once(marks: Path, number: int, rows):
+    mark = marks / str(number)
+    if number == 1 and not mark.exists():
+        mark.touch()
+        raise ValueError("the first time")
+    return rows
+
+
+def healthy(spark: SparkSession) -> None:
+    """Nothing wrong."""
+    spark.range(200_000).groupBy(F.col("id") % 10).count().collect()
+    time.sleep(1)
+
+
+def skew(spark: SparkSession) -> None:
+    """A window's rows are nearly all of one key, and each costs time."""
+    hot = spark.range(600).select(F.when(F.col("id") < 560, 0).otherwise(F.col("id")).alias("k"), "id")
+    slow = hot.repartition(8, "k").rdd.mapPartitions(lambda rows: (_slowly(row) for row in rows))
+    slow.count()
+
+
+def _slowly(row):
+    time.sleep(0.02)
+    return row
+
+
+def results(spark: SparkSession) -> None:
+    """More is collected than the driver takes."""
+    with suppress(Exception):
+        spark.range(300_000).select(F.sha2(F.col("id").cast("string"), 256)).repartition(8).collect()
+
+
+def closure(spark: SparkSession) -> None:
+    """A function takes 5 MB along."""
+    data = os.urandom(5_000_000)
+    spark.sparkContext.parallelize(range(4), 2).map(lambda x: x + len(data)).count()
+
+
+def python_crash(spark: SparkSession) -> None:
+    """Python workers are ended by SIGKILL, as the kernel does it."""
+    with suppress(Exception):
+        spark.sparkContext.parallelize(range(4), 2).foreach(lambda _: os.kill(os.getpid(), signal.SIGKILL))
+
+
+def broadcast(spark: SparkSession) -> None:
+    """The table to broadcast takes longer than Spark waits."""
+    slow = spark.range(4).repartition(2).rdd.map(lambda row: (_wait(row[0]),)).toDF(["k"])
+    with suppress(Exception):
+        spark.range(100).withColumnRenamed("id", "k").join(F.broadcast(slow), "k").count()
+
+
+def _wait(value: int) -> int:
+    time.sleep(6)
+    return value
+
+
+def heap(spark: SparkSession) -> None:
+    """One row needs more than the heap."""
+    with suppress(Exception):
+        spark.range(1).select(F.length(F.repeat(F.lit("x" * 1000), 2_000_000))).collect()
+        spark.range(4).select(F.collect_list(F.repeat(F.col("id").cast("string"), 100_000_000))).collect()
+
+
+def spill(spark: SparkSession) -> None:
+    """A sort has less memory than its rows need."""
+    rows = spark.range(3_000_000).select(F.sha2(F.col("id").cast("string"), 256).alias("h"), F.rand(1).alias("r"))
+    rows.repartition(2).sortWithinPartitions("r").write.format("noop").mode("overwrite").save()
+
+
+def explode(spark: SparkSession) -> None:
+    """A join on a key that is unique on neither side."""
+    one = spark.range(4000).withColumn("k", F.col("id") % 2)
+    one.join(one.withColumnRenamed("id", "other"), "k").groupBy().count().collect()
+
+
+def again(spark: SparkSession) -> None:
+    """The same slow work for each of four actions."""
+    slow = spark.read.parquet(_table(spark)).rdd.mapPartitions(lambda rows: (_slowly(row) for row in rows))
+    for _ in range(4):
+        slow.count()
+
+
+def _table(spark: SparkSession) -> str:
+    place = str(Path(sys.argv[2]).parent / f"table-{os.getpid()}")
+    spark.range(1200).repartition(2).write.parquet(place)
+    return place
+
+
+def files(spark: SparkSession) -> None:
+    """A thousand files of a few bytes."""
+    place = str(Path(sys.argv[2]).parent / f"table-{os.getpid()}")
+    spark.range(1100).repartition(1100).write.parquet(place)
+
+
+def barrier(spark: SparkSession) -> None:
+    """A barrier stage with more tasks than slots."""
+    with suppress(Exception):
+        spark.sparkContext.parallelize(range(8), 8).barrier().mapPartitions(lambda rows: rows).count()
+
+
+def main() -> None:
+    """Open a session, run the case, close it."""
+    settings = {**BASE, "spark.eventLog.dir": f"file:{sys.argv[2]}", "spark.app.name": sys.argv[1]}
+    settings |= dict(one.split("=", 1) for one in sys.argv[3:])
+    builder = SparkSession.builder
+    for key, value in settings.items():
+        builder = builder.config(key, value)
+    spark = builder.getOrCreate()
+    globals()[sys.argv[1]](spark)
+    spark.stop()
+
+
+if __name__ == "__main__":
+    main()
