@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from rankhammer.errors import ConfigError
-from rankhammer.training.search import HyperparameterSearch, Trial, parse_space, require_grid, seed_of
+from rankhammer.training.search import HyperparameterSearch, Strategy, Trial, parse_space, require_grid, seed_of
 
 SPACE = parse_space({"x": {"uniform": [0, 10]}, "kind": {"choice": ["bad", "good"]}}, known=("x", "kind"))
 DEFAULTS = {"x": 5.0, "kind": "bad", "unsearched": 1}
@@ -20,7 +20,7 @@ def _loss(trial: Trial) -> float:
 def _search(
     corpus: str = "a", *, n_batches: int = 8, batch_size: int = 3, failing: int = -1, **changes
 ) -> HyperparameterSearch:
-    options = {"defaults": DEFAULTS, "n_startup_trials": 5, "random_state": 1} | changes
+    options = {"defaults": DEFAULTS, "strategy": Strategy(5), "random_state": 1} | changes
     search = HyperparameterSearch(corpus, options.pop("space", SPACE), **options)
     for _ in range(n_batches):
         for trial in search.suggest(batch_size):
@@ -75,7 +75,7 @@ def test_a_failed_trial_is_kept_and_never_the_best():
 
 
 def test_a_search_without_a_success_has_no_best_trial():
-    search = HyperparameterSearch("a", SPACE, defaults=DEFAULTS, n_startup_trials=2, random_state=1)
+    search = HyperparameterSearch("a", SPACE, defaults=DEFAULTS, strategy=Strategy(2), random_state=1)
     for _ in range(3):
         for trial in search.suggest(2):
             search.record(trial)
@@ -84,7 +84,7 @@ def test_a_search_without_a_success_has_no_best_trial():
 
 
 def test_an_empty_space_tries_the_defaults_alone():
-    search = HyperparameterSearch("a", parse_space({}, known=()), defaults={}, n_startup_trials=2, random_state=1)
+    search = HyperparameterSearch("a", parse_space({}, known=()), defaults={}, strategy=Strategy(2), random_state=1)
     assert [trial.params for trial in search.suggest(2)] == [{}, {}]
 
 
@@ -103,7 +103,7 @@ GRID = parse_space(
 def test_a_grid_is_tried_whole_after_the_defaults_whatever_the_batches():
     def tried(batch_size: int) -> list[dict]:
         defaults = {"kind": "other", "depth": 9, "rate": 1.0}
-        options = {"defaults": defaults, "n_startup_trials": 1, "random_state": 1, "algorithm": "grid"}
+        options = {"defaults": defaults, "strategy": Strategy(1, "grid"), "random_state": 1}
         search, found = HyperparameterSearch("a", GRID, **options), []
         while proposed := search.suggest(batch_size):
             found += [trial.params for trial in proposed]
@@ -130,6 +130,9 @@ def test_a_grid_without_an_end_or_larger_than_the_trials_is_refused_with_the_num
 
 
 def test_a_random_search_learns_nothing_and_repeats_itself():
-    first, second = _search(algorithm="random").trials, _search(algorithm="random", failing=4).trials
+    first, second = (
+        _search(strategy=Strategy(5, "random")).trials,
+        _search(strategy=Strategy(5, "random"), failing=4).trials,
+    )
     assert [trial.params for trial in first] == [trial.params for trial in second]
     assert [trial.params for trial in first] != [trial.params for trial in _search().trials]

@@ -218,6 +218,20 @@ def require_grid(space: SearchSpace, *, ranker: str, n_trials: int) -> None:
 Algorithm = Literal["tpe", "random", "grid"]
 """How points of a space are chosen: by a model of what was seen, by chance, or one after the other."""
 
+
+@dataclass(frozen=True)
+class Strategy:
+    """How a search chooses what to try.
+
+    Args:
+        n_startup_trials: Trials drawn at random before the estimator is used.
+        algorithm: How points are chosen after that.
+    """
+
+    n_startup_trials: int
+    algorithm: Algorithm = "tpe"
+
+
 Group = tuple[float, int]
 """Sum of the metric over a group's queries, and how many they are."""
 
@@ -287,11 +301,10 @@ class HyperparameterSearch:
         corpus: Whose search it is.
         space: What to vary.
         defaults: Value of each searched parameter in trial 0.
-        n_startup_trials: Trials drawn at random before the estimator is used.
+        strategy: How to choose what to try.
         random_state: The run's seed.
         ranker: Registered name of what is searched.
         n_trials: How many trials it proposes in all; None: as many as are wanted, and of a grid as many as it has.
-        algorithm: How points are chosen.
 
     References:
         J. Bergstra, R. Bardenet, Y. Bengio, B. Kegl, "Algorithms for Hyper-Parameter Optimization", NIPS, 2011.
@@ -303,11 +316,10 @@ class HyperparameterSearch:
         space: SearchSpace,
         *,
         defaults: Mapping[str, Any],
-        n_startup_trials: int,
+        strategy: Strategy,
         random_state: int,
         ranker: str = "",
         n_trials: int | None = None,
-        algorithm: Algorithm = "tpe",
     ) -> None:
         from hyperopt import Trials
         from hyperopt.base import Domain
@@ -317,16 +329,15 @@ class HyperparameterSearch:
         self.trials: list[Trial] = []
         self._space = space
         self._defaults = {dimension.name: defaults[dimension.name] for dimension in space.dimensions}
-        self._n_startup_trials = n_startup_trials
+        self._strategy = strategy
         self._random_state = random_state
         self._expressions = space.expressions()
         # hyperopt cannot hold an empty space; such a search never asks it.
         self._domain: Any = Domain(lambda point: point, self._expressions) if space.dimensions else None
         self._history = Trials()
         self._n_suggested = 0
-        self._algorithm = algorithm
         # The defaults come before the grid's points.
-        of_grid = space.n_points + 1 if algorithm == "grid" and space.dimensions else None
+        of_grid = space.n_points + 1 if strategy.algorithm == "grid" and space.dimensions else None
         self._n_trials = min(filter(None, (n_trials, of_grid)), default=None)
 
     @property
@@ -358,15 +369,15 @@ class HyperparameterSearch:
             return Trial(self.corpus, number, {})
         if number == 0:
             return self._propose_defaults()
-        if self._algorithm == "grid":
+        if self._strategy.algorithm == "grid":
             return Trial(self.corpus, number, self._space.point(number - 1))
         from hyperopt import rand, space_eval, tpe
 
         asked = ([number], self._domain, self._history, seed_of(self._random_state, self.corpus, number))
-        if self._algorithm == "random":
+        if self._strategy.algorithm == "random":
             documents = rand.suggest(*asked)
         else:
-            documents = tpe.suggest(*asked, n_startup_jobs=self._n_startup_trials, verbose=False)
+            documents = tpe.suggest(*asked, n_startup_jobs=self._strategy.n_startup_trials, verbose=False)
         self._remember(documents)
         values = {name: found[0] for name, found in documents[0]["misc"]["vals"].items()}
         return Trial(self.corpus, number, self._space.to_python(space_eval(self._expressions, values)))

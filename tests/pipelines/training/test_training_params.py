@@ -29,7 +29,7 @@ def test_the_yml_names_every_parameter():
 
 def test_a_grid_that_fits_is_searched_and_one_trial_needs_none():
     space = {"search_algorithm": "grid", "search_space": {"xgboost": {"max_depth": {"choice": [2, 4, 6]}}}}
-    assert TrainingParams.model_validate(XGBOOST | space | {"n_trials": 4}).budget().algorithm == "grid"
+    assert TrainingParams.model_validate(XGBOOST | space | {"n_trials": 4}).budget().strategy.algorithm == "grid"
     with pytest.raises(ConfigError, match="3 trials are allowed"):
         TrainingParams.model_validate(XGBOOST | space | {"n_trials": 3})
     assert TrainingParams.model_validate(XGBOOST | {"search_algorithm": "grid", "n_trials": 1}).n_trials == 1

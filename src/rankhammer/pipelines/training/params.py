@@ -14,7 +14,7 @@ from rankhammer.evaluation.verdict import VerdictRule
 from rankhammer.pipelines.params import StageParams
 from rankhammer.plugins import PluginSpec
 from rankhammer.training.choice import Candidate, RankerChoice
-from rankhammer.training.search import Algorithm, parse_space, require_grid
+from rankhammer.training.search import Algorithm, Strategy, parse_space, require_grid
 from rankhammer.training.tune import Budget
 
 if TYPE_CHECKING:
@@ -189,11 +189,10 @@ class TrainingParams(StageParams):
         return Budget(
             n_trials=self.n_trials,
             batch_size=self.batch_size,
-            n_startup_trials=self.n_startup_trials,
+            strategy=Strategy(self.n_startup_trials, self.search_algorithm),
             n_rounds=self.n_rounds,
             early_stopping_rounds=self.early_stopping_rounds,
             metric_k=self.metric_k,
-            algorithm=self.search_algorithm,
         )
 
 
