@@ -213,6 +213,12 @@ def _promotion_lines(found: Mapping[str, Any]) -> Iterator[str]:
         yield f'To make it current anyway: rankhammer promote {corpus} {ranker} --accept-without-gain "REASON"'
 
 
+def _metric_order(metric: str) -> tuple[str, int]:
+    """Sort ndcg@3 before ndcg@10."""
+    name, _, k = metric.partition("@")
+    return name, int(k) if k.isdecimal() else 0
+
+
 def _verdict_lines(found: Mapping[str, Any]) -> Iterator[str]:
     for against, one in (found.get("verdicts") or {}).items():
         n = one["n_queries"]
@@ -225,7 +231,7 @@ def _evaluation_lines(found: Mapping[str, Any]) -> Iterator[str]:
     measured = found["metrics"].get("reference" if found["truth"] == "reference" else "clicks", {})
     shown = [name for name in _SYSTEMS if any(name in of for of in measured.values())]
     yield "  ".join([f"{'metric':16}", *(f"{_ORDERS.get(name, name):24}" for name in shown)]).rstrip()
-    for metric, of in measured.items():
+    for metric, of in sorted(measured.items(), key=lambda item: _metric_order(item[0])):
         cells = (f"{_interval(of[name]) if name in of else '-':24}" for name in shown)
         yield "  ".join([f"{metric:16}", *cells]).rstrip()
     yield from _verdict_lines(found)
