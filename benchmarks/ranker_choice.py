@@ -30,7 +30,8 @@ from rankhammer.plugins import PluginSpec
 from rankhammer.rankers import FitSettings, RankingData
 from rankhammer.training.choice import Candidate, choose, group_sums
 from rankhammer.training.matrix import read_corpus
-from rankhammer.training.search import HyperparameterSearch, Strategy, Trial, parse_space, seed_of
+from rankhammer.training.search import HyperparameterSearch, Strategy, Trial, seed_of
+from rankhammer.training.search_space import parse_space
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from rankhammer.errors import ConfigError
-from rankhammer.training.search import HyperparameterSearch, Strategy, Trial, parse_space, require_grid, seed_of
+from rankhammer.training.search import HyperparameterSearch, Strategy, Trial, seed_of
+from rankhammer.training.search_space import parse_space, require_grid
 
 SPACE = parse_space({"x": {"uniform": [0, 10]}, "kind": {"choice": ["bad", "good"]}}, known=("x", "kind"))
 DEFAULTS = {"x": 5.0, "kind": "bad", "unsearched": 1}

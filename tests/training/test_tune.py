@@ -9,7 +9,8 @@ import pytest
 
 from rankhammer.plugins import PluginSpec
 from rankhammer.training.choice import Candidate, RankerChoice
-from rankhammer.training.search import Strategy, parse_space
+from rankhammer.training.search import Strategy
+from rankhammer.training.search_space import parse_space
 from rankhammer.training.staging import stage_matrix
 from rankhammer.training.tune import Budget, trial_table, tune_corpora
 

@@ -14,7 +14,8 @@ from rankhammer.evaluation.verdict import VerdictRule
 from rankhammer.pipelines.params import StageParams
 from rankhammer.plugins import PluginSpec
 from rankhammer.training.choice import Candidate, RankerChoice
-from rankhammer.training.search import Algorithm, Strategy, parse_space, require_grid
+from rankhammer.training.search import Algorithm, Strategy
+from rankhammer.training.search_space import parse_space, require_grid
 from rankhammer.training.tune import Budget
 
 if TYPE_CHECKING:
