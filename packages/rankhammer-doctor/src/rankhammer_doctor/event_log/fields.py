@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -36,27 +37,23 @@ def describe_stage(stage: Stage, info: dict[str, Any]) -> None:
     stage.submitted_ms = info.get("Submission Time") or stage.submitted_ms
     rdds = info.get("RDD Info") or ()
     stage.is_barrier = stage.is_barrier or any(one.get("Barrier") for one in rdds)
-    if rdds and not stage.rdds:
-        stage.rdds = tuple((int(one["RDD ID"]), _signature(one), _is_cached(one)) for one in rdds[:64])
+    if rdds and not stage.steps:
+        names = sorted(_signature(one) for one in rdds)
+        stage.steps = hashlib.blake2b("\n".join(names).encode(), digest_size=8).digest()
 
 
 def _signature(rdd: dict[str, Any]) -> str:
     scope = rdd.get("Scope")
     name = orjson.loads(scope).get("name", "") if scope else ""
-    return f"{rdd.get('Name', '')}|{name}|{rdd.get('Callsite', '')}"[:200]
-
-
-def _is_cached(rdd: dict[str, Any]) -> bool:
-    level = rdd.get("Storage Level") or {}
-    return bool(level.get("Use Memory") or level.get("Use Disk"))
+    return f"{rdd.get('Name', '')}|{name}|{rdd.get('Callsite', '')}"
 
 
 def parse_line(line: bytes) -> dict[str, Any]:
-    """Read a line; the standard library takes numbers and texts that orjson refuses."""
+    """Read a line; the standard library takes numbers and bytes that orjson refuses."""
     try:
         event = orjson.loads(line)
     except orjson.JSONDecodeError:
-        event = json.loads(line)
+        event = json.loads(line.decode(errors="replace"))
     if not isinstance(event, dict):
         raise TypeError("no object")
     return event
