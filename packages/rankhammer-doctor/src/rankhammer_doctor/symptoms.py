@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 _SENTENCES = {
     "D1": (
         r"exceeding (?:physical )?memory limits|beyond physical memory limits|beyond the 'PHYSICAL' memory limit"
-        r"|OOMKilled|Memory cgroup out of memory"
+        r"|OOMKilled|possible container OOM|Memory cgroup out of memory"
     ),
     "D2": r"exceeding virtual memory limits|beyond virtual memory limits|beyond the 'VIRTUAL' memory limit",
     "D3": r"otal size of serialized results of \d+ tasks",

@@ -117,7 +117,8 @@ class TaskSketches:
 class Stage:
     """One attempt of a stage.
 
-    `steps` is a digest of its RDDs' names and places in the program: equal for stages that do the same.
+    `n_excused` of the failed tasks went with an executor that the cluster took away. `steps` is a digest of the RDDs'
+    names and places in the program: equal for stages that do the same.
     """
 
     stage_id: int
@@ -142,6 +143,7 @@ class Stage:
     n_complete: int = 0
     n_failed: int = 0
     n_killed: int = 0
+    n_excused: int = 0
     task_cpus: int = 1
     totals: Totals = field(default_factory=Totals)
     scheduler_delay_ms: int = 0

@@ -193,6 +193,7 @@ def _add_times(stage: Stage, executor: Executor, launch: int, finish: int) -> No
 
 def _add_failure(run: Run, reason: dict[str, Any], kind: str, stage: Stage, executor: Executor) -> None:
     text = failure_text(reason, kind)
+    stage.n_excused += kind == "ExecutorLostFailure" and reason.get("Exit Caused By App") is False
     key = kind, text.partition("\n")[0][:_HEAD]
     stage.failures[key[1]] += 1
     failure = run.failures.get(key)
