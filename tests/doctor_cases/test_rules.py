@@ -1,10 +1,11 @@
-"""Each rule that one machine can show speaks on an event log that real Spark has written, and the negative is silent."""
+"""Each rule that one machine can show speaks on an event log of real Spark, and the negative is silent."""
 
 from __future__ import annotations
 
 import shutil
 
 import pytest
+
 from rankhammer_doctor.dynamic_rules import check_run
 from rankhammer_doctor.event_log import read_run
 from rankhammer_doctor.findings import Severity

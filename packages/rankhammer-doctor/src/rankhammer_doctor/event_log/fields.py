@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from rankhammer_doctor.event_log.run import Stage
 
 _DETAILS = 1500
+_SURROGATE = re.compile(r"(?i)\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|\\ud[89a-f][0-9a-f]{2}")
+_HALF = 6
 _WRITE = "InsertIntoHadoopFsRelationCommand"
 
 
@@ -53,10 +56,15 @@ def parse_line(line: bytes) -> dict[str, Any]:
     try:
         event = orjson.loads(line)
     except orjson.JSONDecodeError:
-        event = json.loads(line.decode(errors="replace"))
+        event = json.loads(_SURROGATE.sub(_paired, line.decode(errors="replace")))
     if not isinstance(event, dict):
         raise TypeError("no object")
     return event
+
+
+def _paired(found: re.Match[str]) -> str:
+    """Leave a pair, which is one character, and replace half of one, which no text can hold."""
+    return found[0] if len(found[0]) > _HALF else "\\ufffd"
 
 
 def pairs_of(values: Any) -> dict[str, str]:
