@@ -12,7 +12,8 @@ from rankhammer import errors
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "errors.md").read_text()
-SOURCE = "\n".join(path.read_text() for path in sorted((ROOT / "src" / "rankhammer").rglob("*.py")))
+TREES = (ROOT / "src" / "rankhammer", ROOT / "packages" / "rankhammer-doctor" / "src")
+SOURCE = "\n".join(path.read_text() for tree in TREES for path in sorted(tree.rglob("*.py")))
 CLASSES = [name for name, kind in inspect.getmembers(errors, inspect.isclass) if kind.__module__ == errors.__name__]
 
 

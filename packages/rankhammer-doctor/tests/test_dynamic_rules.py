@@ -409,3 +409,20 @@ def test_compressed_logs_are_read_and_binary_ones_are_named(tmp_path, compress):
     assert logs.symptoms.get("D7").count == 1
     assert len(logs.skipped) == 1
     assert "yarn logs" in logs.skipped[0]
+
+
+def test_tasks_that_went_with_an_executor_that_was_preempted_are_no_failures(log, tmp_path):
+    reason = {**lost("Container was preempted"), "Exit Caused By App": False}
+    log.job(0, [0])
+    for _ in range(5):
+        log.task(0, 0, 10, reason=reason)
+    log.removed("1", "Container container_1 was preempted", at=20).even_stage(0).job_end(0, 20_000)
+    assert log.ended(21_000).rules(tmp_path) == {}
+
+
+def test_an_application_that_waits_for_people_is_not_blamed_for_waiting(tmp_path):
+    log = LogBuilder().started(name="Spark shell")
+    for name in range(3, 23):
+        log.executor(str(name), host="c", cores=4)
+    log.job(0, [0]).even_stage(0).job_end(0, 3_600_000)
+    assert log.ended(3_600_000).rules(tmp_path) == {"D18": "info"}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
+import tracemalloc
 import zipfile
 from contextlib import suppress
 
 import pytest
-from event_logs import T0, lz4_blocks, snappy_blocks, zstd
+from event_logs import T0, LogBuilder, lz4_blocks, snappy_blocks, zstd
 
 from rankhammer_doctor.errors import DoctorError
 from rankhammer_doctor.event_log import lines, read_run
@@ -216,3 +218,41 @@ def test_a_timeline_keeps_all_work_while_its_bins_grow():
         total += length
     assert sum(timeline.averages()) * timeline.width_ms == pytest.approx(total)
     assert len(timeline.averages()) <= 1024
+
+
+def test_hourly_files_come_in_the_order_of_their_hours_and_the_one_without_a_date_last(whole, tmp_path):
+    names = ["eventlog-2024-01-01--09-00.gz", "eventlog-2024-01-01--10-00.gz", "eventlog"]
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    texts, size = whole.text.splitlines(keepends=True), -(-len(whole.events) // 3)
+    for place, name in enumerate(names):
+        content = b"".join(texts[place * size : (place + 1) * size])
+        (folder / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    run = read_run(str(folder))
+    assert (run.report.n_lines, run.report.missing) == (len(whole.events), [])
+
+
+def test_bytes_that_are_no_text_cost_no_event(whole, tmp_path):
+    (tmp_path / "log").write_bytes(whole.text.replace(b'"a"', b'"\xff\xfe"'))
+    run = read_run(str(tmp_path / "log"))
+    assert (run.report.n_unreadable, run.stages[(0, 0)].n_complete) == (0, 40)
+
+
+def test_memory_does_not_grow_with_the_tasks_of_a_log(log, tmp_path):
+    def peak(n_tasks: int) -> int:
+        with (tmp_path / "log").open("wb") as file:
+            file.write(log.text)
+            task = LogBuilder().task(0, 0, 100, read=100, rows=10)
+            for place in range(n_tasks):
+                for event in task.events:
+                    event["Task Info"] |= {"Index": place, "Task ID": place}
+                    file.write(json.dumps(event).encode() + b"\n")
+        tracemalloc.start()
+        read_run(str(tmp_path / "log"))
+        _, found = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return found
+
+    few, many = peak(5000), peak(12_000)
+    # Chunks of 1 MiB are all that there is.
+    assert many < few + (1 << 20)

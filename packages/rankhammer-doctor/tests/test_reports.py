@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 from html.parser import HTMLParser
 
@@ -176,3 +177,29 @@ def test_thresholds_with_a_wrong_name_or_value_are_refused(healthy, tmp_path, te
     code, _, error = call("log", healthy, "--thresholds", tmp_path / "t.yml")
     assert code == 2
     assert "Hint: " in error
+
+
+def test_a_report_of_a_damaged_log_has_all_of_its_forms(log, tmp_path):
+    log.job(0, [0], tasks=8, description="x").even_stage(0, peaks={"JVMHeapMemory": 1 << 28}).job_end(0, 20_000)
+    content, numbers = log.removed("1", "Container killed", at=900).ended(25_000).text, random.Random(11)
+    said, place = set(), tmp_path / "log"
+    for _ in range(60):
+        damaged = bytearray(content)
+        for _ in range(numbers.randint(1, 30)):
+            # Digits for digits, too: numbers of any size.
+            damaged[numbers.randrange(len(damaged))] = numbers.choice(b'0123456789-"{}[],:\\\xff')
+        place.write_bytes(damaged)
+        code, text, _ = call("log", place, "--json", "--html", tmp_path / "page.html")
+        said.add(code)
+        assert code == 2 or json.loads(text)["schema_version"]
+    assert said <= {0, 2, 4, 5}
+
+
+@pytest.mark.parametrize("name", ["\ud800", "a\udfffb", "\U0001f600"])
+def test_half_a_character_does_not_end_a_report(log, tmp_path, name):
+    events = log.job(0, [0]).even_stage(0).job_end(0, 1).ended(25_000).events
+    events[2]["App Name"], events[2]["Timestamp"] = name, 10**30
+    (tmp_path / "log").write_text("".join(json.dumps(event) + "\n" for event in events))
+    code, text, _ = call("log", tmp_path / "log", "--json", "--html", tmp_path / "page.html")
+    assert code in (0, 4)
+    assert len(json.loads(text)["application"]["name"]) == len(name)

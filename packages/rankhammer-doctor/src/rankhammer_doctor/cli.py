@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import sys
 from pathlib import Path
@@ -158,10 +159,18 @@ def show(report: Report, *, as_json: bool, html: Path | None) -> int:
         except OSError as exc:
             raise DoctorError(f"{html} cannot be written: {exc}", hint="Name another file.") from exc
     if as_json:
-        click.echo(orjson.dumps(report.facts, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode())
+        click.echo(as_text(report.facts))
     else:
         _print(report.lines())
     return int(report.facts["exit_code"])
+
+
+def as_text(facts: dict[str, Any]) -> str:
+    """Write a report as JSON; a damaged log can hold numbers of more than 64 bits, which orjson refuses."""
+    try:
+        return orjson.dumps(facts, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode()
+    except orjson.JSONEncodeError:
+        return json.dumps(facts, indent=2, default=str)
 
 
 def _print(lines: Iterable[str]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 _SENTENCES = {
     "D1": (
         r"exceeding (?:physical )?memory limits|beyond physical memory limits|beyond the 'PHYSICAL' memory limit"
-        r"|OOMKilled|Memory cgroup out of memory"
+        r"|OOMKilled|possible container OOM|Memory cgroup out of memory"
     ),
     "D2": r"exceeding virtual memory limits|beyond virtual memory limits|beyond the 'VIRTUAL' memory limit",
     "D3": r"otal size of serialized results of \d+ tasks",
@@ -23,7 +23,10 @@ _SENTENCES = {
     "D8": r"a task of very large size|Broadcasting large task binary with size",
     "D11": r"SPARK-24942|SPARK-24819|SPARK-24817|SPARK-24818",
     "D12": r"Initial job has not accepted any resources",
-    "D13": r"Python worker exited unexpectedly|Python worker \w+ (?:crashed|died)|Fatal Python error",
+    "D13": (
+        r"Python worker exited unexpectedly|Python worker \w+ (?:crashed|died)|Fatal Python error|\bMemoryError\b"
+        r"|ArrayMemoryError|std::bad_alloc"
+    ),
     "D14": r"Max number of executor failures",
     "D15": r"Could not execute broadcast in|EXECUTE_BROADCAST_TIMEOUT",
     "D16": (

@@ -97,15 +97,16 @@ def retried_tasks(context: RunContext) -> Iterator[Finding]:
     """D9: tasks failed and passed later."""
     limits = context.thresholds["D9"]
     for stage in context.run.stages.values():
-        if not stage.n_failed or stage.failure or stage.completed_ms is None:
+        n_failed = stage.n_failed - stage.n_excused
+        if n_failed <= 0 or stage.failure or stage.completed_ms is None:
             continue
-        share = stage.n_failed / (stage.n_failed + stage.n_complete)
-        is_often = share > limits["warning_share"] and stage.n_failed >= limits["min_failed"]
+        share = n_failed / (n_failed + stage.n_complete)
+        is_often = share > limits["warning_share"] and n_failed >= limits["min_failed"]
         reasons = tuple(f"{count} x {text}" for text, count in stage.failures.most_common(3))
         yield Finding(
             rule="D9",
             severity=Severity.WARNING if is_often else Severity.INFO,
-            summary=f"{stage.n_failed} tasks failed and passed later ({share:.0%} of all attempts)",
+            summary=f"{n_failed} tasks failed and passed later ({share:.0%} of all attempts)",
             place=stage_name(context.run, stage.key),
             evidence=reasons,
             remedies=(
@@ -115,7 +116,7 @@ def retried_tasks(context: RunContext) -> Iterator[Finding]:
                 ),
             ),
             effect="no work is done twice",
-            facts=(("failed", stage.n_failed), ("complete", stage.n_complete), ("share", round(share, 4))),
+            facts=(("failed", n_failed), ("complete", stage.n_complete), ("share", round(share, 4))),
         )
 
 

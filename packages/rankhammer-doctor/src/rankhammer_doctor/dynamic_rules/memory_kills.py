@@ -163,7 +163,7 @@ def python_crash(context: RunContext) -> Iterator[Finding]:
     yield Finding(
         rule="D13",
         severity=Severity.ERROR,
-        summary="Python workers exited in the middle of their work: mostly native memory, or a fault in native code",
+        summary="Python workers exited in the middle of their work, or got no memory: mostly native memory",
         evidence=(*lines, *measured),
         arithmetic=(f"container: {container.arithmetic()}",),
         remedies=(

@@ -143,12 +143,16 @@ def _by_data(context: RunContext, stage: Stage, found: Straggler) -> Finding:
     task = found.task
     conf = context.conf
     is_adaptive = conf.get(_AQE, "true").lower() == "true"
-    changes = () if is_adaptive else (ConfChange(_AQE, "true", conf.get(_AQE)),)
+    operators = _operators(context.run, stage)
+    is_join = any("Join" in name for name in operators)
+    changes = () if is_adaptive or not is_join else (ConfChange(_AQE, "true", conf.get(_AQE)),)
     adaptive = (
-        "lower spark.sql.adaptive.skewJoin.skewedPartitionThresholdInBytes, where a join makes it"
+        "lower spark.sql.adaptive.skewJoin.skewedPartitionThresholdInBytes: Spark divides larger partitions of joins"
         if is_adaptive
         else f"turn on {_AQE}: Spark divides skewed partitions of joins by itself"
     )
+    window = "a window or a group over one hot key needs another computation: no setting divides a key"
+    is_window = any("Window" in name for name in operators)
     return Finding(
         rule="D5",
         severity=Severity.WARNING,
@@ -158,16 +162,23 @@ def _by_data(context: RunContext, stage: Stage, found: Straggler) -> Finding:
         evidence=_evidence(stage, found),
         arithmetic=(f"{format_ms(task.duration_ms)} - median: {format_ms(found.lost_ms)} in which other cores wait",),
         remedies=(
-            adaptive,
+            *((adaptive,) if is_join else ()),
+            *((window,) if is_window else ()),
             "more partitions, where several large keys share one",
             "leave the rows of robots, nulls and defaults out before the shuffle: they are mostly what is skewed",
             "salt the key: group by (key, random number), then by key",
-            "a window or a group over one hot key needs another computation: no setting divides a key",
+            *(() if is_window else (window,)),
         ),
         changes=changes,
         effect=f"the stage ends up to {format_ms(found.lost_ms)} earlier",
         facts=_facts(found),
     )
+
+
+def _operators(run: Run, stage: Stage) -> set[str]:
+    """Return the names of the operators of a stage's query; empty where it is of none, or its plan was not kept."""
+    execution = None if stage.execution is None else run.executions.get(stage.execution)
+    return {operator.name for operator in execution.plan} if execution is not None else set()
 
 
 def _otherwise(context: RunContext, stage: Stage, found: Straggler) -> Finding:

@@ -126,8 +126,14 @@ def repeated_stages(context: RunContext) -> Iterator[Finding]:
 def _work(stage: Stage) -> tuple[object, ...]:
     """Return what makes two stages the same work: steps, and exactly the same rows and bytes of input and output."""
     totals = stage.totals
-    steps = tuple(sorted(signature for _, signature, _ in stage.rdds))
-    return steps, stage.n_tasks, totals.input_rows, totals.input_bytes, totals.shuffle_write_rows, totals.output_rows
+    return (
+        stage.steps,
+        stage.n_tasks,
+        totals.input_rows,
+        totals.input_bytes,
+        totals.shuffle_write_rows,
+        totals.output_rows,
+    )
 
 
 def tiny_tasks(context: RunContext) -> Iterator[Finding]:

@@ -24,6 +24,8 @@ MAGIC = {
     "spark.sql.parquet.output.committer.class": "org.apache.spark.internal.io.cloud.BindingParquetOutputCommitter",
 }
 _JOINS = ("Join", "CartesianProduct")
+_INTERACTIVE = ("shell", "thrift", "notebook", "jupyter", "zeppelin", "livy", "connect server")
+"""What names of applications hold that wait for people."""
 
 
 def slow_commit(context: RunContext) -> Iterator[Finding]:
@@ -71,13 +73,14 @@ def idle_cores(context: RunContext) -> Iterator[Finding]:
     if use >= limits["info_use"] or idle_hours < limits["min_core_hours"]:
         return
     is_dynamic = run.conf.get("spark.dynamicAllocation.enabled", "false") == "true"
-    is_shell = "shell" in run.app_name.lower()
+    is_shell = any(name in run.app_name.lower() for name in _INTERACTIVE)
+    is_much = use < limits["warning_use"] and idle_hours >= limits["warning_core_hours"]
     executors = len(run.workers)
     wanted = max(1, round(executors * use / limits["info_use"]))
     key = "spark.dynamicAllocation.maxExecutors" if is_dynamic else "spark.executor.instances"
     yield Finding(
         rule="D18",
-        severity=Severity.WARNING if use < limits["warning_use"] and not is_shell else Severity.INFO,
+        severity=Severity.WARNING if is_much and not is_shell else Severity.INFO,
         summary=f"cores were busy {use:.0%} of the time: {idle_hours:.1f} of {held_hours:.1f} core-hours idle",
         evidence=(f"{executors} executors, {context.slots} slots at most, {format_ms(run.duration_ms)} wall time",),
         arithmetic=(f"{executors} executors x {use:.2f} / {limits['info_use']} = {wanted}",),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -11,6 +13,8 @@ if TYPE_CHECKING:
     from rankhammer_doctor.event_log.run import Stage
 
 _DETAILS = 1500
+_SURROGATE = re.compile(r"(?i)\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|\\ud[89a-f][0-9a-f]{2}")
+_HALF = 6
 _WRITE = "InsertIntoHadoopFsRelationCommand"
 
 
@@ -36,30 +40,31 @@ def describe_stage(stage: Stage, info: dict[str, Any]) -> None:
     stage.submitted_ms = info.get("Submission Time") or stage.submitted_ms
     rdds = info.get("RDD Info") or ()
     stage.is_barrier = stage.is_barrier or any(one.get("Barrier") for one in rdds)
-    if rdds and not stage.rdds:
-        stage.rdds = tuple((int(one["RDD ID"]), _signature(one), _is_cached(one)) for one in rdds[:64])
+    if rdds and not stage.steps:
+        names = sorted(_signature(one) for one in rdds)
+        stage.steps = hashlib.blake2b("\n".join(names).encode(), digest_size=8).digest()
 
 
 def _signature(rdd: dict[str, Any]) -> str:
     scope = rdd.get("Scope")
     name = orjson.loads(scope).get("name", "") if scope else ""
-    return f"{rdd.get('Name', '')}|{name}|{rdd.get('Callsite', '')}"[:200]
-
-
-def _is_cached(rdd: dict[str, Any]) -> bool:
-    level = rdd.get("Storage Level") or {}
-    return bool(level.get("Use Memory") or level.get("Use Disk"))
+    return f"{rdd.get('Name', '')}|{name}|{rdd.get('Callsite', '')}"
 
 
 def parse_line(line: bytes) -> dict[str, Any]:
-    """Read a line; the standard library takes numbers and texts that orjson refuses."""
+    """Read a line; the standard library takes numbers and bytes that orjson refuses."""
     try:
         event = orjson.loads(line)
     except orjson.JSONDecodeError:
-        event = json.loads(line)
+        event = json.loads(_SURROGATE.sub(_paired, line.decode(errors="replace")))
     if not isinstance(event, dict):
         raise TypeError("no object")
     return event
+
+
+def _paired(found: re.Match[str]) -> str:
+    """Leave a pair, which is one character, and replace half of one, which no text can hold."""
+    return found[0] if len(found[0]) > _HALF else "\\ufffd"
 
 
 def pairs_of(values: Any) -> dict[str, str]:

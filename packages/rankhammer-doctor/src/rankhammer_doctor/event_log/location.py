@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 ROLLING = "eventlog_v2_"
 _PART = re.compile(r"events_(\d+)_(.+)")
 _OLD_PART = re.compile(r"EVENT_LOG_(\d+)")
+_DATED_PART = re.compile(r"eventlog(?:-(\d{4}-\d\d-\d\d--\d\d-\d\d))?(?:\.gz)?")
+"""As Databricks names them: one for each hour, and the last one without a date."""
 _STATUS = "appstatus_"
 _COMPACT = ".compact"
 _IN_PROGRESS = ".inprogress"
@@ -81,7 +83,8 @@ def logs_in(place: str) -> list[str]:
         return [place]
     found = filesystem.get_file_info(fs.FileSelector(path))
     logs = [info for info in found if _may_be_log(info)]
-    if any(_PART.match(info.base_name) or _OLD_PART.match(info.base_name) for info in found):
+    parts = (_PART.match, _OLD_PART.match, _DATED_PART.fullmatch)
+    if any(is_part(info.base_name) for info in found for is_part in parts):
         return [place]
     prefix = place.rstrip("/")
     logs.sort(key=lambda info: (info.mtime_ns or 0, info.base_name))
@@ -143,6 +146,9 @@ def _rolled(name: str, files: dict[str, Callable[[], AbstractContextManager[Bina
     numbered = sorted(
         (int(found[1]), file) for file in files if (found := _PART.match(file) or _OLD_PART.match(file)) is not None
     )
+    dated = sorted((found[1] or "9", file) for file in files if (found := _DATED_PART.fullmatch(file)))
+    if not numbered and dated:
+        return LogFiles(name, [LogPart(file, files[file]) for _, file in dated])
     if not numbered:
         return None
     compacted = max((number for number, file in numbered if _is_compact(file)), default=0)

@@ -115,7 +115,11 @@ class TaskSketches:
 
 @dataclass(slots=True)
 class Stage:
-    """One attempt of a stage."""
+    """One attempt of a stage.
+
+    `n_excused` of the failed tasks went with an executor that the cluster took away. `steps` is a digest of the RDDs'
+    names and places in the program: equal for stages that do the same.
+    """
 
     stage_id: int
     attempt: int
@@ -123,7 +127,7 @@ class Stage:
     details: str = ""
     n_tasks: int = 0
     parents: tuple[int, ...] = ()
-    rdds: tuple[tuple[int, str, bool], ...] = ()
+    steps: bytes = b""
     is_barrier: bool = False
     submitted_ms: int | None = None
     completed_ms: int | None = None
@@ -139,12 +143,13 @@ class Stage:
     n_complete: int = 0
     n_failed: int = 0
     n_killed: int = 0
+    n_excused: int = 0
     task_cpus: int = 1
     totals: Totals = field(default_factory=Totals)
     scheduler_delay_ms: int = 0
     host_ms: dict[str, list[int]] = field(default_factory=dict)
     slowest: list[TaskSample] = field(default_factory=list)
-    sketches: TaskSketches | None = field(default_factory=TaskSketches)
+    sketches: TaskSketches | None = None
     distributions: dict[str, Distribution] = field(default_factory=dict)
     failures: Counter[str] = field(default_factory=Counter)
     completed_indices: bytearray = field(default_factory=bytearray)
@@ -197,15 +202,17 @@ class Stage:
 
     def distribution(self, name: str) -> Distribution:
         """Return the quantiles of duration_ms, bytes_in, rows_in or rows_out."""
-        if self.sketches is not None:
-            self.close()
-        return self.distributions[name]
+        self.close()
+        return self.distributions.get(name, _NO_TASKS)
 
     def close(self) -> None:
         """Keep quantiles instead of sketches, for flat memory."""
         if self.sketches is not None:
             self.distributions = self.sketches.distributions()
             self.sketches = None
+
+
+_NO_TASKS = Distribution(0, 0.0, (0.0,) * len(SHARES))
 
 
 @dataclass(slots=True)

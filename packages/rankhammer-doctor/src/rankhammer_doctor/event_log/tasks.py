@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rankhammer_doctor.event_log.run import DRIVER, Executor, Stage, TaskFailure, TaskSample
+from rankhammer_doctor.event_log.run import DRIVER, Executor, Stage, TaskFailure, TaskSample, TaskSketches
 
 if TYPE_CHECKING:
     from rankhammer_doctor.event_log.run import Peaks, Run, Totals
@@ -164,8 +164,8 @@ def _sample(info: dict[str, Any], values: tuple[int, ...], duration: int) -> Tas
 
 
 def _add_success(stage: Stage, task: TaskSample) -> None:
-    sketches = stage.sketches
-    if sketches is not None:
+    if not stage.distributions:
+        sketches = stage.sketches = stage.sketches or TaskSketches()
         sketches.duration_ms.add(task.duration_ms)
         sketches.bytes_in.add(task.bytes_in)
         sketches.rows_in.add(task.rows_in)
@@ -193,6 +193,7 @@ def _add_times(stage: Stage, executor: Executor, launch: int, finish: int) -> No
 
 def _add_failure(run: Run, reason: dict[str, Any], kind: str, stage: Stage, executor: Executor) -> None:
     text = failure_text(reason, kind)
+    stage.n_excused += kind == "ExecutorLostFailure" and reason.get("Exit Caused By App") is False
     key = kind, text.partition("\n")[0][:_HEAD]
     stage.failures[key[1]] += 1
     failure = run.failures.get(key)

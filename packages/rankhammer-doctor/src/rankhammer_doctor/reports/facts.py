@@ -227,7 +227,7 @@ def _what_if(found: WhatIf | None) -> dict[str, Any] | None:
         "driver_ms": found.driver_ms,
         "critical_ms": round(found.critical_ms),
         "calibration": round(found.calibration, 3),
-        "smallest_within_10_percent": found.smallest.executors,
+        "smallest_within_10_percent": {"executors": found.smallest.executors, "cores": found.smallest.cores},
         "estimates": [
             {
                 "executors": one.executors,

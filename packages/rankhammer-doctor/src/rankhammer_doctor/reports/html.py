@@ -109,9 +109,10 @@ def _what_if(found: Mapping[str, Any] | None) -> Iterator[str]:
         for one in found["estimates"]
     )
     yield table(("executors", "wall time", "core-hours"), rows)
+    smallest = found["smallest_within_10_percent"]
     yield (
-        f"<p class='quiet'>No job runs for {format_ms(found['driver_ms'])}; the smallest within 10 % of the best has "
-        f"{found['smallest_within_10_percent']} executors.</p>"
+        f"<p class='quiet'>No job ran for {format_ms(found['driver_ms'])}. The smallest size within 10 % of the best: "
+        f"{smallest['executors']} x {smallest['cores']} cores.</p>"
     )
 
 
