@@ -34,7 +34,6 @@ _GROUP = "sessions"
 _MICROS = 1_000_000
 _ID_LENGTH = 32
 _STRETCH = ("slot", "stretch")
-_KEY = "session_key"
 
 
 class SessionRules(BaseModel):
@@ -227,16 +226,14 @@ def stretch_columns(rules: SessionRules) -> dict[str, Column]:
 
 
 def _with_ids(known: DataFrame, starts: DataFrame) -> DataFrame:
-    keys = ["corpus", *_STRETCH]
-    # Pages without a visitor find no session; a key of their own spreads them over all tasks.
-    lone = F.concat(F.lit("-"), F.coalesce("serp_id", F.lit("")))
-    left = known.withColumn(_KEY, F.coalesce("visitor", lone))
-    right = starts.select(*keys, F.col("visitor").alias(_KEY), "session_start")
-    found = left.join(right, [_KEY, *keys], "left")
+    """Let pages that need a session find it; the others take no part in the shuffle."""
+    found = known.where(F.col("visitor").isNotNull()).join(
+        starts.select("corpus", "visitor", *_STRETCH, "session_start"), ["corpus", "visitor", *_STRETCH], "left"
+    )
     start = F.coalesce(F.col("session_start").cast("string"), F.lit("no time"))
     made = F.substring(F.sha2(F.concat_ws("\n", "corpus", "visitor", start), 256), 1, _ID_LENGTH)
-    session = F.when(F.col("visitor").isNotNull(), made).otherwise(F.col("session_id"))
-    return found.withColumn("session_id", session).drop(_KEY, "visitor", *_STRETCH, "session_start")
+    with_session = found.withColumn("session_id", made).drop("session_start")
+    return with_session.unionByName(known.where(F.col("visitor").isNull())).drop("visitor", *_STRETCH)
 
 
 def _counts(starts: DataFrame) -> DataFrame:
