@@ -72,7 +72,12 @@ class RunContext:
         end = self.run.end_ms
         jobs = [job for job in self.run.jobs.values() if job.submitted_ms]
         is_over = bool(jobs) and all(job.completed_ms and job.completed_ms < executor.removed_ms for job in jobs)
-        return not (end and (executor.removed_ms >= end - _END_SLACK_MS or is_over))
+        return not (is_over or (end is not None and executor.removed_ms >= end - _END_SLACK_MS))
+
+    @property
+    def taken_executors(self) -> list[Executor]:
+        """Executors that the cluster took away: preempted, or lost with their node."""
+        return [one for one in self.run.executors.values() if one.removed_ms and is_preemption(one.reason)]
 
     def symptoms(self, rule: str) -> list[str]:
         """Return what events and logs say of a rule, as evidence."""

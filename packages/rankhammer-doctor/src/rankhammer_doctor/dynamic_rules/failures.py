@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _TASK_SIZE = re.compile(r"very large size \((\d+) Ki?B\)|task binary with size ([\d.]+ ?[KMGT]i?B)")
 _LARGE_TASK = 2 * MIB
 _SIGKILL = re.compile(r"(?i)\b(?:exit(?:ed)? (?:status|code)(?: is)?|with code):? ?137\b|signal 9")
-_WAITED = 3
+_REASONS, _SHOWN = 3, 5
 
 
 def results_too_large(context: RunContext) -> Iterator[Finding]:
@@ -245,6 +245,16 @@ def unexplained_losses(context: RunContext) -> Iterator[Finding]:
     """D26: executors went without anybody saying that it was memory."""
     explained = {one.executor_id for rule in ("D1", "D2", "D4", "D7") for one in context.executors_of(rule)}
     lost = [one for one in context.lost_executors if one.executor_id not in explained]
+    taken = context.taken_executors
+    if taken:
+        yield Finding(
+            rule="D26",
+            severity=Severity.INFO,
+            summary=f"the cluster took {len(taken)} executor(s) away",
+            evidence=tuple(_loss(one) for one in taken[:_SHOWN]),
+            remedies=("nothing: their tasks ran again; a queue of one's own where it happens often",),
+            facts=(("taken", len(taken)),),
+        )
     if not lost:
         return
     killed = [one for one in lost if _SIGKILL.search(one.reason)]
@@ -257,7 +267,7 @@ def unexplained_losses(context: RunContext) -> Iterator[Finding]:
         rule="D26",
         severity=Severity.WARNING,
         summary=f"{len(lost)} executor(s) were lost before the end",
-        evidence=tuple(_loss(one) for one in lost[:5]),
+        evidence=tuple(_loss(one) for one in lost[:_SHOWN]),
         remedies=(hint, "all on one host: look at that node"),
         effect="work is not done twice",
         facts=(("executors", len(lost)), ("killed", len(killed)), ("hosts", sorted({one.host for one in lost}))),
@@ -278,7 +288,7 @@ def failed_jobs(context: RunContext) -> Iterator[Finding]:
         severity=Severity.INFO if is_cancelled else Severity.ERROR,
         summary=f"{max(1, len(failed))} job(s) {'were cancelled' if is_cancelled else 'failed'}",
         place=", ".join(f"job {job.job_id}" for job in failed[:5]),
-        evidence=tuple(sorted(shown)[:_WAITED]) + tuple(sorted(causes)[:_WAITED]),
+        evidence=tuple(sorted(shown)[:_REASONS]) + tuple(sorted(causes)[:_REASONS]),
         remedies=("cure what the message names; it comes from the application's own code or its data",),
         effect="the job ends well",
         facts=(("jobs", [job.job_id for job in failed]),),
