@@ -255,8 +255,8 @@ def event_log(place: str, env: str | None) -> Iterator[str]:
 
 
 def _of_application(application: str, env: str | None) -> str:
-    _, own = cluster_settings(env)
-    folder = own.get(_LOG_DIR, "")
+    _, keys = cluster_settings(env)
+    folder = keys.get(_LOG_DIR, "")
     if not folder:
         raise ConfigError(
             f"{_LOG_DIR} of the environment {env or 'local'} is not set: where is the log of {application}?",
@@ -264,9 +264,9 @@ def _of_application(application: str, env: str | None) -> str:
         )
     if split_scheme(folder)[0].partition(":")[0] not in ("", "file"):
         _open(env)
-    storage = storage_for(folder)
+    storage, own = storage_for(folder), re.compile(rf"{re.escape(application)}(?!\d)")
     try:
-        names = {PurePosixPath(name).parts[0] for name in storage.files(folder) if application in name}
+        names = {PurePosixPath(name).parts[0] for name in storage.files(folder) if own.search(name)}
     except (OSError, RankhammerError) as exc:
         raise ConfigError(f"{folder} cannot be read: {exc}", hint="Name the log's path.") from exc
     if not names:

@@ -151,10 +151,12 @@ def no_resources(context: RunContext) -> Iterator[Finding]:
         launches = [stage.first_launch_ms for stage in stages if stage is not None and stage.first_launch_ms]
         if job.submitted_ms is not None:
             first = min(launches) if launches else None if job.completed_ms else run.final_ms
-            there = _workers_at(context, job.submitted_ms)
-            waits += [(first - job.submitted_ms, job.job_id)] if first and not there else []
+            # In this order: jobs can be many, and most of them start at once.
+            is_long = first is not None and first - job.submitted_ms >= limit
+            if first is not None and is_long and not _workers_at(context, job.submitted_ms):
+                waits.append((first - job.submitted_ms, job.job_id))
     longest, job_id = max(waits, default=(0, -1))
-    if not lines and (longest < limit or run.is_local):
+    if not lines and (not waits or run.is_local):
         return
     evidence = (f"job {job_id} waited {format_ms(longest)} for its first task",) if longest >= limit else ()
     has_failed = not any(stage.n_complete for stage in run.stages.values())
