@@ -36,7 +36,6 @@ def describe_stage(stage: Stage, info: dict[str, Any]) -> None:
     stage.name = str(info.get("Stage Name", stage.name))
     stage.n_tasks = int(info.get("Number of Tasks", stage.n_tasks))
     stage.parents = tuple(info.get("Parent IDs") or stage.parents)
-    stage.details = stage.details or str(info.get("Details", ""))[:_DETAILS]
     stage.submitted_ms = info.get("Submission Time") or stage.submitted_ms
     rdds = info.get("RDD Info") or ()
     stage.is_barrier = stage.is_barrier or any(one.get("Barrier") for one in rdds)

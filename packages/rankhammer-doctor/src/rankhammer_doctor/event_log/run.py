@@ -46,7 +46,7 @@ class Totals:
 
 @dataclass(slots=True)
 class TaskSample:
-    """One of the slowest tasks of a stage.
+    """The slowest task of a stage.
 
     Args:
         index: Partition.
@@ -124,7 +124,6 @@ class Stage:
     stage_id: int
     attempt: int
     name: str = ""
-    details: str = ""
     n_tasks: int = 0
     parents: tuple[int, ...] = ()
     steps: bytes = b""
@@ -148,7 +147,7 @@ class Stage:
     totals: Totals = field(default_factory=Totals)
     scheduler_delay_ms: int = 0
     host_ms: dict[str, list[int]] = field(default_factory=dict)
-    slowest: list[TaskSample] = field(default_factory=list)
+    slowest: TaskSample | None = None
     sketches: TaskSketches | None = None
     distributions: dict[str, Distribution] = field(default_factory=dict)
     failures: Counter[str] = field(default_factory=Counter)
