@@ -102,7 +102,8 @@ def retried_tasks(context: RunContext) -> Iterator[Finding]:
             continue
         share = n_failed / (n_failed + stage.n_complete)
         is_often = share > limits["warning_share"] and n_failed >= limits["min_failed"]
-        reasons = tuple(f"{count} x {text}" for text, count in stage.failures.most_common(3))
+        said = stage.failures.most_common(_REASONS) if stage.failures else []
+        reasons = tuple(f"{count} x {text}" for text, count in said)
         yield Finding(
             rule="D9",
             severity=Severity.WARNING if is_often else Severity.INFO,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from rankhammer_doctor.event_log.run import DRIVER, Executor, Stage, TaskFailure, TaskSample, TaskSketches
@@ -191,6 +192,7 @@ def _add_failure(run: Run, reason: dict[str, Any], kind: str, stage: Stage, exec
     text = failure_text(reason, kind)
     stage.n_excused += kind == "ExecutorLostFailure" and reason.get("Exit Caused By App") is False
     key = kind, text.partition("\n")[0][:_HEAD]
+    stage.failures = stage.failures or Counter()
     stage.failures[key[1]] += 1
     failure = run.failures.get(key)
     if failure is None:
