@@ -431,3 +431,14 @@ def test_an_application_that_waits_for_people_is_not_blamed_for_waiting(tmp_path
         log.executor(str(name), host="c", cores=4)
     log.job(0, [0]).even_stage(0).job_end(0, 3_600_000)
     assert log.ended(3_600_000).rules(tmp_path) == {"D18": "info"}
+
+
+WHOSE = [("driver.log", "driver"), ("container_1_0001_01_000001.txt", "driver"), ("x.log", "executor")]
+
+
+@pytest.mark.parametrize(("file", "who"), WHOSE)
+def test_a_log_says_whose_heap_ran_out(healthy, tmp_path, file, who):
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    (folder / file).write_text("java.lang.OutOfMemoryError: Java heap space\n")
+    assert facts(healthy.ended(25_000).findings(tmp_path, read_text_logs(folder)), "D7")["who"] == who
