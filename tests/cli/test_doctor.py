@@ -192,3 +192,25 @@ def test_a_plan_has_what_the_doctor_says(monkeypatch):
     planned = RunPlan("prod", "", None, {}, [], [], {"master": "yarn"}, None, errors=[], notes=["first"])
     told = cluster._with_doctor(planned, "prod", [])
     assert (told.errors, told.notes) == (["will fail (doctor, S12)"], ["first", "is large (doctor, S4)"])
+
+
+def test_a_run_that_has_ended_is_summed_up_in_a_line(project):
+    properties = {"spark.eventLog.enabled": "true", "spark.eventLog.dir": f"file://{project}/history"}
+    _write_log(project / "history/application_1_0001")
+    _write_log(project / "history/application_1_00012").write_text("{}")
+    told = doctor_inputs.summarize("application_1_0001", properties, "prod")
+    assert told == "Doctor: nothing to change; `rankhammer doctor log application_1_0001 --env=prod` says more."
+    log = project / "history/application_1_0001"
+    log.write_text(log.read_text() + '{"Event":"SparkListenerJobEnd","Job ID":1,"Job Result":{"Result":"JobFailed"}}\n')
+    assert "Doctor: 1 error; " in doctor_inputs.summarize("application_1_0001", properties, None)
+
+
+@pytest.mark.parametrize(
+    ("properties", "told"),
+    [
+        ({}, "the event log is off"),
+        ({"spark.eventLog.enabled": "true", "spark.eventLog.dir": "file:///no/such"}, "says what to change"),
+    ],
+)
+def test_a_run_without_a_log_that_can_be_read_ends_as_well(project, properties, told):
+    assert told in doctor_inputs.summarize("application_1_0001", properties, None)

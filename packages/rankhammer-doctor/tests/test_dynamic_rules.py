@@ -44,7 +44,6 @@ BENIGN = [
     "Executor killed by driver.",
     "Container marked as failed: container_1 on host: h. Exit status: 0. Diagnostics: ",
     "Executor 1 was idle for 60 seconds",
-    "Container container_1 was preempted.",
     "Executor decommission: spark scale down",
     "Command exited with code 0",
 ]
@@ -417,7 +416,13 @@ def test_tasks_that_went_with_an_executor_that_was_preempted_are_no_failures(log
     for _ in range(5):
         log.task(0, 0, 10, reason=reason)
     log.removed("1", "Container container_1 was preempted", at=20).even_stage(0).job_end(0, 20_000)
-    assert log.ended(21_000).rules(tmp_path) == {}
+    assert log.ended(21_000).rules(tmp_path) == {"D26": "info"}
+
+
+def test_an_executor_that_goes_with_its_node_is_told_and_no_warning(log, tmp_path):
+    reason = "Container container_1 exited from (Exit status: -100. Diagnostics: Container released on a *lost* node"
+    log.job(0, [0]).removed("1", reason, at=20).even_stage(0).job_end(0, 20_000)
+    assert log.ended(21_000).rules(tmp_path) == {"D26": "info"}
 
 
 def test_an_application_that_waits_for_people_is_not_blamed_for_waiting(tmp_path):
@@ -426,3 +431,14 @@ def test_an_application_that_waits_for_people_is_not_blamed_for_waiting(tmp_path
         log.executor(str(name), host="c", cores=4)
     log.job(0, [0]).even_stage(0).job_end(0, 3_600_000)
     assert log.ended(3_600_000).rules(tmp_path) == {"D18": "info"}
+
+
+WHOSE = [("driver.log", "driver"), ("container_1_0001_01_000001.txt", "driver"), ("x.log", "executor")]
+
+
+@pytest.mark.parametrize(("file", "who"), WHOSE)
+def test_a_log_says_whose_heap_ran_out(healthy, tmp_path, file, who):
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    (folder / file).write_text("java.lang.OutOfMemoryError: Java heap space\n")
+    assert facts(healthy.ended(25_000).findings(tmp_path, read_text_logs(folder)), "D7")["who"] == who

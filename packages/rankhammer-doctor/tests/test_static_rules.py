@@ -94,6 +94,7 @@ CASES = [
     ("S17", "warning", {"spark.akka.frameSize": "10"}, {}, {}),
     ("S17", "warning", {"spark.sql.shuffle.partition": "10"}, {}, {}),
     ("S17", "warning", {"spark.executor.memoryoverhead": "1g"}, {}, {}),
+    ("S17", "info", {"spark.shuffle.push.retainedMergerLocations": "9"}, {}, {}),
     ("S17", "info", {"spark.yarn.driver.memoryOverhead": "1g"}, {}, {}),
     ("S18", "warning", {}, {}, {"output": "s3a://bucket/table"}),
     ("S20", "warning", {}, {}, {"output_size": "1g", "output_files": 5000}),

@@ -132,6 +132,8 @@ class _Submitter:
     def submit(self, spec: SubmissionSpec, settings: ClusterSettings) -> int:
         """Submit, and return the exit code."""
         from rankhammer import spark
+        from rankhammer.exit_codes import INTERRUPTED
+        from rankhammer.runs.doctor_inputs import summarize
         from rankhammer.runs.execute import project_folder
         from rankhammer.yarn.resource_manager import ResourceManager
         from rankhammer.yarn.submission import prepare, shown
@@ -148,7 +150,10 @@ class _Submitter:
         submitting = Submitting(
             ResourceManager(), settings.submit, on_progress=screen.line, watched=screen.state, may_kill=screen.may_kill
         )
-        return submitting.run(planned, is_detached=self._is_detached)
+        code = submitting.run(planned, is_detached=self._is_detached)
+        if submitting.application and not self._is_detached and code != INTERRUPTED:
+            screen.line(summarize(submitting.application, planned.properties, spec.env))
+        return code
 
     def _ask_doctor(self, spec: SubmissionSpec, settings: ClusterSettings) -> None:
         """Say what the doctor warns of.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sys
@@ -33,8 +34,11 @@ if TYPE_CHECKING:
 _MB = 2**20
 _APPLICATION = re.compile(r"(application_\d+_\d+|local-\d+|app-\d+-\d+)(_\d+)?")
 _PART = 8 * _MB
-_LOG_DIR = "spark.eventLog.dir"
+_READ_AT_ONCE = 64 * _MB
+"""Bytes of an event log that is read right after a run."""
+_LOG_DIR, _LOG_SWITCH = "spark.eventLog.dir", "spark.eventLog.enabled"
 _CONF_DIRS = ("HADOOP_CONF_DIR", "YARN_CONF_DIR")
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -255,8 +259,8 @@ def event_log(place: str, env: str | None) -> Iterator[str]:
 
 
 def _of_application(application: str, env: str | None) -> str:
-    _, own = cluster_settings(env)
-    folder = own.get(_LOG_DIR, "")
+    _, keys = cluster_settings(env)
+    folder = keys.get(_LOG_DIR, "")
     if not folder:
         raise ConfigError(
             f"{_LOG_DIR} of the environment {env or 'local'} is not set: where is the log of {application}?",
@@ -264,14 +268,60 @@ def _of_application(application: str, env: str | None) -> str:
         )
     if split_scheme(folder)[0].partition(":")[0] not in ("", "file"):
         _open(env)
-    storage = storage_for(folder)
+    return find_log(folder, application)
+
+
+def find_log(folder: str, application: str) -> str:
+    """Find an application's event log.
+
+    Args:
+        folder: spark.eventLog.dir.
+        application: Its id.
+
+    Raises:
+        ConfigError: The folder cannot be read, or has none.
+    """
+    storage, own = storage_for(folder), re.compile(rf"{re.escape(application)}(?!\d)")
     try:
-        names = {PurePosixPath(name).parts[0] for name in storage.files(folder) if application in name}
+        names = {PurePosixPath(name).parts[0] for name in storage.files(folder) if own.search(name)}
     except (OSError, RankhammerError) as exc:
         raise ConfigError(f"{folder} cannot be read: {exc}", hint="Name the log's path.") from exc
     if not names:
         raise ConfigError(f"{folder} has no log of {application}.", hint="A run that has just ended may come later.")
     return f"{folder.rstrip('/')}/{max(names)}"
+
+
+def summarize(application: str, properties: Mapping[str, str], env: str | None) -> str:
+    """Say in one line what the doctor finds in a run that has just ended, and what to type.
+
+    Args:
+        application: Its id.
+        properties: All Spark keys that it was submitted with.
+        env: Kedro environment.
+    """
+    command = f"`rankhammer doctor log {application}{f' --env={env}' if env else ''}`"
+    folder = properties.get(_LOG_DIR, "")
+    if not folder or properties.get(_LOG_SWITCH, "false").lower() != "true":
+        return "Doctor: the event log is off, so that nothing can be said of this run (docs/doctor/S21.md)."
+    try:
+        found = _counts(find_log(folder, application)) if _has_doctor() else ""
+    except Exception as exc:  # noqa: BLE001 - a run that has ended well must not fail for want of a summary
+        logger.debug("The doctor cannot read the log of %s: %s", application, exc)
+        found = ""
+    return f"Doctor: {found}; {command} says more." if found else f"Doctor: {command} says what to change."
+
+
+def _counts(place: str) -> str:
+    """Count findings by severity; empty for a log that takes long to read."""
+    from rankhammer_doctor.dynamic_rules import check_run
+    from rankhammer_doctor.event_log import read_run
+    from rankhammer_doctor.reports.text import summary_line
+    from rankhammer_doctor.thresholds import defaults
+
+    if sum(storage_for(place).sizes(place).values()) > _READ_AT_ONCE:
+        return ""
+    with tempfile.TemporaryDirectory(prefix="rankhammer-doctor-") as folder:
+        return summary_line(check_run(read_run(str(_copy(place, Path(folder)))), defaults()), "nothing to change")
 
 
 def _open(env: str | None) -> None:

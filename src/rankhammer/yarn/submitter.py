@@ -158,6 +158,11 @@ class Submitting:
                 secrets.forget(self._jvm, self._conf, self._key_store)
                 self._forget_staging(planned)
 
+    @property
+    def application(self) -> str | None:
+        """Id of the application that YARN has run; None where it is not known, as in client mode."""
+        return self._application
+
     def _with_keys(self, planned: Submission) -> Submission:
         self._key_store = secrets.store(self._jvm, self._conf, planned.tag)
         if not self._key_store:

@@ -162,7 +162,7 @@ def show(report: Report, *, as_json: bool, html: Path | None) -> int:
         click.echo(as_text(report.facts))
     else:
         _print(report.lines())
-    return int(report.facts["exit_code"])
+    return report.exit_code
 
 
 def as_text(facts: dict[str, Any]) -> str:

@@ -49,13 +49,14 @@ ANY_BYTES = re.compile(_ANY.pattern.encode())
 _BENIGN_REMOVAL = re.compile(
     r"(?i)explicit termination request|killed by driver|driver requested|idle for|was idle|exit(?:ed)? with code 0\b"
     r"|exit(?:ed| code| status)?:? 0\b|decommission|released by application|application (?:has )?(?:finished|ended)"
-    r"|requested by driver|finished gracefully|sparkcontext (?:was )?(?:stopped|shut)|shutting down"
+    r"|requested by driver|finished gracefully|deleted by a user or the framework"
+    r"|sparkcontext (?:was )?(?:stopped|shut)|shutting down"
 )
 _BENIGN_LOG = re.compile(
     r"(?i)shutdown hook called|sparkcontext is stopping|successfully stopped sparkcontext|asked to shut ?down"
     r"|received signal term|driver commanded a shutdown|stopped spark@|final app status"
 )
-_PREEMPTED = re.compile(r"(?i)preempt|spot instance|lost node|node .*(?:unhealthy|lost)")
+_PREEMPTED = re.compile(r"(?i)preempt|spot instance|\*?lost\*? node|node .*(?:unhealthy|lost)")
 _KEPT = 5
 _SHOWN = 300
 

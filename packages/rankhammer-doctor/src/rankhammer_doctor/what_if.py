@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _SIMULATED = 2000
 """Tasks of a stage that are scheduled one by one; of more, a sample stands for all."""
+_SMALL_MS = 2000
+"""Task time of a stage below which a formula takes the place of scheduling."""
 _GOLDEN = 0.6180339887498949
 _FACTORS = (0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4)
 _NEAR_BEST = 1.1
@@ -195,6 +197,9 @@ def stage_ms(stage: Stage, slots: int) -> float:
         return 0.0
     if slots >= times.count:
         return times.maximum
+    if times.total < _SMALL_MS:
+        # One of thousands of small stages: no simulation for it.
+        return max(times.maximum, times.total / slots + 0.5 * (times.maximum - times.total / times.count))
     # A sample with as many tasks for each lane as there are for each slot: the waves stay.
     lanes = max(1, min(slots, int(slots * _SIMULATED / times.count)))
     if lanes == 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from rankhammer_doctor import memory
@@ -61,18 +62,38 @@ class RunContext:
         """Tasks that could run at once when most executors were there."""
         return max_slots(self.run)
 
-    @property
+    @cached_property
     def lost_executors(self) -> list[Executor]:
         """Executors that went without being asked to, before the end."""
         return [one for one in self.run.executors.values() if self._is_lost(one)]
 
+    @cached_property
+    def _jobs_end(self) -> int | None:
+        """When the last job ended; None where there was none, or one still runs."""
+        ends = [job.completed_ms for job in self.run.jobs.values() if job.submitted_ms]
+        known = [end for end in ends if end]
+        return max(known) if known and len(known) == len(ends) else None
+
+    @cached_property
+    def last_task_of_query(self) -> dict[int, int]:
+        """Query to the end of its last task."""
+        found: dict[int, int] = {}
+        for stage in self.run.stages.values():
+            if stage.execution is not None and stage.last_finish_ms:
+                found[stage.execution] = max(found.get(stage.execution, 0), stage.last_finish_ms)
+        return found
+
     def _is_lost(self, executor: Executor) -> bool:
         if executor.removed_ms is None or is_benign_removal(executor.reason) or is_preemption(executor.reason):
             return False
-        end = self.run.end_ms
-        jobs = [job for job in self.run.jobs.values() if job.submitted_ms]
-        is_over = bool(jobs) and all(job.completed_ms and job.completed_ms < executor.removed_ms for job in jobs)
-        return not (end and (executor.removed_ms >= end - _END_SLACK_MS or is_over))
+        end, jobs_end = self.run.end_ms, self._jobs_end
+        is_over = jobs_end is not None and jobs_end < executor.removed_ms
+        return not (is_over or (end is not None and executor.removed_ms >= end - _END_SLACK_MS))
+
+    @property
+    def taken_executors(self) -> list[Executor]:
+        """Executors that the cluster took away: preempted, or lost with their node."""
+        return [one for one in self.run.executors.values() if one.removed_ms and is_preemption(one.reason)]
 
     def symptoms(self, rule: str) -> list[str]:
         """Return what events and logs say of a rule, as evidence."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _TASK_SIZE = re.compile(r"very large size \((\d+) Ki?B\)|task binary with size ([\d.]+ ?[KMGT]i?B)")
 _LARGE_TASK = 2 * MIB
 _SIGKILL = re.compile(r"(?i)\b(?:exit(?:ed)? (?:status|code)(?: is)?|with code):? ?137\b|signal 9")
-_WAITED = 3
+_REASONS, _SHOWN = 3, 5
 
 
 def results_too_large(context: RunContext) -> Iterator[Finding]:
@@ -102,7 +102,8 @@ def retried_tasks(context: RunContext) -> Iterator[Finding]:
             continue
         share = n_failed / (n_failed + stage.n_complete)
         is_often = share > limits["warning_share"] and n_failed >= limits["min_failed"]
-        reasons = tuple(f"{count} x {text}" for text, count in stage.failures.most_common(3))
+        said = stage.failures.most_common(_REASONS) if stage.failures else []
+        reasons = tuple(f"{count} x {text}" for text, count in said)
         yield Finding(
             rule="D9",
             severity=Severity.WARNING if is_often else Severity.INFO,
@@ -151,10 +152,12 @@ def no_resources(context: RunContext) -> Iterator[Finding]:
         launches = [stage.first_launch_ms for stage in stages if stage is not None and stage.first_launch_ms]
         if job.submitted_ms is not None:
             first = min(launches) if launches else None if job.completed_ms else run.final_ms
-            there = _workers_at(context, job.submitted_ms)
-            waits += [(first - job.submitted_ms, job.job_id)] if first and not there else []
+            # In this order: jobs can be many, and most of them start at once.
+            is_long = first is not None and first - job.submitted_ms >= limit
+            if first is not None and is_long and not _workers_at(context, job.submitted_ms):
+                waits.append((first - job.submitted_ms, job.job_id))
     longest, job_id = max(waits, default=(0, -1))
-    if not lines and (longest < limit or run.is_local):
+    if not lines and (not waits or run.is_local):
         return
     evidence = (f"job {job_id} waited {format_ms(longest)} for its first task",) if longest >= limit else ()
     has_failed = not any(stage.n_complete for stage in run.stages.values())
@@ -245,6 +248,16 @@ def unexplained_losses(context: RunContext) -> Iterator[Finding]:
     """D26: executors went without anybody saying that it was memory."""
     explained = {one.executor_id for rule in ("D1", "D2", "D4", "D7") for one in context.executors_of(rule)}
     lost = [one for one in context.lost_executors if one.executor_id not in explained]
+    taken = context.taken_executors
+    if taken:
+        yield Finding(
+            rule="D26",
+            severity=Severity.INFO,
+            summary=f"the cluster took {len(taken)} executor(s) away",
+            evidence=tuple(_loss(one) for one in taken[:_SHOWN]),
+            remedies=("nothing: their tasks ran again; a queue of one's own where it happens often",),
+            facts=(("taken", len(taken)),),
+        )
     if not lost:
         return
     killed = [one for one in lost if _SIGKILL.search(one.reason)]
@@ -257,7 +270,7 @@ def unexplained_losses(context: RunContext) -> Iterator[Finding]:
         rule="D26",
         severity=Severity.WARNING,
         summary=f"{len(lost)} executor(s) were lost before the end",
-        evidence=tuple(_loss(one) for one in lost[:5]),
+        evidence=tuple(_loss(one) for one in lost[:_SHOWN]),
         remedies=(hint, "all on one host: look at that node"),
         effect="work is not done twice",
         facts=(("executors", len(lost)), ("killed", len(killed)), ("hosts", sorted({one.host for one in lost}))),
@@ -278,7 +291,7 @@ def failed_jobs(context: RunContext) -> Iterator[Finding]:
         severity=Severity.INFO if is_cancelled else Severity.ERROR,
         summary=f"{max(1, len(failed))} job(s) {'were cancelled' if is_cancelled else 'failed'}",
         place=", ".join(f"job {job.job_id}" for job in failed[:5]),
-        evidence=tuple(sorted(shown)[:_WAITED]) + tuple(sorted(causes)[:_WAITED]),
+        evidence=tuple(sorted(shown)[:_REASONS]) + tuple(sorted(causes)[:_REASONS]),
         remedies=("cure what the message names; it comes from the application's own code or its data",),
         effect="the job ends well",
         facts=(("jobs", [job.job_id for job in failed]),),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rankhammer_doctor.event_log.run import Executor, Peaks
 
 _USED = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?i?B) of (\d+(?:\.\d+)?) ?([KMGT]?i?B) physical memory")
+_OF_DRIVER = re.compile(r"(?i)driver|_000001\b|applicationmaster")
 _UNITS = {"B": 1, "KB": KIB, "MB": MIB, "GB": GIB, "TB": 1024 * GIB}
 _NATIVE_KINDS = {
     "Metaspace": "the JVM's class metadata (Metaspace)",
@@ -215,13 +216,17 @@ def _other_memory(context: RunContext, lines: list[str], kind: str) -> Finding:
 
 
 def _is_of_driver(context: RunContext) -> bool:
+    """Say whether the driver ran out: no task and no executor's log says so; on YARN its container is the first one."""
     if context.run.is_local:
         return False
     said = context.said.get("D7")
-    places = said.places if said else set()
-    return not any("tasks of" in place or place.startswith("executor") for place in places) and not any(
-        one.executors for one in [said] if one
-    )
+    if said is not None:
+        of_task = any("Lost task" in text for text in said.texts) or any("tasks of" in place for place in said.places)
+        return not said.executors and not of_task
+    logged = context.logs.symptoms.get("D7") if context.logs else None
+    if logged is None:
+        return False
+    return not logged.executors and all(_OF_DRIVER.search(place) for place in logged.places)
 
 
 def _driver_heap(context: RunContext) -> int:

@@ -71,9 +71,9 @@ def straggler_of(run: Run, stage: Stage, limits: Mapping[str, float]) -> Straggl
         None where the time ratio is below the threshold, or there are too few tasks.
     """
     times = stage.distribution("duration_ms")
-    if times.count < limits["min_tasks"] or not stage.slowest:
+    if times.count < limits["min_tasks"] or stage.slowest is None:
         return None
-    task, median = stage.slowest[0], max(1.0, times.median)
+    task, median = stage.slowest, max(1.0, times.median)
     time_ratio = task.duration_ms / median
     if time_ratio < limits["time_ratio"]:
         return None
@@ -123,17 +123,17 @@ def _cause(run: Run, stage: Stage, task: TaskSample, data_ratio: float, limits: 
         return WARM_UP
     if task.deserialize_ms >= excess / 2:
         return DESERIALIZATION
-    return SLOW_NODE if _is_slow_host(stage, task.host, limits["slow_host_ratio"]) else OTHER
+    return SLOW_NODE if _is_slow_host(stage, task, limits["slow_host_ratio"]) else OTHER
 
 
-def _is_slow_host(stage: Stage, host: str, ratio: float) -> bool:
+def _is_slow_host(stage: Stage, slowest: TaskSample, ratio: float) -> bool:
     """Say whether a host's other tasks are slow, too; the slowest one itself does not count."""
-    here, others = stage.host_ms.get(host, [0, 0]), [0, 0]
+    here, others = stage.host_ms.get(slowest.host, [0, 0]), [0, 0]
     for name, (count, total) in stage.host_ms.items():
-        if name != host:
+        if name != slowest.host:
             others[0] += count
             others[1] += total
-    rest_count, rest_ms = here[0] - 1, here[1] - stage.slowest[0].duration_ms
+    rest_count, rest_ms = here[0] - 1, here[1] - slowest.duration_ms
     if rest_count < 1 or not others[0]:
         return False
     return rest_ms / rest_count >= ratio * max(1.0, others[1] / others[0])

@@ -93,11 +93,11 @@ def repeated_stages(context: RunContext) -> Iterator[Finding]:
     for stage in context.executed:
         if stage.totals.input_rows and stage.attempt == 0:
             groups.setdefault(_work(stage), []).append(stage)
+    all_ms = sum(stage.totals.run_ms for stage in context.run.stages.values())
     for repeated in groups.values():
         jobs = {job for stage in repeated for job in stage.jobs}
         total = sum(stage.totals.run_ms for stage in repeated)
         wasted = total - max(stage.totals.run_ms for stage in repeated)
-        all_ms = sum(stage.totals.run_ms for stage in context.run.stages.values())
         is_much = wasted >= 1000 * limits["min_total_s"] and wasted >= limits["min_share"] * all_ms
         if len(jobs) < limits["min_runs"] or not is_much:
             continue

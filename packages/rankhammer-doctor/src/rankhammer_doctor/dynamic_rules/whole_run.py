@@ -32,14 +32,10 @@ def slow_commit(context: RunContext) -> Iterator[Finding]:
     """D6: long after the last task a write was still being committed."""
     limits, run = context.thresholds["D6"], context.run
     for execution in run.executions.values():
-        ends = [
-            run.stages[key].last_finish_ms or 0
-            for key in run.stages
-            if run.stages[key].execution == execution.execution_id
-        ]
-        if not execution.output or not execution.ended_ms or not any(ends):
+        last = context.last_task_of_query.get(execution.execution_id)
+        if not execution.output or not execution.ended_ms or last is None:
             continue
-        gap = execution.ended_ms - max(ends)
+        gap = execution.ended_ms - last
         if gap < 1000 * limits["min_gap_s"] or gap < limits["min_share"] * execution.duration_ms:
             continue
         is_s3 = execution.output.startswith(_S3)

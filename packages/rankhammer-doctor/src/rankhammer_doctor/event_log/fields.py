@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from sys import intern
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -33,10 +34,9 @@ def output_of(event: dict[str, Any]) -> str:
 
 def describe_stage(stage: Stage, info: dict[str, Any]) -> None:
     """Take what an event says of a stage: name, tasks, parents, RDDs."""
-    stage.name = str(info.get("Stage Name", stage.name))
+    stage.name = intern(str(info.get("Stage Name", stage.name)))
     stage.n_tasks = int(info.get("Number of Tasks", stage.n_tasks))
     stage.parents = tuple(info.get("Parent IDs") or stage.parents)
-    stage.details = stage.details or str(info.get("Details", ""))[:_DETAILS]
     stage.submitted_ms = info.get("Submission Time") or stage.submitted_ms
     rdds = info.get("RDD Info") or ()
     stage.is_barrier = stage.is_barrier or any(one.get("Barrier") for one in rdds)

@@ -7,6 +7,7 @@ References:
 
 from __future__ import annotations
 
+from sys import intern
 from typing import TYPE_CHECKING, Any
 
 from rankhammer_doctor.errors import DoctorError
@@ -203,8 +204,8 @@ class _Reader:
             job_id=int(event["Job ID"]),
             submitted_ms=event.get("Submission Time"),
             stage_ids=tuple(int(one) for one in event.get("Stage IDs") or [info["Stage ID"] for info in infos]),
-            description=str(properties.get("spark.job.description") or ""),
-            group=str(properties.get("spark.jobGroup.id") or ""),
+            description=intern(str(properties.get("spark.job.description") or "")),
+            group=intern(str(properties.get("spark.jobGroup.id") or "")),
             execution=int(execution) if execution is not None else None,
         )
         self.run.jobs[job.job_id] = job
@@ -246,8 +247,8 @@ class _Reader:
         describe_stage(stage, event["Stage Info"])
         stage.was_submitted, stage.is_skipped = True, False
         properties = event.get("Properties") or {}
-        stage.description = str(properties.get("spark.job.description") or "")
-        stage.group = str(properties.get("spark.jobGroup.id") or "")
+        stage.description = intern(str(properties.get("spark.job.description") or ""))
+        stage.group = intern(str(properties.get("spark.jobGroup.id") or ""))
         execution = properties.get("spark.sql.execution.id")
         stage.execution = int(execution) if execution is not None else stage.execution
         self._seen(stage.submitted_ms)

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from rankhammer_doctor.event_log.sql import SqlExecution
 
 SHARES = tuple(step / 20 for step in range(21))
-"""Shares of the quantiles that stay of a finished stage."""
+"""Shares of the quantiles of task times that stay of a finished stage; of what tasks read, fewer stay."""
+_FEW_SHARES = (0.0, 0.5, 1.0)
 DRIVER = "driver"
 _NODE_OF_PRODUCT = re.compile(r"^([a-z_]+): ([\w.]+)$")
 
@@ -46,7 +47,7 @@ class Totals:
 
 @dataclass(slots=True)
 class TaskSample:
-    """One of the slowest tasks of a stage.
+    """The slowest task of a stage.
 
     Args:
         index: Partition.
@@ -75,7 +76,7 @@ class TaskSample:
 
 @dataclass(slots=True)
 class Distribution:
-    """Quantiles of one figure over a stage's successful tasks, at SHARES."""
+    """Quantiles of one figure over a stage's successful tasks: the least one first, the median in the middle."""
 
     count: int
     total: float
@@ -108,7 +109,8 @@ class TaskSketches:
         found = {}
         for name in self.__slots__:
             sketch: QuantileSketch = getattr(self, name)
-            values = (*sketch.quantiles(SHARES[:-1]), sketch.maximum)
+            shares = SHARES if name == "duration_ms" else _FEW_SHARES
+            values = (*sketch.quantiles(shares[:-1]), sketch.maximum)
             found[name] = Distribution(sketch.count, sketch.total, values)
         return found
 
@@ -124,7 +126,6 @@ class Stage:
     stage_id: int
     attempt: int
     name: str = ""
-    details: str = ""
     n_tasks: int = 0
     parents: tuple[int, ...] = ()
     steps: bytes = b""
@@ -148,10 +149,10 @@ class Stage:
     totals: Totals = field(default_factory=Totals)
     scheduler_delay_ms: int = 0
     host_ms: dict[str, list[int]] = field(default_factory=dict)
-    slowest: list[TaskSample] = field(default_factory=list)
+    slowest: TaskSample | None = None
     sketches: TaskSketches | None = None
     distributions: dict[str, Distribution] = field(default_factory=dict)
-    failures: Counter[str] = field(default_factory=Counter)
+    failures: Counter[str] | None = None
     completed_indices: bytearray = field(default_factory=bytearray)
     n_indices: int = 0
     was_submitted: bool = False

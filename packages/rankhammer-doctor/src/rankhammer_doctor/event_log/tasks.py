@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from rankhammer_doctor.event_log.run import DRIVER, Executor, Stage, TaskFailure, TaskSample, TaskSketches
@@ -9,7 +10,6 @@ from rankhammer_doctor.event_log.run import DRIVER, Executor, Stage, TaskFailure
 if TYPE_CHECKING:
     from rankhammer_doctor.event_log.run import Peaks, Run, Totals
 
-_SLOWEST = 5
 _FAILURES = 500
 _TEXT = 4000
 _FRAMES = 8
@@ -173,11 +173,8 @@ def _add_success(stage: Stage, task: TaskSample) -> None:
     of_host = stage.host_ms.setdefault(task.host, [0, 0])
     of_host[0] += 1
     of_host[1] += task.duration_ms
-    slowest = stage.slowest
-    if len(slowest) < _SLOWEST or task.duration_ms > slowest[-1].duration_ms:
-        slowest.append(task)
-        slowest.sort(key=lambda one: -one.duration_ms)
-        del slowest[_SLOWEST:]
+    if stage.slowest is None or task.duration_ms > stage.slowest.duration_ms:
+        stage.slowest = task
 
 
 def _add_times(stage: Stage, executor: Executor, launch: int, finish: int) -> None:
@@ -195,6 +192,7 @@ def _add_failure(run: Run, reason: dict[str, Any], kind: str, stage: Stage, exec
     text = failure_text(reason, kind)
     stage.n_excused += kind == "ExecutorLostFailure" and reason.get("Exit Caused By App") is False
     key = kind, text.partition("\n")[0][:_HEAD]
+    stage.failures = stage.failures or Counter()
     stage.failures[key[1]] += 1
     failure = run.failures.get(key)
     if failure is None:

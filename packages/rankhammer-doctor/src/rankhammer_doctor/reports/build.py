@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rankhammer_doctor.compare import compare, slower
 from rankhammer_doctor.dynamic_rules import check_run
@@ -10,6 +10,7 @@ from rankhammer_doctor.dynamic_rules.context import RunContext
 from rankhammer_doctor.errors import DoctorError
 from rankhammer_doctor.event_log import read_run
 from rankhammer_doctor.event_log.location import logs_in
+from rankhammer_doctor.exit_codes import exit_code
 from rankhammer_doctor.findings import ranked
 from rankhammer_doctor.redaction import redact_settings, redact_text, redact_value
 from rankhammer_doctor.reports import html, plots, text
@@ -51,13 +52,17 @@ def log_report(
     said = None if logs is None else read_text_logs(logs, containers(run))
     findings = check_run(run, limits, said)
     estimates = what_if(run, cores=executor_cores)
-    facts = log_facts(run, findings, estimates, limits, said)
+
+    def facts(most_stages: int | None = None) -> dict[str, Any]:
+        return log_facts(run, findings, estimates, limits, logs=said, most_stages=most_stages)
 
     def page() -> str:
         context = RunContext(run, limits, said)
-        return html.log_page(facts, [plots.timeline(run), plots.memory_by_kind(context), plots.skew(run)])
+        return html.log_page(
+            facts(html.MOST_STAGES), [plots.timeline(run), plots.memory_by_kind(context), plots.skew(run)]
+        )
 
-    return Report(facts, lambda: _log_lines(run, findings, estimates), page)
+    return Report(exit_code(findings), facts, lambda: _log_lines(run, findings, estimates), page)
 
 
 def containers(run: Run) -> dict[str, str]:
@@ -108,7 +113,12 @@ def compare_report(before: Sequence[str], after: str, *, thresholds: Path | None
             for key, old, new in found.conf
         ],
     }
-    return Report(facts, lambda: _comparison_lines(found, findings), lambda: _comparison_page(found, facts))
+    return Report(
+        exit_code(findings),
+        lambda: facts,
+        lambda: _comparison_lines(found, findings),
+        lambda: _comparison_page(found, facts),
+    )
 
 
 def conf_report(source: ConfSource, findings: Sequence[Finding]) -> Report:
@@ -131,7 +141,7 @@ def conf_report(source: ConfSource, findings: Sequence[Finding]) -> Report:
         yield from text.finding_lines(findings)
         yield text.summary_line(findings)
 
-    return Report(facts, lines, lambda: html.findings_page("configuration", facts))
+    return Report(exit_code(findings), lambda: facts, lines, lambda: html.findings_page("configuration", facts))
 
 
 def _log_lines(run: Run, findings: Sequence[Finding], estimates: WhatIf | None) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import rankhammer_doctor
@@ -29,14 +30,21 @@ class Report:
     """One report in its three forms.
 
     Args:
-        facts: Plain values, for JSON.
+        exit_code: 0, or that of the gravest finding.
+        make_facts: Makes plain values, for JSON.
         lines: Makes its text.
         page: Makes its HTML.
     """
 
-    facts: dict[str, Any]
+    exit_code: int
+    make_facts: Callable[[], dict[str, Any]]
     lines: Callable[[], Iterable[str]]
     page: Callable[[], str]
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """Plain values; made when somebody asks, since a run can have very many stages."""
+        return self.make_facts()
 
 
 _SHOWN = 200
@@ -67,7 +75,9 @@ def log_facts(
     findings: Sequence[Finding],
     estimates: WhatIf | None,
     thresholds: Thresholds,
+    *,
     logs: TextLogs | None = None,
+    most_stages: int | None = None,
 ) -> dict[str, Any]:
     """Describe a run and what was found in it.
 
@@ -77,12 +87,14 @@ def log_facts(
         estimates: By number of executors.
         thresholds: For the verdict about each stage's slowest task.
         logs: Text logs that were read, too.
+        most_stages: Stages that are described, those with the most work; None for all.
     """
+    longest = sorted(run.stages.values(), key=lambda one: -one.totals.run_ms)[:most_stages]
     return {
         **head("log", findings),
         "application": _application(run),
         "log": _log(run, logs),
-        "stages": [_stage(run, stage, thresholds) for stage in sorted(run.stages.values(), key=lambda one: one.key)],
+        "stages": [_stage(run, stage, thresholds) for stage in sorted(longest, key=lambda one: one.key)],
         "executors": [_executor(one) for one in run.executors.values()],
         "jobs": [
             {

@@ -21,7 +21,8 @@ article.warning{border-color:#c77700}article.info{border-color:#2a6f97}
 pre{white-space:pre-wrap;background:#f0f0f0;padding:6px}
 .tag{font-weight:700;text-transform:uppercase;font-size:12px}.quiet{color:#666}
 """
-_MOST_ROWS = 100
+MOST_STAGES = 100
+"""Stages that a page lists."""
 
 
 def log_page(facts: Mapping[str, Any], plots: Iterable[str]) -> str:
@@ -117,9 +118,9 @@ def _what_if(found: Mapping[str, Any] | None) -> Iterator[str]:
 
 
 def _stages(stages: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    longest = sorted((one for one in stages if one["complete_tasks"]), key=lambda one: -one["run_ms"])[:_MOST_ROWS]
+    longest = sorted((one for one in stages if one["complete_tasks"]), key=lambda one: -one["run_ms"])[:MOST_STAGES]
     if longest:
-        yield f"<h2>Stages ({len(longest)} of {len(stages)})</h2>"
+        yield "<h2>Stages with the most work</h2>"
         rows = (
             (
                 f"{one['id']} {one['description'] or one['name']}"[:90],

@@ -58,7 +58,7 @@ def summary_line(findings: Sequence[Finding], nothing: str = "Nothing to change.
     """Count findings by severity; `nothing` is what is said without any."""
     counts = [(severity, sum(one.severity == severity for one in findings)) for severity in reversed(list(Severity))]
     said = [f"{count} {severity.label}{'s' if count != 1 else ''}" for severity, count in counts if count]
-    return ", ".join(said) or click.style(nothing, fg="green")
+    return ", ".join(said) or nothing
 
 
 def run_lines(run: Run) -> Iterator[str]:

@@ -61,6 +61,7 @@ _OPEN_FAMILIES = (
 )
 """Beginnings of keys of which anything may follow, or that others add."""
 _CLOSE = 0.92
+_SLIP = 2
 _SPARK_REDACTS = re.compile(r"(?i)secret|password|token|access[.]?key|credential")
 _EVENT_LOG = "spark.eventLog.enabled"
 _BROADCAST = "spark.sql.autoBroadcastJoinThreshold"
@@ -160,13 +161,24 @@ def _misspelt(context: ConfContext, key: str) -> Iterator[Finding]:
     if close:
         yield Finding(
             rule="S17",
-            severity=Severity.WARNING,
+            # Keys of vendors look like Spark's own; a slip of a letter or two is one.
+            severity=Severity.WARNING if _edits(key.lower(), close[0].lower()) <= _SLIP else Severity.INFO,
             summary=f"Spark knows no {key}: did you mean {close[0]}?",
             place=key,
             remedies=(f"use {close[0]}", "leave it, where another program reads it"),
             changes=_renamed(context, key, close[0]),
             effect="the setting counts",
         )
+
+
+def _edits(one: str, other: str) -> int:
+    """Count the letters to insert, delete or replace (Levenshtein, 1966)."""
+    row = list(range(len(other) + 1))
+    for place, letter in enumerate(one, 1):
+        before, row[0] = row[0], place
+        for column, second in enumerate(other, 1):
+            before, row[column] = row[column], min(row[column] + 1, row[column - 1] + 1, before + (letter != second))
+    return row[-1]
 
 
 def event_log(context: ConfContext) -> Iterator[Finding]:
