@@ -13,9 +13,10 @@ from rankhammer.canonical_json import to_text
 from rankhammer.errors import CorpusFailure
 from rankhammer.rankers.base import FitSettings
 from rankhammer.training.choice import choose
+from rankhammer.training.fold_runs import FoldRuns, library_versions, threads_a_task
 from rankhammer.training.matrix import read_facts
 from rankhammer.training.search import HyperparameterSearch, Standing, Strategy, Trial, seed_of
-from rankhammer.training.worker import FoldResult, FoldTask, run_fold
+from rankhammer.training.worker import FoldTask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
     from pyspark import SparkContext
     from pyspark.sql import DataFrame, SparkSession
 
+    from rankhammer.storage.checkpoints import CheckpointFolder
     from rankhammer.training.choice import Candidate, RankerChoice
     from rankhammer.training.matrix import CorpusFacts
     from rankhammer.training.staging import StagedCorpus
+    from rankhammer.training.worker import FoldResult
 
 MIN_FOLDS = 2
 MAX_NAMED = 5
@@ -74,6 +77,7 @@ def tune_corpora(
     choice: RankerChoice,
     budget: Budget,
     random_state: int,
+    checkpoints: CheckpointFolder | None = None,
 ) -> tuple[list[Trial], list[CorpusFailure]]:
     """Search each corpus's parameters, those of all its candidates; all searches' batches advance together.
 
@@ -83,6 +87,8 @@ def tune_corpora(
         choice: The rankers among which each corpus's is chosen; often one.
         budget: How much to try.
         random_state: The run's seed.
+        checkpoints: Keeps the results of finished batches, with which a search that was interrupted goes on; None: it
+            would begin again. See ADR 32.
 
     Returns:
         Every trial of the corpora that have at least one that succeeded, by corpus, candidate and number, one of them
@@ -92,7 +98,9 @@ def tune_corpora(
     failures = [failure for name, found in facts.items() if (failure := _unfit(name, found))]
     kept = sorted(set(corpora) - {failure.corpus for failure in failures})
     of_corpus = {name: choice.for_queries(facts[name].n_graded_queries) for name in kept}
-    run = _Folds(context, corpora, facts, of_corpus, budget, random_state)
+    work = repr(([(name, corpora[name].names) for name in kept], of_corpus, budget, random_state, library_versions()))
+    fold_runs = FoldRuns(context, checkpoints.open(work) if checkpoints else None)
+    run = _Folds(fold_runs, threads_a_task(context), corpora, facts, of_corpus, budget, random_state)
     searches = [_search(name, candidate, budget, random_state) for name in kept for candidate in of_corpus[name]]
     n_trials = max((_n_trials(candidate, budget) for name in kept for candidate in of_corpus[name]), default=0)
     for first in range(0, n_trials, budget.batch_size):
@@ -107,9 +115,10 @@ def tune_corpora(
 
 @dataclass(frozen=True)
 class _Folds:
-    """Runs trials on all folds of their corpora, one Spark job for all of them."""
+    """Runs trials on all folds of their corpora, all of a call together."""
 
-    context: SparkContext
+    run: FoldRuns
+    n_threads: int
     corpora: Mapping[str, StagedCorpus]
     facts: Mapping[str, CorpusFacts]
     of_corpus: Mapping[str, Sequence[Candidate]]
@@ -131,7 +140,7 @@ class _Folds:
             for fold in self.facts[trial.corpus].folds
         ]
         by_trial: dict[tuple[str, str, int], list[FoldResult]] = {}
-        for result in run_folds(self.context, tasks) if tasks else ():
+        for result in self.run(tasks):
             by_trial.setdefault((result.corpus, result.ranker, result.trial), []).append(result)
         return [summarise(trial, by_trial[trial.corpus, trial.ranker, trial.number]) for trial in trials]
 
@@ -139,30 +148,8 @@ class _Folds:
         return next(found for found in self.of_corpus[trial.corpus] if found.name == trial.ranker)
 
     def _settings(self, trial: Trial, n_rounds: int | None) -> FitSettings:
-        threads, seed = threads_a_task(self.context), seed_of(self.random_state, trial.corpus)
-        settings = self.budget.fit_settings(threads, seed)
+        settings = self.budget.fit_settings(self.n_threads, seed_of(self.random_state, trial.corpus))
         return replace(settings, n_rounds=n_rounds, early_stopping_rounds=None) if n_rounds else settings
-
-
-def run_folds(context: SparkContext, tasks: Iterable[FoldTask]) -> list[FoldResult]:
-    """Run every task in a Spark task of its own; neighbours share a matrix, which their worker keeps.
-
-    Args:
-        context: The session's.
-        tasks: At least one.
-
-    Returns:
-        One result per task, in (corpus, ranker, trial, fold) order.
-    """
-    ordered = sorted(tasks, key=lambda task: (task.trial.corpus, task.fold, task.trial.ranker, task.trial.number))
-    # An action: a few numbers per task come back, no rows.
-    results = context.parallelize(ordered, len(ordered)).map(run_fold).collect()
-    return sorted(results, key=lambda result: (result.corpus, result.ranker, result.trial, result.fold))
-
-
-def threads_a_task(context: SparkContext) -> int:
-    """Return the cores that Spark gives to one task."""
-    return int(context.getConf().get("spark.task.cpus", "1") or 1)
 
 
 def summarise(trial: Trial, folds: Sequence[FoldResult]) -> Trial:

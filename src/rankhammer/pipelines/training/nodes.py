@@ -20,6 +20,7 @@ from rankhammer.pipelines.params import Language, RandomState  # noqa: TC001
 from rankhammer.pipelines.training import history_figure, report
 from rankhammer.pipelines.training.params import TrainingParams  # noqa: TC001
 from rankhammer.rankers import scoring
+from rankhammer.storage.checkpoints import CheckpointFolder  # noqa: TC001
 from rankhammer.training import final, matrix_table
 from rankhammer.training.staging import stage_matrix
 from rankhammer.training.tune import trial_table, tune_corpora
@@ -44,7 +45,12 @@ def build_training_matrix(
     return matrix, {"corpora": counts, "failures": [asdict(failure) for failure in failures]}
 
 
-def tune(training_matrix: DataFrame, params: TrainingParams, random_state: RandomState) -> tuple[DataFrame, Failures]:
+def tune(
+    training_matrix: DataFrame,
+    params: TrainingParams,
+    random_state: RandomState,
+    checkpoints: CheckpointFolder | None = None,
+) -> tuple[DataFrame, Failures]:
     """Search every corpus's parameters by cross-validation."""
     corpora = stage_matrix(training_matrix)
     session = training_matrix.sparkSession
@@ -54,6 +60,7 @@ def tune(training_matrix: DataFrame, params: TrainingParams, random_state: Rando
         choice=params.choice_of(),
         budget=params.budget(),
         random_state=random_state,
+        checkpoints=checkpoints,
     )
     stop_if_all_failed(failures, len(corpora))
     return trial_table(session, trials), [asdict(failure) for failure in failures]

@@ -22,7 +22,7 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 nodes.tune,
-                inputs=["training_matrix", PARAMS, SEED],
+                inputs=["training_matrix", PARAMS, SEED, "tuning_checkpoints"],
                 outputs=["tuning_trials", "tuning_failures"],
                 name="tune",
             ),
