@@ -271,6 +271,7 @@ TUNING_TRIALS = Table(
         "behind": "double",
         "behind_se": "double",
         "chosen": "boolean",
+        "error": "string",
     },
     timings=("duration_s",),
 )

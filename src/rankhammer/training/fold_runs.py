@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import re
 from dataclasses import asdict
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 _LIBRARIES = ("xgboost", "lightgbm", "hyperopt", "numpy")
 """Whose versions results depend on; lightgbm is an extra."""
+_LOST = re.compile(r"Python worker exited unexpectedly|Python worker failed to connect back|ExecutorLostFailure")
+"""What Spark says of a task whose process ended: the kernel, or YARN, takes the largest one where memory runs out."""
+logger = logging.getLogger(__name__)
 
 
 class FoldRuns:
@@ -47,13 +52,13 @@ class FoldRuns:
         """
         number, self._n_calls = self._n_calls, self._n_calls + 1
         if not tasks or self._kept is None:
-            return run_folds(self._context, tasks) if tasks else []
+            return _run_each(self._context, tasks) if tasks else []
         made_of = _digest(tasks)
         found = self._kept.read(number, made_of)
         if found is not None:
             progress.tell("reading what an interrupted run has kept")
             return _unpack(found)
-        results = run_folds(self._context, tasks)
+        results = _run_each(self._context, tasks)
         self._kept.write(number, made_of, _pack(results))
         return results
 
@@ -72,6 +77,43 @@ def run_folds(context: SparkContext, tasks: Sequence[FoldTask]) -> list[FoldResu
     # An action: a few numbers per task come back, no rows.
     results = context.parallelize(ordered, len(ordered)).map(run_fold).collect()
     return sorted(results, key=lambda result: (result.corpus, result.ranker, result.trial, result.fold))
+
+
+def _run_each(context: SparkContext, tasks: Sequence[FoldTask]) -> list[FoldResult]:
+    """Run tasks as `run_folds`; a trial that ends its workers fails, as one that raises does, and the others go on.
+
+    Spark gives up a job in which a task fails again and again. Then each trial gets a job of its own.
+    """
+    try:
+        return run_folds(context, tasks)
+    except Exception as exc:
+        if not _lost_worker(exc):
+            raise
+        trials = sorted({_trial(task) for task in tasks})
+        logger.warning("%s: each of the %d trials that ran together is run by itself.", _lost_worker(exc), len(trials))
+    by_itself = [_run_alone(context, [task for task in tasks if _trial(task) == trial]) for trial in trials]
+    return [result for results in by_itself for result in results]
+
+
+def _run_alone(context: SparkContext, tasks: Sequence[FoldTask]) -> list[FoldResult]:
+    """Run the tasks of one trial; where they end their workers, that is how its folds ended."""
+    try:
+        return run_folds(context, tasks)
+    except Exception as exc:
+        if not (error := _lost_worker(exc)):
+            raise
+    error = f"{error}: too little memory, most often (spark.executor.memoryOverhead, or fewer tasks at once)"
+    return [FoldResult(*_trial(task)[::2], task.fold, error=error, ranker=task.trial.ranker) for task in tasks]
+
+
+def _trial(task: FoldTask) -> tuple[str, str, int]:
+    return task.trial.corpus, task.trial.ranker, task.trial.number
+
+
+def _lost_worker(exc: Exception) -> str:
+    """Return Spark's words where a job failed since its processes ended; empty where it failed for another reason."""
+    found = _LOST.search(str(exc))
+    return found[0] if found else ""
 
 
 def threads_a_task(context: SparkContext) -> int:

@@ -219,6 +219,7 @@ def trial_table(session: SparkSession, trials: Iterable[Trial]) -> DataFrame:
             "params": to_text(dict(trial.params)),
             "duration_s": trial.duration_s,
             "ranker": trial.ranker,
+            "error": trial.error,
             **_standing(trial.standing),
         }
         for trial in trials

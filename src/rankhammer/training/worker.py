@@ -152,6 +152,10 @@ class LruCache(Generic[T]):
     def __len__(self) -> int:
         return len(self._values)
 
+    def clear(self) -> None:
+        """Forget all values."""
+        self._values.clear()
+
     def get(self, key: Hashable, build: Callable[[], T]) -> T:
         """Return the value of a key, built when it is not there; the ones not used for longest make room for it."""
         if key not in self._values:
@@ -185,6 +189,10 @@ def run_fold(task: FoldTask) -> FoldResult:
         error = "" if math.isfinite(ndcg) else f"fold {task.fold} has no query with a relevant document"
     except Exception as exc:  # noqa: BLE001 - a ranker may be anyone's plugin and raise anything
         ndcg, groups, n_rounds, error = math.nan, (), 0, f"{type(exc).__name__}: {exc}"
+        if isinstance(exc, MemoryError):
+            # What is kept for later fits may be what there was no room for.
+            _folds.clear()
+            _corpora.clear()
     seconds = time.perf_counter() - began
     trial = task.trial
     return FoldResult(trial.corpus, trial.number, task.fold, ndcg, n_rounds, seconds, error, trial.ranker, groups)
@@ -207,6 +215,12 @@ def _validate(task: FoldTask) -> tuple[NDArray[np.float64], int]:
     fold = _folds.get(key, lambda: _build_fold(ranker, _arrays(task.names), task.fold, task.truth, n_threads))
     fitted = ranker.fit(fold.train, fold.valid, params=task.trial.params, settings=task.settings)
     scores = ranker.score(fitted.model, fold.features, n_threads=n_threads)
+    if not np.isfinite(scores).all():
+        # NDCG would rank such documents last, and the trial might even look good.
+        raise DataError(
+            f"{np.count_nonzero(~np.isfinite(scores))} of {len(scores)} scores are no finite numbers",
+            hint="Give the parameters bounds within which the fit does not diverge.",
+        )
     return ndcg_of(scores, fold.grades, fold.qid, task.settings.metric_k), fitted.n_rounds
 
 
