@@ -272,6 +272,8 @@ TUNING_TRIALS = Table(
         "behind_se": "double",
         "chosen": "boolean",
         "error": "string",
+        "fold_ndcg": "array<double>",
+        "standard_error": "double",
     },
     timings=("duration_s",),
 )

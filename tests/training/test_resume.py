@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from local_search import BUDGET, CHOICE, LocalContext, search
-from pyspark import SparkFiles
 
 from rankhammer.plugins import PluginSpec
 from rankhammer.storage import state_files
@@ -37,15 +36,6 @@ def _content(found) -> bytes:
     """All that a search gives, but for how long it took, as bytes."""
     trials, failures = found
     return "\n".join(map(repr, [*(replace(trial, duration_s=0.0) for trial in trials), *failures])).encode()
-
-
-@pytest.fixture
-def matrix(tmp_path, matrix_rows, write_corpus, monkeypatch) -> Path:
-    # `local_search.staged` replaces it.
-    monkeypatch.setattr(SparkFiles, "get", SparkFiles.get)
-    for corpus, seed in (("a", 0), ("b", 1)):
-        write_corpus(tmp_path / "matrix" / f"{corpus}.parquet", matrix_rows(corpus, seed=seed))
-    return tmp_path / "matrix"
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rankhammer.training.search import Group, Standing
+from rankhammer.training.search import Group, Standing, standard_error
 from rankhammer.training.search_space import SearchSpace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -133,6 +133,47 @@ def reason(standings: Sequence[Standing], standard_errors: float) -> str:
         f"the simplest that is at most {standard_errors:g} standard errors behind {best.ranker}: "
         f"by {chosen.behind:.4f}, standard error {chosen.standard_error:.4f}"
     )
+
+
+@dataclass(frozen=True)
+class Lead:
+    """How far the best trial of a search is ahead of the second best, paired by fold.
+
+    Args:
+        best: Number of the best trial.
+        second: Number of the second best.
+        ahead: Mean difference of their NDCG over folds, 0 or more.
+        standard_error: Of `ahead`.
+    """
+
+    best: int
+    second: int
+    ahead: float
+    standard_error: float
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether more folds may well make the other trial the best."""
+        return self.ahead < self.standard_error
+
+
+def lead_of(trials: Iterable[Trial]) -> Lead | None:
+    """Compare the best two trials of one search.
+
+    Args:
+        trials: Of one corpus and ranker, in any order.
+
+    Returns:
+        None where fewer than two have succeeded on two folds or more.
+    """
+    usable = (trial for trial in trials if trial.loss is not None and len(trial.fold_ndcg) > 1)
+    ordered = sorted(usable, key=lambda trial: (trial.loss, trial.number))[:2]
+    if len(ordered) < 2:
+        return None
+    best, second = ordered
+    differences = [ours - theirs for ours, theirs in zip(best.fold_ndcg, second.fold_ndcg, strict=True)]
+    ahead = sum(differences) / len(differences)
+    return Lead(best.number, second.number, max(ahead, 0.0), standard_error(differences) or 0.0)
 
 
 def _mean(groups: Sequence[Group]) -> float:

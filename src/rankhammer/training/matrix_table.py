@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from rankhammer import schemas
 from rankhammer.errors import SchemaError, did_you_mean
+from rankhammer.training.choice import lead_of
 from rankhammer.training.search import Standing, Trial
 
 if TYPE_CHECKING:
@@ -88,14 +89,15 @@ def test_rows(matrix: DataFrame, corpora: Sequence[str]) -> DataFrame:
 
 
 def count_trials(tuning_trials: DataFrame) -> dict[str, dict[str, Any]]:
-    """Return corpus to n_trials, n_failed_trials, default_params_ndcg and standings.
+    """Return corpus to n_trials, n_failed_trials, default_params_ndcg, standings and lead.
 
     Args:
         tuning_trials: schemas.TUNING_TRIALS.
 
     Returns:
         The counts are over all candidates; `default_params_ndcg` is the mean NDCG of the chosen ranker's defaults in
-        the search's folds, null where that trial failed; `standings` has each candidate's `Standing`, the best first.
+        the search's folds, null where that trial failed; `standings` has each candidate's `Standing`, the best first;
+        `lead` is that of the chosen ranker's best trial, None where there is no second one.
     """
     # An action: n_trials short rows per corpus come back.
     rows = tuning_trials.drop("params", "n_rounds", "duration_s").collect()
@@ -114,6 +116,11 @@ def _counts(rows: Sequence[Any]) -> dict[str, Any]:
         "n_failed_trials": sum(row.status != "ok" for row in rows),
         "default_params_ndcg": -defaults[0] if defaults else None,
         "standings": standings,
+        "lead": lead_of(
+            Trial(row.corpus, row.trial, {}, row.loss, ranker=row.ranker, fold_ndcg=tuple(row.fold_ndcg or ()))
+            for row in rows
+            if row.ranker in chosen
+        ),
     }
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import statistics
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rankhammer.training.search_space import SearchSpace
 
@@ -66,6 +68,7 @@ class Trial:
         ranker: Registered name of what was trained.
         groups: Groups of the validation queries of all folds: (sum of their NDCG, how many), see `choice.group_sums`.
         standing: Of a candidate's best trial, once all are compared; None for the others.
+        fold_ndcg: Mean NDCG of each fold's validation queries, in the order of folds; empty when it failed.
     """
 
     corpus: str
@@ -78,6 +81,15 @@ class Trial:
     ranker: str = ""
     groups: tuple[Group, ...] = ()
     standing: Standing | None = None
+    fold_ndcg: tuple[float, ...] = ()
+
+    @property
+    def standard_error(self) -> float | None:
+        """Standard error of the mean NDCG over folds; None below two folds.
+
+        Folds share most of their training rows, so it is a rough one: of the mean over these folds, not over new data.
+        """
+        return standard_error(self.fold_ndcg)
 
     @property
     def status(self) -> str:
@@ -191,6 +203,11 @@ class HyperparameterSearch:
     def _remember(self, documents: list[dict[str, Any]]) -> None:
         self._history.insert_trial_docs(documents)
         self._history.refresh()
+
+
+def standard_error(values: Sequence[float]) -> float | None:
+    """Return the standard error of a mean, the values being independent; None below two of them."""
+    return statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
 
 
 def seed_of(random_state: int, *content: object) -> int:

@@ -12,7 +12,7 @@ from rankhammer import plugins, progress, schemas
 from rankhammer.canonical_json import to_text
 from rankhammer.errors import CorpusFailure
 from rankhammer.rankers.base import FitSettings
-from rankhammer.training.choice import choose
+from rankhammer.training.choice import choose, lead_of
 from rankhammer.training.fold_runs import FoldRuns, library_versions, threads_a_task
 from rankhammer.training.matrix import read_facts
 from rankhammer.training.search import HyperparameterSearch, Standing, Strategy, Trial, seed_of
@@ -34,7 +34,13 @@ MIN_FOLDS = 2
 MAX_NAMED = 5
 """Corpora named in one progress line."""
 
-_ARROW = {"string": pa.string(), "int": pa.int32(), "double": pa.float64(), "boolean": pa.bool_()}
+_ARROW = {
+    "string": pa.string(),
+    "int": pa.int32(),
+    "double": pa.float64(),
+    "boolean": pa.bool_(),
+    "array<double>": pa.list_(pa.float64()),
+}
 _TRIALS = pa.schema([(name, _ARROW[kind]) for name, kind in schemas.TUNING_TRIALS.columns.items()])
 logger = logging.getLogger(__name__)
 
@@ -110,7 +116,9 @@ def tune_corpora(
         _tell(searches, first + n, n_trials, budget.metric_k)
     by_corpus = {name: [search for search in searches if search.corpus == name] for name in kept}
     failures += [_all_failed(found) for found in by_corpus.values() if not any(search.best for search in found)]
-    return _mark(by_corpus, choice.standard_errors, run), failures
+    marked = _mark(by_corpus, choice.standard_errors, run)
+    _tell_leads(marked)
+    return marked, failures
 
 
 @dataclass(frozen=True)
@@ -166,7 +174,8 @@ def summarise(trial: Trial, folds: Sequence[FoldResult]) -> Trial:
     n_rounds = max(1, round(sum(fold.n_rounds for fold in folds) / len(folds)))
     loss = -sum(fold.ndcg for fold in folds) / len(folds)
     groups = tuple(group for fold in folds for group in fold.groups)
-    return replace(trial, loss=loss, n_rounds=n_rounds, duration_s=duration_s, groups=groups)
+    fold_ndcg = tuple(fold.ndcg for fold in folds)
+    return replace(trial, loss=loss, n_rounds=n_rounds, duration_s=duration_s, groups=groups, fold_ndcg=fold_ndcg)
 
 
 def _search(corpus: str, candidate: Candidate, budget: Budget, random_state: int) -> HyperparameterSearch:
@@ -220,6 +229,8 @@ def trial_table(session: SparkSession, trials: Iterable[Trial]) -> DataFrame:
             "duration_s": trial.duration_s,
             "ranker": trial.ranker,
             "error": trial.error,
+            "fold_ndcg": list(trial.fold_ndcg) if trial.fold_ndcg else None,
+            "standard_error": trial.standard_error,
             **_standing(trial.standing),
         }
         for trial in trials
@@ -265,6 +276,25 @@ def _tell(searches: Sequence[HyperparameterSearch], n_done: int, n_trials: int, 
         ", ".join(best),
         more,
     )
+
+
+def _tell_leads(marked: Sequence[Trial]) -> None:
+    """Say where the folds do not tell a corpus's best two trials apart."""
+    chosen = {(trial.corpus, trial.ranker) for trial in marked if trial.standing and trial.standing.chosen}
+    leads = {key: lead_of(one for one in marked if (one.corpus, one.ranker) == key) for key in sorted(chosen)}
+    close = [
+        f"{corpus} (trial {lead.best} of {ranker} is {lead.ahead:.4f} ahead of trial {lead.second}, standard error "
+        f"{lead.standard_error:.4f})"
+        for (corpus, ranker), lead in leads.items()
+        if lead and lead.is_noise
+    ]
+    if close:
+        more = f" and {len(close) - MAX_NAMED} more" if len(close) > MAX_NAMED else ""
+        logger.info(
+            "Tuning: more folds (folding.n_folds) may choose other parameters for %s%s",
+            ", ".join(close[:MAX_NAMED]),
+            more,
+        )
 
 
 def _text(best: Trial | None) -> str:
