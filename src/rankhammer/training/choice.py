@@ -111,7 +111,7 @@ def choose(best: Sequence[Trial], standard_errors: float) -> list[Standing]:
     means = [_mean(trial.groups) for trial in best]
     # The first of equals: the simplest.
     leader = best[int(np.argmax(means))]
-    standings = [Standing(trial.ranker, mean, *_behind(leader, trial)) for trial, mean in zip(best, means, strict=True)]
+    standings = [Standing(trial.ranker, mean, *behind(leader, trial)) for trial, mean in zip(best, means, strict=True)]
     place = next(n for n, found in enumerate(standings) if found.behind <= standard_errors * found.standard_error)
     return [Standing(**{**vars(found), "chosen": n == place}) for n, found in enumerate(standings)]
 
@@ -166,8 +166,8 @@ def lead_of(trials: Iterable[Trial]) -> Lead | None:
     Returns:
         None where fewer than two have succeeded on two folds or more.
     """
-    usable = (trial for trial in trials if trial.loss is not None and len(trial.fold_ndcg) > 1)
-    ordered = sorted(usable, key=lambda trial: (trial.loss, trial.number))[:2]
+    usable = (trial for trial in trials if trial.status == "ok" and len(trial.fold_ndcg) > 1)
+    ordered = sorted(usable, key=lambda trial: (trial.loss or 0.0, trial.number))[:2]
     if len(ordered) < 2:
         return None
     best, second = ordered
@@ -181,8 +181,13 @@ def _mean(groups: Sequence[Group]) -> float:
     return float(table[:, 0].sum() / max(table[:, 1].sum(), 1.0))
 
 
-def _behind(leader: Trial, trial: Trial) -> tuple[float, float]:
-    """Mean paired difference and its standard error over groups of queries."""
+def behind(leader: Trial, trial: Trial) -> tuple[float, float]:
+    """Return by how much a trial is behind another one, and the standard error of that, paired over groups of queries.
+
+    Args:
+        leader: Has `groups` of the same queries.
+        trial: Likewise.
+    """
     ours, theirs = (np.array(found.groups, np.float64).reshape(-1, 2) for found in (leader, trial))
     n_queries = ours[:, 1].sum()
     differences = ours[:, 0] - theirs[:, 0]

@@ -89,7 +89,7 @@ def test_rows(matrix: DataFrame, corpora: Sequence[str]) -> DataFrame:
 
 
 def count_trials(tuning_trials: DataFrame) -> dict[str, dict[str, Any]]:
-    """Return corpus to n_trials, n_failed_trials, default_params_ndcg, standings and lead.
+    """Return corpus to n_trials, n_failed_trials, default_params_ndcg, n_pruned_trials, standings and lead.
 
     Args:
         tuning_trials: schemas.TUNING_TRIALS.
@@ -113,13 +113,14 @@ def _counts(rows: Sequence[Any]) -> dict[str, Any]:
     defaults = [row.loss for row in rows if row.trial == 0 and row.ranker in chosen and row.loss is not None]
     return {
         "n_trials": len(rows),
-        "n_failed_trials": sum(row.status != "ok" for row in rows),
+        "n_failed_trials": sum(row.status == "fail" for row in rows),
         "default_params_ndcg": -defaults[0] if defaults else None,
+        "n_pruned_trials": sum(row.status == "pruned" for row in rows),
         "standings": standings,
         "lead": lead_of(
             Trial(row.corpus, row.trial, {}, row.loss, ranker=row.ranker, fold_ndcg=tuple(row.fold_ndcg or ()))
             for row in rows
-            if row.ranker in chosen
+            if row.ranker in chosen and row.status == "ok"
         ),
     }
 

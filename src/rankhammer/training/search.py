@@ -61,7 +61,7 @@ class Trial:
         corpus: Whose search it belongs to.
         number: 0-based place in that search.
         params: The searched parameters' values.
-        loss: Minus the mean NDCG over folds; None when it failed.
+        loss: Minus the mean NDCG over folds; None when it failed, and an estimate when it was pruned.
         n_rounds: Mean best number of rounds over folds; None when it failed.
         duration_s: Seconds of worker time.
         error: Why it failed; empty when it did not.
@@ -69,6 +69,7 @@ class Trial:
         groups: Groups of the validation queries of all folds: (sum of their NDCG, how many), see `choice.group_sums`.
         standing: Of a candidate's best trial, once all are compared; None for the others.
         fold_ndcg: Mean NDCG of each fold's validation queries, in the order of folds; empty when it failed.
+        is_pruned: Whether it was given up after some of its folds, see `pruning`.
     """
 
     corpus: str
@@ -82,6 +83,7 @@ class Trial:
     groups: tuple[Group, ...] = ()
     standing: Standing | None = None
     fold_ndcg: tuple[float, ...] = ()
+    is_pruned: bool = False
 
     @property
     def standard_error(self) -> float | None:
@@ -93,8 +95,8 @@ class Trial:
 
     @property
     def status(self) -> str:
-        """hyperopt's word for how it ended: "ok" or "fail"."""
-        return "fail" if self.loss is None else "ok"
+        """How it ended: "ok", "pruned" or "fail"."""
+        return "fail" if self.loss is None else "pruned" if self.is_pruned else "ok"
 
 
 class HyperparameterSearch:
@@ -150,8 +152,8 @@ class HyperparameterSearch:
 
     @property
     def best(self) -> Trial | None:
-        """The trial with the lowest loss, the earliest of equals; None while none succeeded."""
-        done = [(trial.loss, trial.number) for trial in self.trials if trial.loss is not None]
+        """The trial with the lowest loss of all folds, the earliest of equals; None while none succeeded."""
+        done = [(trial.loss, trial.number) for trial in self.trials if trial.loss is not None and not trial.is_pruned]
         return next(trial for trial in self.trials if trial.number == min(done)[1]) if done else None
 
     def suggest(self, n: int) -> list[Trial]:
@@ -170,7 +172,7 @@ class HyperparameterSearch:
         for document in self._history.trials:
             if document["tid"] == trial.number:
                 document["state"] = JOB_STATE_DONE
-                document["result"] = {"status": trial.status, "loss": trial.loss}
+                document["result"] = {"status": "fail" if trial.loss is None else "ok", "loss": trial.loss}
 
     def _propose(self, number: int) -> Trial:
         if not self._space.dimensions:

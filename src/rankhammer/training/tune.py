@@ -15,6 +15,7 @@ from rankhammer.rankers.base import FitSettings
 from rankhammer.training.choice import choose, lead_of
 from rankhammer.training.fold_runs import FoldRuns, library_versions, threads_a_task
 from rankhammer.training.matrix import read_facts
+from rankhammer.training.pruning import Pruning, pruned
 from rankhammer.training.search import HyperparameterSearch, Standing, Strategy, Trial, seed_of
 from rankhammer.training.worker import FoldTask
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from rankhammer.training.staging import StagedCorpus
     from rankhammer.training.worker import FoldResult
 
+_Key = tuple[str, str, int]
+"""Corpus, ranker and number of a trial."""
 MIN_FOLDS = 2
 MAX_NAMED = 5
 """Corpora named in one progress line."""
@@ -56,6 +59,7 @@ class Budget:
         n_rounds: Largest number of boosting rounds.
         early_stopping_rounds: Rounds without a better validation NDCG before a fit stops.
         metric_k: Rank down to which NDCG looks.
+        pruning: When a trial is given up after some folds; None: never.
     """
 
     n_trials: int
@@ -64,6 +68,7 @@ class Budget:
     n_rounds: int
     early_stopping_rounds: int
     metric_k: int
+    pruning: Pruning | None = None
 
     def fit_settings(self, n_threads: int, seed: int) -> FitSettings:
         """Return the settings of one fit of the search."""
@@ -112,7 +117,7 @@ def tune_corpora(
     for first in range(0, n_trials, budget.batch_size):
         n = min(budget.batch_size, n_trials - first)
         progress.tell(f"trials {first + 1} to {first + n} of {n_trials}")
-        _record(searches, run([trial for search in searches for trial in search.suggest(n)]))
+        _record(searches, run.batch([trial for search in searches for trial in search.suggest(n)], searches))
         _tell(searches, first + n, n_trials, budget.metric_k)
     by_corpus = {name: [search for search in searches if search.corpus == name] for name in kept}
     failures += [_all_failed(found) for found in by_corpus.values() if not any(search.best for search in found)]
@@ -140,17 +145,49 @@ class _Folds:
             trials: As proposed.
             fixed: Train each for its own number of rounds, as the final fit will, and stop none early.
         """
+        return self._ended(trials, self._results(trials, slice(None), fixed=fixed))
+
+    def batch(self, trials: Sequence[Trial], searches: Iterable[HyperparameterSearch]) -> list[Trial]:
+        """Return the trials of a batch as they ended; with pruning, all of them run some folds, and some the others.
+
+        Args:
+            trials: As proposed.
+            searches: As they were when the trials were proposed: a trial is measured by the best of earlier batches.
+        """
+        rule = self.budget.pruning
+        if rule is None:
+            return self(trials)
+        best = {(search.corpus, search.ranker): search.best for search in searches}
+        results = self._results(trials, slice(rule.after_folds))
+        ended: dict[_Key, Trial] = {}
+        for partial in self._ended(trials, results):
+            has_more = len(self.facts[partial.corpus].folds) > rule.after_folds
+            hopeless = pruned(partial, best[partial.corpus, partial.ranker], rule) if has_more else partial
+            if hopeless or partial.error:
+                ended[_key(partial)] = hopeless or partial
+        others = [trial for trial in trials if _key(trial) not in ended]
+        for key, found in self._results(others, slice(rule.after_folds, None)).items():
+            results[key] += found
+        ended |= {_key(trial): trial for trial in self._ended(others, results)}
+        return [ended[_key(trial)] for trial in trials]
+
+    def _results(
+        self, trials: Sequence[Trial], of_folds: slice, *, fixed: bool = False
+    ) -> dict[_Key, list[FoldResult]]:
         tasks = [
             FoldTask(self.corpora[trial.corpus].names, trial, fold, candidate.ranker, settings)
             for trial in trials
             for candidate in [self._candidate(trial)]
             for settings in [self._settings(trial, trial.n_rounds if fixed else candidate.n_rounds)]
-            for fold in self.facts[trial.corpus].folds
+            for fold in self.facts[trial.corpus].folds[of_folds]
         ]
-        by_trial: dict[tuple[str, str, int], list[FoldResult]] = {}
+        found: dict[_Key, list[FoldResult]] = {}
         for result in self.run(tasks):
-            by_trial.setdefault((result.corpus, result.ranker, result.trial), []).append(result)
-        return [summarise(trial, by_trial[trial.corpus, trial.ranker, trial.number]) for trial in trials]
+            found.setdefault((result.corpus, result.ranker, result.trial), []).append(result)
+        return found
+
+    def _ended(self, trials: Iterable[Trial], results: Mapping[_Key, Sequence[FoldResult]]) -> list[Trial]:
+        return [summarise(trial, results[_key(trial)]) for trial in trials]
 
     def _candidate(self, trial: Trial) -> Candidate:
         return next(found for found in self.of_corpus[trial.corpus] if found.name == trial.ranker)
@@ -158,6 +195,10 @@ class _Folds:
     def _settings(self, trial: Trial, n_rounds: int | None) -> FitSettings:
         settings = self.budget.fit_settings(self.n_threads, seed_of(self.random_state, trial.corpus))
         return replace(settings, n_rounds=n_rounds, early_stopping_rounds=None) if n_rounds else settings
+
+
+def _key(trial: Trial) -> _Key:
+    return trial.corpus, trial.ranker, trial.number
 
 
 def summarise(trial: Trial, folds: Sequence[FoldResult]) -> Trial:

@@ -14,6 +14,7 @@ from rankhammer.evaluation.verdict import VerdictRule
 from rankhammer.pipelines.params import StageParams
 from rankhammer.plugins import PluginSpec
 from rankhammer.training.choice import Candidate, RankerChoice
+from rankhammer.training.pruning import Pruning
 from rankhammer.training.search import Algorithm, Strategy
 from rankhammer.training.search_space import parse_space, require_grid
 from rankhammer.training.tune import Budget
@@ -62,6 +63,15 @@ class ChoiceParams(StageParams):
     small: SmallParams = Field(description="corpora with few queries")
 
 
+class PruningParams(StageParams):
+    """When a trial is given up after some of its folds."""
+
+    after_folds: int = Field(ge=0, le=100, description="folds that each trial runs; 0: all of them, nothing is pruned")
+    standard_errors: float = Field(
+        gt=0, le=100, description="standard errors behind the best of earlier batches that make a trial hopeless"
+    )
+
+
 class TrainingParams(StageParams):
     """What is trained, how long its parameters are searched, and how it is measured."""
 
@@ -76,6 +86,7 @@ class TrainingParams(StageParams):
     search_algorithm: Algorithm = Field(description="how points of the search space are chosen: tpe, random or grid")
     n_trials: int = Field(ge=1, le=10_000, description="trials per corpus; the first one is the ranker's defaults")
     batch_size: int = Field(ge=1, le=1000, description="trials per corpus that run together")
+    pruning: PruningParams = Field(description="hopeless trials are given up after some of their folds")
     n_startup_trials: int = Field(ge=1, le=10_000, description="trials drawn at random before the search learns")
     n_rounds: int = Field(ge=1, le=100_000, description="largest number of boosting rounds")
     early_stopping_rounds: int = Field(ge=1, le=10_000, description="rounds without a better NDCG before a fit stops")
@@ -194,6 +205,7 @@ class TrainingParams(StageParams):
             n_rounds=self.n_rounds,
             early_stopping_rounds=self.early_stopping_rounds,
             metric_k=self.metric_k,
+            pruning=Pruning(**dict(self.pruning)) if self.pruning.after_folds else None,
         )
 
 
