@@ -84,9 +84,10 @@ def test_the_chosen_trial_is_trained_and_an_oracle_repeats_the_best_one_that_lea
     )
     assert best == {"a": ("baseline", 0, {}, 1), "b": ("linear", 0, {}, 1)}
     assert learned == {"a": ("xgboost", 2, {"depth": 3}, 8), "b": ("linear", 0, {}, 1)}
-    counts = {corpus: tuple(found.values())[:3] for corpus, found in matrix_table.count_trials(trials).items()}
+    found = matrix_table.count_trials(matrix_table.read_trials(trials))
+    counts = {corpus: tuple(of_corpus.values())[:3] for corpus, of_corpus in found.items()}
     assert counts == {"a": (6, 1, 0.68), "b": (1, 0, 0.1)}
-    standings = matrix_table.count_trials(trials)["a"]["standings"]
+    standings = found["a"]["standings"]
     assert [(one.ranker, one.behind, one.chosen) for one in standings] == [
         ("xgboost", 0.0, False),
         ("linear", 0.01, False),
@@ -102,7 +103,7 @@ def test_the_lead_of_the_best_trial_is_that_within_the_chosen_ranker(spark):
         ("a", 0, -0.499, "ok", 7, "{}", 0.0, "linear", 0.499, 0.001, 0.1, False, "", [0.4, 0.598], 0.099),
         ("b", 0, -0.5, "ok", 7, "{}", 0.0, "linear", 0.5, 0.0, 0.0, True, "", [0.4, 0.6], 0.1),
     ]
-    counts = matrix_table.count_trials(spark.createDataFrame(rows, TRIALS))
+    counts = matrix_table.count_trials(matrix_table.read_trials(spark.createDataFrame(rows, TRIALS)))
     assert counts["a"]["lead"] == Lead(0, 1, pytest.approx(0.01), pytest.approx(0.11))
     assert counts["b"]["lead"] is None
 
