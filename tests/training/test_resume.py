@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from local_search import BUDGET, CHOICE, LocalContext, search
 from rankhammer.plugins import PluginSpec
 from rankhammer.storage import state_files
 from rankhammer.storage.checkpoints import CheckpointFolder
+from rankhammer.training import fold_runs, worker
 
 SCRIPT = Path(__file__).parents[1] / "support" / "local_search.py"
 SMALL = replace(BUDGET, n_trials=6, batch_size=2)
@@ -147,3 +149,20 @@ def test_failed_fits_are_kept_as_failed(matrix, kept):
     again = LocalContext()
     assert _content(search(matrix, kept, again, **options)) == _content(whole)
     assert again.n_tasks == []
+
+
+@pytest.mark.parametrize("error", ["MemoryError: 8 GiB", "Python worker exited unexpectedly: too little memory"])
+def test_a_batch_that_had_too_little_memory_is_not_kept(matrix, kept, monkeypatch, error):
+    def fails_for_trial_3(task):
+        result = worker.run_fold(task)
+        return replace(result, ndcg=math.nan, error=error) if task.trial.number == 3 else result
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fold_runs, "run_fold", fails_for_trial_3)
+        trials, _ = search(matrix, kept, LocalContext(), budget=SMALL)
+        assert {trial.number for trial in trials if trial.error} == {3}
+    # With more memory, the next run does it and what depends on it again.
+    context = LocalContext()
+    again = search(matrix, kept, context, budget=SMALL)
+    assert _content(again) == _content(search(matrix, None, LocalContext(), budget=SMALL))
+    assert context.n_tasks[0] == 2 * N_FOLDS * 2

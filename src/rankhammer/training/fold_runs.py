@@ -25,6 +25,8 @@ _LIBRARIES = ("xgboost", "lightgbm", "hyperopt", "numpy")
 """Whose versions results depend on; lightgbm is an extra."""
 _LOST = re.compile(r"Python worker exited unexpectedly|Python worker failed to connect back|ExecutorLostFailure")
 """What Spark says of a task whose process ended: the kernel, or YARN, takes the largest one where memory runs out."""
+_OF_MACHINE = re.compile(f"{_LOST.pattern}|MemoryError|bad_alloc|[Oo]ut of memory")
+"""Failures that more memory cures: such a batch is not kept, as nothing that it is made of says how much there was."""
 logger = logging.getLogger(__name__)
 
 
@@ -59,7 +61,8 @@ class FoldRuns:
             progress.tell("reading what an interrupted run has kept")
             return _unpack(found)
         results = _run_each(self._context, tasks)
-        self._kept.write(number, made_of, _pack(results))
+        if not any(_OF_MACHINE.search(result.error) for result in results):
+            self._kept.write(number, made_of, _pack(results))
         return results
 
 
@@ -103,7 +106,10 @@ def _run_alone(context: SparkContext, tasks: Sequence[FoldTask]) -> list[FoldRes
         if not (error := _lost_worker(exc)):
             raise
     error = f"{error}: too little memory, most often (spark.executor.memoryOverhead, or fewer tasks at once)"
-    return [FoldResult(*_trial(task)[::2], task.fold, error=error, ranker=task.trial.ranker) for task in tasks]
+    return [
+        FoldResult(task.trial.corpus, task.trial.number, task.fold, error=error, ranker=task.trial.ranker)
+        for task in tasks
+    ]
 
 
 def _trial(task: FoldTask) -> tuple[str, str, int]:
