@@ -35,12 +35,14 @@ class Candidate:
         space: What the search varies.
         n_trials: Trials a corpus where there is something to search; None: as many as the budget has.
         n_rounds: Rounds of each fit, without early stopping; None: the budget's, with it.
+        groups: Names of parameters that a staged search varies one group after the other.
     """
 
     ranker: PluginSpec
     space: SearchSpace = NOTHING
     n_trials: int | None = None
     n_rounds: int | None = None
+    groups: tuple[tuple[str, ...], ...] = ()
 
     @property
     def name(self) -> str:

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
     from rankhammer.training.search_space import SearchSpace
 
-Algorithm = Literal["tpe", "random", "grid"]
-"""How points of a space are chosen: by a model of what was seen, by chance, or one after the other."""
+Algorithm = Literal["tpe", "staged", "random", "grid"]
+"""How points of a space are chosen: by a model of what was seen, of all parameters or of one group after the other; by
+chance; or one after the other."""
 
 
 @dataclass(frozen=True)
@@ -153,8 +154,7 @@ class HyperparameterSearch:
     @property
     def best(self) -> Trial | None:
         """The trial with the lowest loss of all folds, the earliest of equals; None while none succeeded."""
-        done = [(trial.loss, trial.number) for trial in self.trials if trial.loss is not None and not trial.is_pruned]
-        return next(trial for trial in self.trials if trial.number == min(done)[1]) if done else None
+        return best_of(self.trials)
 
     def suggest(self, n: int) -> list[Trial]:
         """Propose the next trials, to be run together; fewer than n where there are no more."""
@@ -205,6 +205,12 @@ class HyperparameterSearch:
     def _remember(self, documents: list[dict[str, Any]]) -> None:
         self._history.insert_trial_docs(documents)
         self._history.refresh()
+
+
+def best_of(trials: Sequence[Trial]) -> Trial | None:
+    """Return the trial with the lowest loss of all folds, the earliest of equals; None where none succeeded."""
+    done = [trial for trial in trials if trial.loss is not None and not trial.is_pruned]
+    return min(done, key=lambda trial: (trial.loss or 0.0, trial.number), default=None)
 
 
 def standard_error(values: Sequence[float]) -> float | None:

@@ -17,6 +17,7 @@ from rankhammer.training.fold_runs import FoldRuns, library_versions, threads_a_
 from rankhammer.training.matrix import read_facts
 from rankhammer.training.pruning import Pruning, pruned
 from rankhammer.training.search import HyperparameterSearch, Standing, Strategy, Trial, seed_of
+from rankhammer.training.staged_search import StagedSearch, split_space
 from rankhammer.training.worker import FoldTask
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from rankhammer.training.staging import StagedCorpus
     from rankhammer.training.worker import FoldResult
 
+Search = HyperparameterSearch | StagedSearch
 _Key = tuple[str, str, int]
 """Corpus, ranker and number of a trial."""
 MIN_FOLDS = 2
@@ -147,7 +149,7 @@ class _Folds:
         """
         return self._ended(trials, self._results(trials, slice(None), fixed=fixed))
 
-    def batch(self, trials: Sequence[Trial], searches: Iterable[HyperparameterSearch]) -> list[Trial]:
+    def batch(self, trials: Sequence[Trial], searches: Iterable[Search]) -> list[Trial]:
         """Return the trials of a batch as they ended; with pruning, all of them run some folds, and some the others.
 
         Args:
@@ -219,16 +221,14 @@ def summarise(trial: Trial, folds: Sequence[FoldResult]) -> Trial:
     return replace(trial, loss=loss, n_rounds=n_rounds, duration_s=duration_s, groups=groups, fold_ndcg=fold_ndcg)
 
 
-def _search(corpus: str, candidate: Candidate, budget: Budget, random_state: int) -> HyperparameterSearch:
-    return HyperparameterSearch(
-        corpus,
-        candidate.space,
-        defaults=plugins.create("rankers", candidate.ranker).default_params(),
-        strategy=budget.strategy,
-        random_state=random_state,
-        ranker=candidate.name,
-        n_trials=_n_trials(candidate, budget),
-    )
+def _search(corpus: str, candidate: Candidate, budget: Budget, random_state: int) -> Search:
+    defaults = plugins.create("rankers", candidate.ranker).default_params()
+    n_trials = _n_trials(candidate, budget)
+    options: dict[str, Any] = {"defaults": defaults, "strategy": budget.strategy, "random_state": random_state}
+    if budget.strategy.algorithm == "staged" and candidate.space.dimensions:
+        options |= {"n_trials": n_trials, "ranker": candidate.name}
+        return StagedSearch(corpus, split_space(candidate.space, candidate.groups), **options)
+    return HyperparameterSearch(corpus, candidate.space, ranker=candidate.name, n_trials=n_trials, **options)
 
 
 def _n_trials(candidate: Candidate, budget: Budget) -> int:
@@ -236,7 +236,7 @@ def _n_trials(candidate: Candidate, budget: Budget) -> int:
     return (candidate.n_trials or budget.n_trials) if candidate.space.dimensions else 1
 
 
-def _mark(by_corpus: Mapping[str, Sequence[HyperparameterSearch]], standard_errors: float, run: _Folds) -> list[Trial]:
+def _mark(by_corpus: Mapping[str, Sequence[Search]], standard_errors: float, run: _Folds) -> list[Trial]:
     """Choose each corpus's trial; where there are several candidates, by fits like the final one: see ADR 27."""
     best = {name: [search.best for search in searches if search.best] for name, searches in by_corpus.items()}
     contested = [trial for found in best.values() if len(found) > 1 for trial in found]
@@ -292,7 +292,7 @@ def _standing(found: Standing | None) -> dict[str, Any]:
     }
 
 
-def _record(searches: Iterable[HyperparameterSearch], ended: Iterable[Trial]) -> None:
+def _record(searches: Iterable[Search], ended: Iterable[Trial]) -> None:
     found = {(search.corpus, search.ranker): search for search in searches}
     for trial in ended:
         found[trial.corpus, trial.ranker].record(trial)
@@ -302,7 +302,7 @@ def _record(searches: Iterable[HyperparameterSearch], ended: Iterable[Trial]) ->
             )
 
 
-def _tell(searches: Sequence[HyperparameterSearch], n_done: int, n_trials: int, metric_k: int) -> None:
+def _tell(searches: Sequence[Search], n_done: int, n_trials: int, metric_k: int) -> None:
     several = len({search.ranker for search in searches}) > 1
     best = [
         f"{search.corpus} {search.ranker + ' ' if several else ''}{_text(search.best)}"
@@ -354,7 +354,7 @@ def _unfit(corpus: str, facts: CorpusFacts) -> CorpusFailure | None:
     )
 
 
-def _all_failed(searches: Sequence[HyperparameterSearch]) -> CorpusFailure:
+def _all_failed(searches: Sequence[Search]) -> CorpusFailure:
     trials = [trial for search in searches for trial in search.trials]
     return CorpusFailure(
         trials[0].corpus,
