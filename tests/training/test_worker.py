@@ -50,6 +50,21 @@ def test_a_fold_without_a_relevant_document_is_a_failure(task, tmp_path, matrix_
     assert "no query with a relevant document" in worker.run_fold(replace(task, names=("zero",))).error
 
 
+def test_an_error_reads_the_same_at_any_time(task, monkeypatch):
+    failed = worker.run_fold(replace(task, trial=Trial("a", 3, {"max_depth": -5}))).error
+    assert "Stack trace" not in failed
+    texts = (f"[08:1{n}:00] /a.cc:3: Check failed\nStack trace:\n  [bt] (0) 0x7f{n}" for n in range(2))
+    found = []
+    for text in texts:
+        monkeypatch.setattr(XGBoostRanker, "fit", lambda *_, text=text, **__: _fail(text))
+        found.append(worker.run_fold(task).error)
+    assert found == ["ValueError: /a.cc:3: Check failed"] * 2
+
+
+def _fail(text: str) -> None:
+    raise ValueError(text)
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_scores_that_are_no_numbers_are_a_failure(task, monkeypatch, value):
     score = XGBoostRanker.score

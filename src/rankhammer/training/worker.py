@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -126,6 +127,9 @@ class FinalResult:
     hint: str = "The search's best trial cannot be repeated on all folds: look at the error."
 
 
+_TIME_OF_DAY, _ADDRESS = re.compile(r"\[\d\d:\d\d:\d\d\] "), re.compile(r"0x[0-9a-fA-F]+")
+
+
 class Sized(Protocol):
     """A value that knows about how much memory it takes."""
 
@@ -188,7 +192,7 @@ def run_fold(task: FoldTask) -> FoldResult:
         ndcg, groups = mean_value(values), group_sums(values)
         error = "" if math.isfinite(ndcg) else f"fold {task.fold} has no query with a relevant document"
     except Exception as exc:  # noqa: BLE001 - a ranker may be anyone's plugin and raise anything
-        ndcg, groups, n_rounds, error = math.nan, (), 0, f"{type(exc).__name__}: {exc}"
+        ndcg, groups, n_rounds, error = math.nan, (), 0, _text(exc)
         if isinstance(exc, MemoryError):
             # What is kept for later fits may be what there was no room for.
             _folds.clear()
@@ -196,6 +200,12 @@ def run_fold(task: FoldTask) -> FoldResult:
     seconds = time.perf_counter() - began
     trial = task.trial
     return FoldResult(trial.corpus, trial.number, task.fold, ndcg, n_rounds, seconds, error, trial.ranker, groups)
+
+
+def _text(exc: Exception) -> str:
+    """Say what went wrong in the same words each time: without the time of day and addresses of memory."""
+    text = f"{type(exc).__name__}: {exc}".partition("\nStack trace:")[0].rstrip()
+    return _ADDRESS.sub("0x", _TIME_OF_DAY.sub("", text))
 
 
 def run_final(task: FinalTask) -> FinalResult:
