@@ -68,6 +68,18 @@ def themed(figure: Figure, *, title: str, legend: str, x: str, y: str, **layout:
     return figure.update_annotations(font={"color": TEXT, "size": 14})
 
 
+def themed_without_axes(figure: Figure, *, title: str) -> Figure:
+    """Give a figure the theme and a title; its trace draws axes itself, with the names and fonts that it has.
+
+    Args:
+        figure: With its trace; it is changed.
+        title: What is shown.
+    """
+    return figure.update_layout(
+        template={"layout": _LAYOUT}, title={"text": title}, margin={"t": 110, "l": 90, "r": 90}
+    )
+
+
 def bar_with_interval(colour: str, *, above: list[float], below: list[float]) -> dict[str, Any]:
     """Style bars whose intervals are seen: pale bars, and error bars in the full colour, also where they overlap.
 

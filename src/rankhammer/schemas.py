@@ -271,6 +271,9 @@ TUNING_TRIALS = Table(
         "behind": "double",
         "behind_se": "double",
         "chosen": "boolean",
+        "error": "string",
+        "fold_ndcg": "array<double>",
+        "standard_error": "double",
     },
     timings=("duration_s",),
 )

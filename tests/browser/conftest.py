@@ -26,8 +26,10 @@ from rankhammer.pipelines.labeling.report import click_model_fit, label_histogra
 from rankhammer.pipelines.query_report.figures import gains_figure
 from rankhammer.pipelines.training.history_figure import history_figure
 from rankhammer.pipelines.training.report import importance_figure, ndcg_figure
+from rankhammer.pipelines.training.tuning_figures import history_of_trials, parallel_parameters
 from rankhammer.plugins import PluginSpec
 from rankhammer.training.folds import balance_figure
+from rankhammer.training.search import Trial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,8 +83,18 @@ def figures() -> dict[str, Any]:
         "ndcg_comparison": ndcg_figure(_means()),
         "feature_importance": importance_figure(shares),
         "ndcg_by_run": history_figure([*map(_run, (2, 1))], {"metric": "ndcg@10", "corpora": _reached(0.8)}),
+        "tuning_history": history_of_trials(_trials(), metric="ndcg@10"),
+        "tuning_parallel": parallel_parameters(_trials(), metric="ndcg@10"),
         "query_gains": _gains(),
     }
+
+
+def _trials() -> list[Trial]:
+    return [
+        Trial(corpus, number, {"max_depth": number % 4 + 2, "reg_lambda": 0.1 * 3**number}, -0.5 - 0.03 * number % 0.1)
+        for corpus in CORPORA
+        for number in range(6)
+    ]
 
 
 def _reached(mean: float) -> dict[str, Any]:

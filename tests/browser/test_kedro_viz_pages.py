@@ -30,6 +30,7 @@ PLOTS = (
     "ndcg_comparison",
     "feature_importance",
     "ndcg_by_run",
+    "tuning_history",
     "query_gains",
 )
 SIZE = {"width": 1500, "height": 950}

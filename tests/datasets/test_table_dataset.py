@@ -200,7 +200,7 @@ def test_many_tasks_write_few_files(adaptive, tmp_path, by):
 def test_timings_are_no_part_of_a_tables_digest(spark, tmp_path):
     def digest(seconds: float) -> str:
         trials = TableDataset(filepath=str(tmp_path / "tuning_trials"))
-        rows = [("a", 1, -0.5, "ok", 3, "{}", seconds, "xgboost", 0.5, None, None, True)]
+        rows = [("a", 1, -0.5, "ok", 3, "{}", seconds, "xgboost", 0.5, None, None, True, "", [0.5, 0.5], 0.0)]
         trials.save(spark.createDataFrame(rows, schemas.ddl(schemas.TUNING_TRIALS.columns)))
         return execute._describe("tuning_trials", trials, verify=True)["digest"]
 

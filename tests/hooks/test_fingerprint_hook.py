@@ -7,10 +7,11 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline, node
 from kedro_datasets.json import JSONDataset
 
-from rankhammer.datasets import HistoryDataset, PublishedDataset, StateDataset
+from rankhammer.datasets import CheckpointDataset, HistoryDataset, PublishedDataset, StateDataset
 from rankhammer.datasets.handoff import Fingerprint
 from rankhammer.errors import ConfigError
 from rankhammer.hooks import FingerprintHook, SummaryHook
+from rankhammer.hooks.fingerprint_hook import bind_checkpoints
 from rankhammer.runs.catalog_entries import require_entries
 
 REPORT = "training_report"
@@ -111,3 +112,18 @@ def test_a_run_whose_results_would_be_kept_nowhere_is_refused_with_the_entry_tha
     assert "Did you mean 'serp'?" in caught.value.hint
     catalog["serps"] = MemoryDataset()
     require_entries(pipeline, catalog)
+
+
+def test_what_a_node_has_kept_is_of_its_outputs_and_gone_once_all_of_them_are_written(catalog, tmp_path):
+    catalog["kept"] = CheckpointDataset(filepath=str(tmp_path / "kept"))
+    pipeline = Pipeline([node(lambda _: (1, 2), "kept", ["trials", "failures"], name="tune")])
+    expected = {name: Fingerprint(name, f"digest of {name}", "tune") for name in ("trials", "failures")}
+    hook = hooked(catalog, "1")
+    hook._checkpoints = bind_checkpoints(pipeline, catalog, expected)
+    folder = catalog["kept"].load()
+    assert folder.made_of == "digest of trials"
+    folder.open("search").write(0, "tasks", "results")
+    hook.after_dataset_saved("trials", node=pipeline.nodes[0])
+    assert folder.open("search").read(0, "tasks") == "results"
+    hook.after_dataset_saved("failures", node=pipeline.nodes[0])
+    assert not (tmp_path / "kept").exists()

@@ -6,8 +6,11 @@ import json
 import os
 
 import pytest
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import Pipeline, node
 
 from rankhammer.cli.cluster import lines
+from rankhammer.datasets import CheckpointDataset
 from rankhammer.runs import planning
 from rankhammer.runs.planning import RunPlan, State
 
@@ -111,3 +114,15 @@ def test_a_plan_shows_why_something_is_stale_and_how_the_request_was_worked_out(
     ):
         assert text in shown
     assert json.loads(json.dumps(planned.facts()))["outputs"][0]["why"] == "params:training"
+
+
+def test_a_plan_lists_inputs_and_not_what_earlier_runs_have_left(tmp_path):
+    catalog = DataCatalog(
+        {
+            "serps": MemoryDataset(),
+            "run_history": MemoryDataset(),
+            "kept": CheckpointDataset(filepath=str(tmp_path)),
+        }
+    )
+    pipeline = Pipeline([node(lambda *_: 1, ["serps", "run_history", "kept", "params:x"], "made", name="tune")])
+    assert planning._read(pipeline, catalog) == ["serps"]

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyspark import SparkFiles
 
 from rankhammer import schemas
 
@@ -73,3 +74,12 @@ def stored_matrix(spark, tmp_path) -> Callable:
         return spark.read.parquet(str(tmp_path / folder)).select(*schemas.TRAINING_MATRIX.columns)
 
     return store
+
+
+@pytest.fixture
+def matrix(tmp_path, monkeypatch) -> Path:
+    """A folder with the files of two corpora, for `local_search`, which replaces Spark's look-up of files."""
+    monkeypatch.setattr(SparkFiles, "get", SparkFiles.get)
+    for corpus, seed in (("a", 0), ("b", 1)):
+        _write_corpus(tmp_path / "matrix" / f"{corpus}.parquet", _matrix_rows(corpus, seed=seed))
+    return tmp_path / "matrix"

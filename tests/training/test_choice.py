@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rankhammer.training.choice import N_GROUPS, choose, group_sums, reason
+from rankhammer.training.choice import N_GROUPS, choose, group_sums, lead_of, reason
 from rankhammer.training.search import Trial
 
 VALUES = np.random.default_rng(0).random(40)
@@ -63,3 +63,32 @@ def test_the_reason_names_what_the_ranker_is_behind():
     assert text.startswith("the simplest that is at most 1 standard errors behind linear: by 0.0")
     assert reason(choose([_trial("linear", VALUES)], 1.0), 1.0) == "the only candidate"
     assert "highest NDCG" in reason(choose([_trial("baseline", VALUES - 0.1), _trial("linear", VALUES)], 1.0), 1.0)
+
+
+def _folds(number: int, *ndcg: float) -> Trial:
+    return Trial("a", number, {}, -sum(ndcg) / len(ndcg), fold_ndcg=ndcg)
+
+
+def test_a_lead_is_noise_where_it_is_smaller_than_one_standard_error_of_the_paired_difference():
+    # Differences .1, .0 and .05: mean .05, standard deviation .05, standard error .05 / sqrt(3).
+    clear = lead_of([_folds(1, 0.4, 0.6, 0.5), _folds(0, 0.5, 0.6, 0.55), Trial("a", 2, {}, error="x")])
+    assert (clear.best, clear.second) == (0, 1)
+    assert (clear.ahead, clear.standard_error) == pytest.approx((0.05, 0.05 / 3**0.5))
+    assert not clear.is_noise
+    # Means that differ by as much, and folds that do not agree on it.
+    assert lead_of([_folds(0, 0.5, 0.6, 0.55), _folds(1, 0.7, 0.3, 0.5)]).is_noise
+
+
+def test_equal_trials_have_no_lead_that_more_folds_could_change():
+    lead = lead_of([_folds(1, 0.5, 0.6), _folds(0, 0.5, 0.6), _folds(2, 0.1, 0.2)])
+    assert (lead.best, lead.second, lead.ahead, lead.standard_error, lead.is_noise) == (0, 1, 0.0, 0.0, False)
+
+
+def test_one_trial_or_one_fold_has_no_lead():
+    assert lead_of([_folds(0, 0.5, 0.6), Trial("a", 1, {}, error="x")]) is None
+    assert lead_of([_folds(0, 0.5), _folds(1, 0.6)]) is None
+
+
+def test_a_trials_standard_error_is_over_its_folds():
+    assert _folds(0, 0.4, 0.6, 0.5).standard_error == pytest.approx(0.1 / 3**0.5)
+    assert Trial("a", 0, {}, error="x").standard_error is None

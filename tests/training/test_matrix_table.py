@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 from rankhammer import schemas
 from rankhammer.errors import SchemaError
 from rankhammer.training import matrix_table
+from rankhammer.training.choice import Lead
 
 TRIALS = ", ".join(f"{name} {kind}" for name, kind in schemas.TUNING_TRIALS.columns.items())
 
@@ -76,21 +77,35 @@ def test_the_chosen_trial_is_trained_and_an_oracle_repeats_the_best_one_that_lea
         ("a", 0, -0.68, "ok", 1, "{}", 0.0, "baseline", 0.68, 0.02, 0.03, True),
         ("b", 0, -0.1, "ok", 1, "{}", 0.0, "linear", 0.1, 0.0, 0.0, True),
     ]
-    trials = spark.createDataFrame(rows, TRIALS)
+    trials = spark.createDataFrame([(*row, "", None, None) for row in rows], TRIALS)
     best, learned = (
         {name: (trial.ranker, trial.number, trial.params, trial.n_rounds) for name, trial in found.items()}
         for found in matrix_table.best_trials(trials)
     )
     assert best == {"a": ("baseline", 0, {}, 1), "b": ("linear", 0, {}, 1)}
     assert learned == {"a": ("xgboost", 2, {"depth": 3}, 8), "b": ("linear", 0, {}, 1)}
-    counts = {corpus: tuple(found.values())[:3] for corpus, found in matrix_table.count_trials(trials).items()}
+    found = matrix_table.count_trials(matrix_table.read_trials(trials))
+    counts = {corpus: tuple(of_corpus.values())[:3] for corpus, of_corpus in found.items()}
     assert counts == {"a": (6, 1, 0.68), "b": (1, 0, 0.1)}
-    standings = matrix_table.count_trials(trials)["a"]["standings"]
+    standings = found["a"]["standings"]
     assert [(one.ranker, one.behind, one.chosen) for one in standings] == [
         ("xgboost", 0.0, False),
         ("linear", 0.01, False),
         ("baseline", 0.02, True),
     ]
+
+
+def test_the_lead_of_the_best_trial_is_that_within_the_chosen_ranker(spark):
+    rows = [
+        ("a", 0, -0.5, "ok", 7, "{}", 0.0, "xgboost", 0.5, 0.0, 0.0, True, "", [0.4, 0.6], 0.1),
+        ("a", 1, -0.49, "ok", 7, "{}", 0.0, "xgboost", None, None, None, False, "", [0.5, 0.48], 0.01),
+        ("a", 2, None, "fail", None, "{}", 0.0, "xgboost", None, None, None, False, "x", None, None),
+        ("a", 0, -0.499, "ok", 7, "{}", 0.0, "linear", 0.499, 0.001, 0.1, False, "", [0.4, 0.598], 0.099),
+        ("b", 0, -0.5, "ok", 7, "{}", 0.0, "linear", 0.5, 0.0, 0.0, True, "", [0.4, 0.6], 0.1),
+    ]
+    counts = matrix_table.count_trials(matrix_table.read_trials(spark.createDataFrame(rows, TRIALS)))
+    assert counts["a"]["lead"] == Lead(0, 1, pytest.approx(0.01), pytest.approx(0.11))
+    assert counts["b"]["lead"] is None
 
 
 def test_the_test_split_of_trained_corpora_is_evaluated(matrix):

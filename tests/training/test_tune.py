@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 from dataclasses import replace
 
 import pytest
 
 from rankhammer.plugins import PluginSpec
+from rankhammer.training import fold_runs, worker
 from rankhammer.training.choice import Candidate, RankerChoice
 from rankhammer.training.search import Strategy
 from rankhammer.training.search_space import parse_space
@@ -88,6 +91,36 @@ def test_a_failing_trial_never_stops_the_search(spark, corpora, caplog):
     assert all((trial.status == "fail") == (trial.params["max_depth"] == -5) for trial in trials)
     assert failures == []
     assert "max_depth" in caplog.text
+
+
+def test_a_trial_that_ends_its_workers_is_recorded_and_the_search_goes_on(spark, corpora, monkeypatch, caplog):
+    expected, _ = _tune(OneByOne(spark.sparkContext), corpora)
+
+    def ends_for_trial_3(task):
+        if (task.trial.corpus, task.trial.number) == ("a", 3):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return worker.run_fold(task)
+
+    monkeypatch.setattr(fold_runs, "run_fold", ends_for_trial_3)
+    trials, failures = _tune(spark.sparkContext, corpora)
+    assert failures == []
+    failed = trials.pop(3)
+    assert (failed.corpus, failed.number, failed.status) == ("a", 3, "fail")
+    assert "too little memory" in failed.error
+    assert "is run by itself" in caplog.text
+    assert trial_table(spark, [failed]).collect()[0].error == failed.error
+    # The search does not learn from it: its last trial is another one.
+    assert _without_time(trials)[:3] == _without_time(expected)[:3]
+    assert _without_time(trials)[4:] == _without_time(expected)[5:]
+
+
+def test_a_job_that_fails_for_another_reason_ends_the_search(spark, corpora, monkeypatch):
+    def fails(task):
+        raise OSError("no such file")
+
+    monkeypatch.setattr(fold_runs, "run_fold", fails)
+    with pytest.raises(OSError, match="no such file"):
+        _tune(OneByOne(spark.sparkContext), corpora)
 
 
 def test_a_corpus_whose_every_trial_fails_is_reported_and_the_others_go_on(spark, stored_matrix, matrix_rows):

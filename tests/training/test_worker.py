@@ -9,6 +9,7 @@ import pytest
 
 from rankhammer.plugins import PluginSpec
 from rankhammer.rankers import FitSettings
+from rankhammer.rankers.xgboost import XGBoostRanker
 from rankhammer.training import worker
 from rankhammer.training.search import Trial
 
@@ -47,6 +48,50 @@ def test_a_fit_that_fails_is_a_result_and_not_an_exception(task):
 def test_a_fold_without_a_relevant_document_is_a_failure(task, tmp_path, matrix_rows, write_corpus):
     write_corpus(tmp_path / "zero", [row | {"grade": 0} if row["fold"] == 1 else row for row in matrix_rows("a")])
     assert "no query with a relevant document" in worker.run_fold(replace(task, names=("zero",))).error
+
+
+def test_an_error_reads_the_same_at_any_time(task, monkeypatch):
+    failed = worker.run_fold(replace(task, trial=Trial("a", 3, {"max_depth": -5}))).error
+    assert "Stack trace" not in failed
+    texts = (f"[08:1{n}:00] /a.cc:3: Check failed\nStack trace:\n  [bt] (0) 0x7f{n}" for n in range(2))
+    found = []
+    for text in texts:
+        monkeypatch.setattr(XGBoostRanker, "fit", lambda *_, text=text, **__: _fail(text))
+        found.append(worker.run_fold(task).error)
+    assert found == ["ValueError: /a.cc:3: Check failed"] * 2
+
+
+def _fail(text: str) -> None:
+    raise ValueError(text)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_scores_that_are_no_numbers_are_a_failure(task, monkeypatch, value):
+    score = XGBoostRanker.score
+
+    def diverged(ranker, model, features, *, n_threads):
+        scores = score(ranker, model, features, n_threads=n_threads)
+        scores[:2] = value
+        return scores
+
+    monkeypatch.setattr(XGBoostRanker, "score", diverged)
+    result = worker.run_fold(task)
+    assert math.isnan(result.ndcg)
+    assert "2 of 70 scores are no finite numbers" in result.error
+
+
+def test_a_fit_without_memory_is_a_failure_and_leaves_room_for_the_next_one(task, monkeypatch):
+    worker.run_fold(task)
+    assert (len(worker._corpora), len(worker._folds)) == (1, 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(XGBoostRanker, "fit", _without_memory)
+        assert worker.run_fold(task).error == "MemoryError: 8 GiB"
+    assert (len(worker._corpora), len(worker._folds)) == (0, 0)
+    assert worker.run_fold(task).error == ""
+
+
+def _without_memory(*_, **__):
+    raise MemoryError("8 GiB")
 
 
 def test_the_matrix_is_built_once_for_many_trials(task, monkeypatch):

@@ -1,5 +1,6 @@
 """Kedro datasets: Spark tables and small files on any Hadoop filesystem, opened lazily."""
 
+from rankhammer.datasets.checkpoint_dataset import CheckpointDataset
 from rankhammer.datasets.files_dataset import FilesDataset
 from rankhammer.datasets.input_dataset import InputDataset, LogDataset
 from rankhammer.datasets.input_validator import InputValidator
@@ -9,6 +10,7 @@ from rankhammer.datasets.table_dataset import TableDataset
 from rankhammer.datasets.table_validator import TableValidator
 
 __all__ = [
+    "CheckpointDataset",
     "FilesDataset",
     "HistoryDataset",
     "InputDataset",

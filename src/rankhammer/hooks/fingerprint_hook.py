@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kedro.framework.hooks import hook_impl
 from kedro.io import DatasetError, MemoryDataset
 
+from rankhammer.datasets import CheckpointDataset
 from rankhammer.errors import ConfigError, RankhammerError
 from rankhammer.runs.catalog_entries import require_entries
 from rankhammer.runs.expected_fingerprints import (
@@ -21,7 +22,7 @@ from rankhammer.runs.input_checks import check_inputs
 from rankhammer.storage.base import remove_unfinished, storage_for
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from kedro.framework.context import KedroContext
     from kedro.io import DataCatalog
@@ -40,6 +41,7 @@ class FingerprintHook:
     def __init__(self) -> None:
         self._expected: dict[str, Fingerprint] = {}
         self._being_saved: set[str] = set()
+        self._checkpoints: dict[str, list[CheckpointDataset]] = {}
         self._catalog: DataCatalog | None = None
         self._loader: Any = None
 
@@ -65,6 +67,7 @@ class FingerprintHook:
         expected = compute_expected(pipeline, catalog, variables=variables)
         catalog[LINEAGE] = MemoryDataset(expected.lineage)
         self._expected, self._catalog = expected.fingerprints, catalog
+        self._checkpoints = bind_checkpoints(pipeline, catalog, expected.fingerprints)
         _require_writable(pipeline, catalog)
         if run_params["only_missing_outputs"]:
             self._forget_stale_reports(pipeline, catalog)
@@ -77,10 +80,12 @@ class FingerprintHook:
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, node: Node) -> None:  # noqa: ARG002 - Kedro's signature
-        """Record what a report was made of."""
+        """Record what a report was made of; with a node's last output, what it has kept is not needed any more."""
         self._being_saved.discard(dataset_name)
         if dataset_name in self._expected:
             self._record(dataset_name, self._expected[dataset_name].digest)
+        for checkpoints in self._checkpoints.get(dataset_name, ()):
+            checkpoints.load().clear()
 
     @hook_impl
     def on_pipeline_error(self, catalog: DataCatalog) -> None:
@@ -109,6 +114,28 @@ class FingerprintHook:
         for name in pipeline.all_outputs():
             if handoff_of(catalog, name) is None and not self.is_current(name, catalog):
                 setattr(catalog[name], "exists", lambda: False)  # noqa: B010 - replaces a method of one object
+
+
+def bind_checkpoints(
+    pipeline: Pipeline, catalog: DataCatalog, expected: Mapping[str, Fingerprint]
+) -> dict[str, list[CheckpointDataset]]:
+    """Tell each folder of checkpoints what its node would make, so that nothing else in it is used.
+
+    Args:
+        pipeline: Of the run.
+        catalog: Likewise.
+        expected: Output to what it would be made of.
+
+    Returns:
+        A node's last output to the folders that are not needed any more once it is written.
+    """
+    found: dict[str, list[CheckpointDataset]] = {}
+    for node in pipeline.nodes:
+        for dataset in (catalog[name] for name in node.inputs if name in catalog):
+            if isinstance(dataset, CheckpointDataset):
+                dataset.made_of = expected[node.outputs[0]].digest
+                found.setdefault(node.outputs[-1], []).append(dataset)
+    return found
 
 
 def _require_writable(pipeline: Pipeline, catalog: DataCatalog) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kedro.pipeline import Pipeline
 
 from rankhammer import pipeline_registry, spark
-from rankhammer.datasets import InputDataset
+from rankhammer.datasets import CheckpointDataset, InputDataset
 from rankhammer.runs import run_ids, run_selection
 from rankhammer.runs.catalog_entries import RUN_HISTORY
 from rankhammer.runs.expected_fingerprints import (
@@ -263,8 +263,8 @@ class _RequestedRun:
 
 def _read(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
     """List what a run reads and does not make, without parameters and what earlier runs have left."""
-    given = pipeline.inputs() - {RUN_HISTORY}
-    return sorted(name for name in given if name in catalog and not _is_parameter(name))
+    given = sorted(name for name in pipeline.inputs() - {RUN_HISTORY} if name in catalog and not _is_parameter(name))
+    return [name for name in given if not isinstance(catalog[name], CheckpointDataset)]
 
 
 def _is_parameter(name: str) -> bool:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rankhammer.training.search import Group, Standing
+from rankhammer.training.search import Group, Standing, standard_error
 from rankhammer.training.search_space import SearchSpace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -35,12 +35,14 @@ class Candidate:
         space: What the search varies.
         n_trials: Trials a corpus where there is something to search; None: as many as the budget has.
         n_rounds: Rounds of each fit, without early stopping; None: the budget's, with it.
+        groups: Names of parameters that a staged search varies one group after the other.
     """
 
     ranker: PluginSpec
     space: SearchSpace = NOTHING
     n_trials: int | None = None
     n_rounds: int | None = None
+    groups: tuple[tuple[str, ...], ...] = ()
 
     @property
     def name(self) -> str:
@@ -111,7 +113,7 @@ def choose(best: Sequence[Trial], standard_errors: float) -> list[Standing]:
     means = [_mean(trial.groups) for trial in best]
     # The first of equals: the simplest.
     leader = best[int(np.argmax(means))]
-    standings = [Standing(trial.ranker, mean, *_behind(leader, trial)) for trial, mean in zip(best, means, strict=True)]
+    standings = [Standing(trial.ranker, mean, *behind(leader, trial)) for trial, mean in zip(best, means, strict=True)]
     place = next(n for n, found in enumerate(standings) if found.behind <= standard_errors * found.standard_error)
     return [Standing(**{**vars(found), "chosen": n == place}) for n, found in enumerate(standings)]
 
@@ -135,13 +137,59 @@ def reason(standings: Sequence[Standing], standard_errors: float) -> str:
     )
 
 
+@dataclass(frozen=True)
+class Lead:
+    """How far the best trial of a search is ahead of the second best, paired by fold.
+
+    Args:
+        best: Number of the best trial.
+        second: Number of the second best.
+        ahead: Mean difference of their NDCG over folds, 0 or more.
+        standard_error: Of `ahead`.
+    """
+
+    best: int
+    second: int
+    ahead: float
+    standard_error: float
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether more folds may well make the other trial the best."""
+        return self.ahead < self.standard_error
+
+
+def lead_of(trials: Iterable[Trial]) -> Lead | None:
+    """Compare the best two trials of one search.
+
+    Args:
+        trials: Of one corpus and ranker, in any order.
+
+    Returns:
+        None where fewer than two have succeeded on two folds or more.
+    """
+    usable = (trial for trial in trials if trial.status == "ok" and len(trial.fold_ndcg) > 1)
+    ordered = sorted(usable, key=lambda trial: (trial.loss or 0.0, trial.number))[:2]
+    if len(ordered) < 2:
+        return None
+    best, second = ordered
+    differences = [ours - theirs for ours, theirs in zip(best.fold_ndcg, second.fold_ndcg, strict=True)]
+    ahead = sum(differences) / len(differences)
+    return Lead(best.number, second.number, max(ahead, 0.0), standard_error(differences) or 0.0)
+
+
 def _mean(groups: Sequence[Group]) -> float:
     table = np.array(groups, np.float64).reshape(-1, 2)
     return float(table[:, 0].sum() / max(table[:, 1].sum(), 1.0))
 
 
-def _behind(leader: Trial, trial: Trial) -> tuple[float, float]:
-    """Mean paired difference and its standard error over groups of queries."""
+def behind(leader: Trial, trial: Trial) -> tuple[float, float]:
+    """Return by how much a trial is behind another one, and the standard error of that, paired over groups of queries.
+
+    Args:
+        leader: Has `groups` of the same queries.
+        trial: Likewise.
+    """
     ours, theirs = (np.array(found.groups, np.float64).reshape(-1, 2) for found in (leader, trial))
     n_queries = ours[:, 1].sum()
     differences = ours[:, 0] - theirs[:, 0]

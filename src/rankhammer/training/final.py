@@ -14,9 +14,9 @@ from rankhammer.corpora import corpus_in, folder_of
 from rankhammer.errors import CorpusFailure
 from rankhammer.plugins import PluginSpec
 from rankhammer.rankers.scoring import Made
+from rankhammer.training.fold_runs import run_folds, threads_a_task
 from rankhammer.training.matrix import read_facts
 from rankhammer.training.search import seed_of
-from rankhammer.training.tune import run_folds, threads_a_task
 from rankhammer.training.worker import FinalResult, FinalTask, FoldTask, run_final
 
 if TYPE_CHECKING:

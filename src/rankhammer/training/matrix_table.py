@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from rankhammer import schemas
 from rankhammer.errors import SchemaError, did_you_mean
+from rankhammer.training.choice import lead_of
 from rankhammer.training.search import Standing, Trial
 
 if TYPE_CHECKING:
@@ -87,33 +88,45 @@ def test_rows(matrix: DataFrame, corpora: Sequence[str]) -> DataFrame:
     return matrix.where((F.col("split") == "test") & F.col("corpus").isin(list(corpora))).drop("reference_grade")
 
 
-def count_trials(tuning_trials: DataFrame) -> dict[str, dict[str, Any]]:
-    """Return corpus to n_trials, n_failed_trials, default_params_ndcg and standings.
+def read_trials(tuning_trials: DataFrame) -> list[Trial]:
+    """Return every trial, by corpus, ranker and number.
 
     Args:
         tuning_trials: schemas.TUNING_TRIALS.
+    """
+    # An action: n_trials short rows per corpus and candidate come back.
+    return sorted(map(_trial, tuning_trials.collect()), key=lambda trial: (trial.corpus, trial.ranker, trial.number))
+
+
+def count_trials(trials: Iterable[Trial]) -> dict[str, dict[str, Any]]:
+    """Return corpus to n_trials, n_failed_trials, default_params_ndcg, n_pruned_trials, standings and lead.
+
+    Args:
+        trials: What `read_trials` returned.
 
     Returns:
         The counts are over all candidates; `default_params_ndcg` is the mean NDCG of the chosen ranker's defaults in
-        the search's folds, null where that trial failed; `standings` has each candidate's `Standing`, the best first.
+        the search's folds, null where that trial failed; `standings` has each candidate's `Standing`, the best first;
+        `lead` is that of the chosen ranker's best trial, None where there is no second one.
     """
-    # An action: n_trials short rows per corpus come back.
-    rows = tuning_trials.drop("params", "n_rounds", "duration_s").collect()
-    by_corpus: dict[str, list[Any]] = {}
-    for row in sorted(rows, key=lambda row: (row.corpus, row.ranker, row.trial)):
-        by_corpus.setdefault(row.corpus, []).append(row)
+    by_corpus: dict[str, list[Trial]] = {}
+    for trial in trials:
+        by_corpus.setdefault(trial.corpus, []).append(trial)
     return {corpus: _counts(found) for corpus, found in by_corpus.items()}
 
 
-def _counts(rows: Sequence[Any]) -> dict[str, Any]:
-    standings = sorted((_standing(row) for row in rows if row.behind is not None), key=lambda one: one.behind)
+def _counts(trials: Sequence[Trial]) -> dict[str, Any]:
+    standings = sorted((trial.standing for trial in trials if trial.standing), key=lambda one: one.behind)
     chosen = {standing.ranker for standing in standings if standing.chosen}
-    defaults = [row.loss for row in rows if row.trial == 0 and row.ranker in chosen and row.loss is not None]
+    of_chosen = [trial for trial in trials if trial.ranker in chosen]
+    defaults = [trial.loss for trial in of_chosen if trial.number == 0 and trial.loss is not None]
     return {
-        "n_trials": len(rows),
-        "n_failed_trials": sum(row.status != "ok" for row in rows),
+        "n_trials": len(trials),
+        "n_failed_trials": sum(trial.status == "fail" for trial in trials),
         "default_params_ndcg": -defaults[0] if defaults else None,
+        "n_pruned_trials": sum(trial.status == "pruned" for trial in trials),
         "standings": standings,
+        "lead": lead_of(of_chosen),
     }
 
 
@@ -145,18 +158,16 @@ def _graded_or_zero() -> Column:
 
 
 def _trial(row: Any) -> Trial:
-    params = json.loads(row.params)
     return Trial(
         row.corpus,
         row.trial,
-        params,
+        json.loads(row.params),
         row.loss,
         row.n_rounds,
         row.duration_s,
+        error=row.error,
         ranker=row.ranker,
-        standing=_standing(row),
+        standing=None if row.behind is None else Standing(row.ranker, row.ndcg, row.behind, row.behind_se, row.chosen),
+        fold_ndcg=tuple(row.fold_ndcg or ()),
+        is_pruned=row.status == "pruned",
     )
-
-
-def _standing(row: Any) -> Standing:
-    return Standing(row.ranker, row.ndcg, row.behind, row.behind_se, row.chosen)

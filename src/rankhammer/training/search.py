@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import statistics
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rankhammer.training.search_space import SearchSpace
 
-Algorithm = Literal["tpe", "random", "grid"]
-"""How points of a space are chosen: by a model of what was seen, by chance, or one after the other."""
+Algorithm = Literal["tpe", "staged", "random", "grid"]
+"""How points of a space are chosen: by a model of what was seen, of all parameters or of one group after the other; by
+chance; or one after the other."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +62,15 @@ class Trial:
         corpus: Whose search it belongs to.
         number: 0-based place in that search.
         params: The searched parameters' values.
-        loss: Minus the mean NDCG over folds; None when it failed.
+        loss: Minus the mean NDCG over folds; None when it failed, and an estimate when it was pruned.
         n_rounds: Mean best number of rounds over folds; None when it failed.
         duration_s: Seconds of worker time.
         error: Why it failed; empty when it did not.
         ranker: Registered name of what was trained.
         groups: Groups of the validation queries of all folds: (sum of their NDCG, how many), see `choice.group_sums`.
         standing: Of a candidate's best trial, once all are compared; None for the others.
+        fold_ndcg: Mean NDCG of each fold's validation queries, in the order of folds; empty when it failed.
+        is_pruned: Whether it was given up after some of its folds, see `pruning`.
     """
 
     corpus: str
@@ -78,11 +83,21 @@ class Trial:
     ranker: str = ""
     groups: tuple[Group, ...] = ()
     standing: Standing | None = None
+    fold_ndcg: tuple[float, ...] = ()
+    is_pruned: bool = False
+
+    @property
+    def standard_error(self) -> float | None:
+        """Standard error of the mean NDCG over folds; None below two folds.
+
+        Folds share most of their training rows, so it is a rough one: of the mean over these folds, not over new data.
+        """
+        return standard_error(self.fold_ndcg)
 
     @property
     def status(self) -> str:
-        """hyperopt's word for how it ended: "ok" or "fail"."""
-        return "fail" if self.loss is None else "ok"
+        """How it ended: "ok", "pruned" or "fail"."""
+        return "fail" if self.loss is None else "pruned" if self.is_pruned else "ok"
 
 
 class HyperparameterSearch:
@@ -138,9 +153,8 @@ class HyperparameterSearch:
 
     @property
     def best(self) -> Trial | None:
-        """The trial with the lowest loss, the earliest of equals; None while none succeeded."""
-        done = [(trial.loss, trial.number) for trial in self.trials if trial.loss is not None]
-        return next(trial for trial in self.trials if trial.number == min(done)[1]) if done else None
+        """The trial with the lowest loss of all folds, the earliest of equals; None while none succeeded."""
+        return best_of(self.trials)
 
     def suggest(self, n: int) -> list[Trial]:
         """Propose the next trials, to be run together; fewer than n where there are no more."""
@@ -158,7 +172,7 @@ class HyperparameterSearch:
         for document in self._history.trials:
             if document["tid"] == trial.number:
                 document["state"] = JOB_STATE_DONE
-                document["result"] = {"status": trial.status, "loss": trial.loss}
+                document["result"] = {"status": "fail" if trial.loss is None else "ok", "loss": trial.loss}
 
     def _propose(self, number: int) -> Trial:
         if not self._space.dimensions:
@@ -191,6 +205,17 @@ class HyperparameterSearch:
     def _remember(self, documents: list[dict[str, Any]]) -> None:
         self._history.insert_trial_docs(documents)
         self._history.refresh()
+
+
+def best_of(trials: Sequence[Trial]) -> Trial | None:
+    """Return the trial with the lowest loss of all folds, the earliest of equals; None where none succeeded."""
+    done = [trial for trial in trials if trial.loss is not None and not trial.is_pruned]
+    return min(done, key=lambda trial: (trial.loss or 0.0, trial.number), default=None)
+
+
+def standard_error(values: Sequence[float]) -> float | None:
+    """Return the standard error of a mean, the values being independent; None below two of them."""
+    return statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
 
 
 def seed_of(random_state: int, *content: object) -> int:

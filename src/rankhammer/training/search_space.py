@@ -212,3 +212,31 @@ def require_grid(space: SearchSpace, *, ranker: str, n_trials: int) -> None:
             hint=f"Set training.n_trials: {space.n_points + 1}, or name fewer values.",
             n_points=space.n_points,
         )
+
+
+def require_groups(groups: Sequence[Sequence[str]], *, ranker: str, known: Iterable[str]) -> None:
+    """Check the groups of a staged search.
+
+    Args:
+        groups: Names of parameters; those that are not searched may be among them.
+        ranker: Whose parameters they are.
+        known: The names that the ranker has.
+
+    Raises:
+        ConfigError: A parameter is unknown, or is in two groups.
+    """
+    names, seen = set(known), set[str]()
+    for name in (name for group in groups for name in group):
+        if name not in names:
+            raise ConfigError(
+                f"search_groups.{ranker} names {name!r}, which the ranker does not have.",
+                hint=did_you_mean(name, names),
+                parameter=name,
+            )
+        if name in seen:
+            raise ConfigError(
+                f"search_groups.{ranker} names {name!r} twice.",
+                hint="Each parameter is varied in one group, with the others of it.",
+                parameter=name,
+            )
+        seen.add(name)

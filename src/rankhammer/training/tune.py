@@ -12,10 +12,13 @@ from rankhammer import plugins, progress, schemas
 from rankhammer.canonical_json import to_text
 from rankhammer.errors import CorpusFailure
 from rankhammer.rankers.base import FitSettings
-from rankhammer.training.choice import choose
+from rankhammer.training.choice import choose, lead_of
+from rankhammer.training.fold_runs import FoldRuns, library_versions, threads_a_task
 from rankhammer.training.matrix import read_facts
+from rankhammer.training.pruning import Pruning, pruned
 from rankhammer.training.search import HyperparameterSearch, Standing, Strategy, Trial, seed_of
-from rankhammer.training.worker import FoldResult, FoldTask, run_fold
+from rankhammer.training.staged_search import StagedSearch, split_space
+from rankhammer.training.worker import FoldTask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,15 +26,26 @@ if TYPE_CHECKING:
     from pyspark import SparkContext
     from pyspark.sql import DataFrame, SparkSession
 
+    from rankhammer.storage.checkpoints import CheckpointFolder
     from rankhammer.training.choice import Candidate, RankerChoice
     from rankhammer.training.matrix import CorpusFacts
     from rankhammer.training.staging import StagedCorpus
+    from rankhammer.training.worker import FoldResult
 
+Search = HyperparameterSearch | StagedSearch
+_Key = tuple[str, str, int]
+"""Corpus, ranker and number of a trial."""
 MIN_FOLDS = 2
 MAX_NAMED = 5
 """Corpora named in one progress line."""
 
-_ARROW = {"string": pa.string(), "int": pa.int32(), "double": pa.float64(), "boolean": pa.bool_()}
+_ARROW = {
+    "string": pa.string(),
+    "int": pa.int32(),
+    "double": pa.float64(),
+    "boolean": pa.bool_(),
+    "array<double>": pa.list_(pa.float64()),
+}
 _TRIALS = pa.schema([(name, _ARROW[kind]) for name, kind in schemas.TUNING_TRIALS.columns.items()])
 logger = logging.getLogger(__name__)
 
@@ -47,6 +61,7 @@ class Budget:
         n_rounds: Largest number of boosting rounds.
         early_stopping_rounds: Rounds without a better validation NDCG before a fit stops.
         metric_k: Rank down to which NDCG looks.
+        pruning: When a trial is given up after some folds; None: never.
     """
 
     n_trials: int
@@ -55,6 +70,7 @@ class Budget:
     n_rounds: int
     early_stopping_rounds: int
     metric_k: int
+    pruning: Pruning | None = None
 
     def fit_settings(self, n_threads: int, seed: int) -> FitSettings:
         """Return the settings of one fit of the search."""
@@ -74,6 +90,7 @@ def tune_corpora(
     choice: RankerChoice,
     budget: Budget,
     random_state: int,
+    checkpoints: CheckpointFolder | None = None,
 ) -> tuple[list[Trial], list[CorpusFailure]]:
     """Search each corpus's parameters, those of all its candidates; all searches' batches advance together.
 
@@ -83,6 +100,8 @@ def tune_corpora(
         choice: The rankers among which each corpus's is chosen; often one.
         budget: How much to try.
         random_state: The run's seed.
+        checkpoints: Keeps the results of finished batches, with which a search that was interrupted goes on; None: it
+            would begin again. See ADR 32.
 
     Returns:
         Every trial of the corpora that have at least one that succeeded, by corpus, candidate and number, one of them
@@ -92,24 +111,29 @@ def tune_corpora(
     failures = [failure for name, found in facts.items() if (failure := _unfit(name, found))]
     kept = sorted(set(corpora) - {failure.corpus for failure in failures})
     of_corpus = {name: choice.for_queries(facts[name].n_graded_queries) for name in kept}
-    run = _Folds(context, corpora, facts, of_corpus, budget, random_state)
+    work = repr(([(name, corpora[name].names) for name in kept], of_corpus, budget, random_state, library_versions()))
+    fold_runs = FoldRuns(context, checkpoints.open(work) if checkpoints else None)
+    run = _Folds(fold_runs, threads_a_task(context), corpora, facts, of_corpus, budget, random_state)
     searches = [_search(name, candidate, budget, random_state) for name in kept for candidate in of_corpus[name]]
     n_trials = max((_n_trials(candidate, budget) for name in kept for candidate in of_corpus[name]), default=0)
     for first in range(0, n_trials, budget.batch_size):
         n = min(budget.batch_size, n_trials - first)
         progress.tell(f"trials {first + 1} to {first + n} of {n_trials}")
-        _record(searches, run([trial for search in searches for trial in search.suggest(n)]))
+        _record(searches, run.batch([trial for search in searches for trial in search.suggest(n)], searches))
         _tell(searches, first + n, n_trials, budget.metric_k)
     by_corpus = {name: [search for search in searches if search.corpus == name] for name in kept}
     failures += [_all_failed(found) for found in by_corpus.values() if not any(search.best for search in found)]
-    return _mark(by_corpus, choice.standard_errors, run), failures
+    marked = _mark(by_corpus, choice.standard_errors, run)
+    _tell_leads(marked)
+    return marked, failures
 
 
 @dataclass(frozen=True)
 class _Folds:
-    """Runs trials on all folds of their corpora, one Spark job for all of them."""
+    """Runs trials on all folds of their corpora, all of a call together."""
 
-    context: SparkContext
+    run: FoldRuns
+    n_threads: int
     corpora: Mapping[str, StagedCorpus]
     facts: Mapping[str, CorpusFacts]
     of_corpus: Mapping[str, Sequence[Candidate]]
@@ -123,46 +147,60 @@ class _Folds:
             trials: As proposed.
             fixed: Train each for its own number of rounds, as the final fit will, and stop none early.
         """
+        return self._ended(trials, self._results(trials, slice(None), fixed=fixed))
+
+    def batch(self, trials: Sequence[Trial], searches: Iterable[Search]) -> list[Trial]:
+        """Return the trials of a batch as they ended; with pruning, all of them run some folds, and some the others.
+
+        Args:
+            trials: As proposed.
+            searches: As they were when the trials were proposed: a trial is measured by the best of earlier batches.
+        """
+        rule = self.budget.pruning
+        if rule is None:
+            return self(trials)
+        best = {(search.corpus, search.ranker): search.best for search in searches}
+        results = self._results(trials, slice(rule.after_folds))
+        ended: dict[_Key, Trial] = {}
+        for partial in self._ended(trials, results):
+            has_more = len(self.facts[partial.corpus].folds) > rule.after_folds
+            hopeless = pruned(partial, best[partial.corpus, partial.ranker], rule) if has_more else partial
+            if hopeless or partial.error:
+                ended[_key(partial)] = hopeless or partial
+        others = [trial for trial in trials if _key(trial) not in ended]
+        for key, found in self._results(others, slice(rule.after_folds, None)).items():
+            results[key] += found
+        ended |= {_key(trial): trial for trial in self._ended(others, results)}
+        return [ended[_key(trial)] for trial in trials]
+
+    def _results(
+        self, trials: Sequence[Trial], of_folds: slice, *, fixed: bool = False
+    ) -> dict[_Key, list[FoldResult]]:
         tasks = [
             FoldTask(self.corpora[trial.corpus].names, trial, fold, candidate.ranker, settings)
             for trial in trials
             for candidate in [self._candidate(trial)]
             for settings in [self._settings(trial, trial.n_rounds if fixed else candidate.n_rounds)]
-            for fold in self.facts[trial.corpus].folds
+            for fold in self.facts[trial.corpus].folds[of_folds]
         ]
-        by_trial: dict[tuple[str, str, int], list[FoldResult]] = {}
-        for result in run_folds(self.context, tasks) if tasks else ():
-            by_trial.setdefault((result.corpus, result.ranker, result.trial), []).append(result)
-        return [summarise(trial, by_trial[trial.corpus, trial.ranker, trial.number]) for trial in trials]
+        found: dict[_Key, list[FoldResult]] = {}
+        for result in self.run(tasks):
+            found.setdefault((result.corpus, result.ranker, result.trial), []).append(result)
+        return found
+
+    def _ended(self, trials: Iterable[Trial], results: Mapping[_Key, Sequence[FoldResult]]) -> list[Trial]:
+        return [summarise(trial, results[_key(trial)]) for trial in trials]
 
     def _candidate(self, trial: Trial) -> Candidate:
         return next(found for found in self.of_corpus[trial.corpus] if found.name == trial.ranker)
 
     def _settings(self, trial: Trial, n_rounds: int | None) -> FitSettings:
-        threads, seed = threads_a_task(self.context), seed_of(self.random_state, trial.corpus)
-        settings = self.budget.fit_settings(threads, seed)
+        settings = self.budget.fit_settings(self.n_threads, seed_of(self.random_state, trial.corpus))
         return replace(settings, n_rounds=n_rounds, early_stopping_rounds=None) if n_rounds else settings
 
 
-def run_folds(context: SparkContext, tasks: Iterable[FoldTask]) -> list[FoldResult]:
-    """Run every task in a Spark task of its own; neighbours share a matrix, which their worker keeps.
-
-    Args:
-        context: The session's.
-        tasks: At least one.
-
-    Returns:
-        One result per task, in (corpus, ranker, trial, fold) order.
-    """
-    ordered = sorted(tasks, key=lambda task: (task.trial.corpus, task.fold, task.trial.ranker, task.trial.number))
-    # An action: a few numbers per task come back, no rows.
-    results = context.parallelize(ordered, len(ordered)).map(run_fold).collect()
-    return sorted(results, key=lambda result: (result.corpus, result.ranker, result.trial, result.fold))
-
-
-def threads_a_task(context: SparkContext) -> int:
-    """Return the cores that Spark gives to one task."""
-    return int(context.getConf().get("spark.task.cpus", "1") or 1)
+def _key(trial: Trial) -> _Key:
+    return trial.corpus, trial.ranker, trial.number
 
 
 def summarise(trial: Trial, folds: Sequence[FoldResult]) -> Trial:
@@ -179,19 +217,18 @@ def summarise(trial: Trial, folds: Sequence[FoldResult]) -> Trial:
     n_rounds = max(1, round(sum(fold.n_rounds for fold in folds) / len(folds)))
     loss = -sum(fold.ndcg for fold in folds) / len(folds)
     groups = tuple(group for fold in folds for group in fold.groups)
-    return replace(trial, loss=loss, n_rounds=n_rounds, duration_s=duration_s, groups=groups)
+    fold_ndcg = tuple(fold.ndcg for fold in folds)
+    return replace(trial, loss=loss, n_rounds=n_rounds, duration_s=duration_s, groups=groups, fold_ndcg=fold_ndcg)
 
 
-def _search(corpus: str, candidate: Candidate, budget: Budget, random_state: int) -> HyperparameterSearch:
-    return HyperparameterSearch(
-        corpus,
-        candidate.space,
-        defaults=plugins.create("rankers", candidate.ranker).default_params(),
-        strategy=budget.strategy,
-        random_state=random_state,
-        ranker=candidate.name,
-        n_trials=_n_trials(candidate, budget),
-    )
+def _search(corpus: str, candidate: Candidate, budget: Budget, random_state: int) -> Search:
+    defaults = plugins.create("rankers", candidate.ranker).default_params()
+    n_trials = _n_trials(candidate, budget)
+    options: dict[str, Any] = {"defaults": defaults, "strategy": budget.strategy, "random_state": random_state}
+    if budget.strategy.algorithm == "staged" and candidate.space.dimensions:
+        options |= {"n_trials": n_trials, "ranker": candidate.name}
+        return StagedSearch(corpus, split_space(candidate.space, candidate.groups), **options)
+    return HyperparameterSearch(corpus, candidate.space, ranker=candidate.name, n_trials=n_trials, **options)
 
 
 def _n_trials(candidate: Candidate, budget: Budget) -> int:
@@ -199,7 +236,7 @@ def _n_trials(candidate: Candidate, budget: Budget) -> int:
     return (candidate.n_trials or budget.n_trials) if candidate.space.dimensions else 1
 
 
-def _mark(by_corpus: Mapping[str, Sequence[HyperparameterSearch]], standard_errors: float, run: _Folds) -> list[Trial]:
+def _mark(by_corpus: Mapping[str, Sequence[Search]], standard_errors: float, run: _Folds) -> list[Trial]:
     """Choose each corpus's trial; where there are several candidates, by fits like the final one: see ADR 27."""
     best = {name: [search.best for search in searches if search.best] for name, searches in by_corpus.items()}
     contested = [trial for found in best.values() if len(found) > 1 for trial in found]
@@ -232,6 +269,9 @@ def trial_table(session: SparkSession, trials: Iterable[Trial]) -> DataFrame:
             "params": to_text(dict(trial.params)),
             "duration_s": trial.duration_s,
             "ranker": trial.ranker,
+            "error": trial.error,
+            "fold_ndcg": list(trial.fold_ndcg) if trial.fold_ndcg else None,
+            "standard_error": trial.standard_error,
             **_standing(trial.standing),
         }
         for trial in trials
@@ -252,7 +292,7 @@ def _standing(found: Standing | None) -> dict[str, Any]:
     }
 
 
-def _record(searches: Iterable[HyperparameterSearch], ended: Iterable[Trial]) -> None:
+def _record(searches: Iterable[Search], ended: Iterable[Trial]) -> None:
     found = {(search.corpus, search.ranker): search for search in searches}
     for trial in ended:
         found[trial.corpus, trial.ranker].record(trial)
@@ -262,7 +302,7 @@ def _record(searches: Iterable[HyperparameterSearch], ended: Iterable[Trial]) ->
             )
 
 
-def _tell(searches: Sequence[HyperparameterSearch], n_done: int, n_trials: int, metric_k: int) -> None:
+def _tell(searches: Sequence[Search], n_done: int, n_trials: int, metric_k: int) -> None:
     several = len({search.ranker for search in searches}) > 1
     best = [
         f"{search.corpus} {search.ranker + ' ' if several else ''}{_text(search.best)}"
@@ -277,6 +317,25 @@ def _tell(searches: Sequence[HyperparameterSearch], n_done: int, n_trials: int, 
         ", ".join(best),
         more,
     )
+
+
+def _tell_leads(marked: Sequence[Trial]) -> None:
+    """Say where the folds do not tell a corpus's best two trials apart."""
+    chosen = {(trial.corpus, trial.ranker) for trial in marked if trial.standing and trial.standing.chosen}
+    leads = {key: lead_of(one for one in marked if (one.corpus, one.ranker) == key) for key in sorted(chosen)}
+    close = [
+        f"{corpus} (trial {lead.best} of {ranker} is {lead.ahead:.4f} ahead of trial {lead.second}, standard error "
+        f"{lead.standard_error:.4f})"
+        for (corpus, ranker), lead in leads.items()
+        if lead and lead.is_noise
+    ]
+    if close:
+        more = f" and {len(close) - MAX_NAMED} more" if len(close) > MAX_NAMED else ""
+        logger.info(
+            "Tuning: more folds (folding.n_folds) may choose other parameters for %s%s",
+            ", ".join(close[:MAX_NAMED]),
+            more,
+        )
 
 
 def _text(best: Trial | None) -> str:
@@ -295,7 +354,7 @@ def _unfit(corpus: str, facts: CorpusFacts) -> CorpusFailure | None:
     )
 
 
-def _all_failed(searches: Sequence[HyperparameterSearch]) -> CorpusFailure:
+def _all_failed(searches: Sequence[Search]) -> CorpusFailure:
     trials = [trial for search in searches for trial in search.trials]
     return CorpusFailure(
         trials[0].corpus,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -126,6 +127,9 @@ class FinalResult:
     hint: str = "The search's best trial cannot be repeated on all folds: look at the error."
 
 
+_TIME_OF_DAY, _ADDRESS = re.compile(r"\[\d\d:\d\d:\d\d\] "), re.compile(r"0x[0-9a-fA-F]+")
+
+
 class Sized(Protocol):
     """A value that knows about how much memory it takes."""
 
@@ -151,6 +155,10 @@ class LruCache(Generic[T]):
 
     def __len__(self) -> int:
         return len(self._values)
+
+    def clear(self) -> None:
+        """Forget all values."""
+        self._values.clear()
 
     def get(self, key: Hashable, build: Callable[[], T]) -> T:
         """Return the value of a key, built when it is not there; the ones not used for longest make room for it."""
@@ -184,10 +192,20 @@ def run_fold(task: FoldTask) -> FoldResult:
         ndcg, groups = mean_value(values), group_sums(values)
         error = "" if math.isfinite(ndcg) else f"fold {task.fold} has no query with a relevant document"
     except Exception as exc:  # noqa: BLE001 - a ranker may be anyone's plugin and raise anything
-        ndcg, groups, n_rounds, error = math.nan, (), 0, f"{type(exc).__name__}: {exc}"
+        ndcg, groups, n_rounds, error = math.nan, (), 0, _text(exc)
+        if isinstance(exc, MemoryError):
+            # What is kept for later fits may be what there was no room for.
+            _folds.clear()
+            _corpora.clear()
     seconds = time.perf_counter() - began
     trial = task.trial
     return FoldResult(trial.corpus, trial.number, task.fold, ndcg, n_rounds, seconds, error, trial.ranker, groups)
+
+
+def _text(exc: Exception) -> str:
+    """Say what went wrong in the same words each time: without the time of day and addresses of memory."""
+    text = f"{type(exc).__name__}: {exc}".partition("\nStack trace:")[0].rstrip()
+    return _ADDRESS.sub("0x", _TIME_OF_DAY.sub("", text))
 
 
 def run_final(task: FinalTask) -> FinalResult:
@@ -207,6 +225,12 @@ def _validate(task: FoldTask) -> tuple[NDArray[np.float64], int]:
     fold = _folds.get(key, lambda: _build_fold(ranker, _arrays(task.names), task.fold, task.truth, n_threads))
     fitted = ranker.fit(fold.train, fold.valid, params=task.trial.params, settings=task.settings)
     scores = ranker.score(fitted.model, fold.features, n_threads=n_threads)
+    if not np.isfinite(scores).all():
+        # NDCG would rank such documents last, and the trial might even look good.
+        raise DataError(
+            f"{np.count_nonzero(~np.isfinite(scores))} of {len(scores)} scores are no finite numbers",
+            hint="Give the parameters bounds within which the fit does not diverge.",
+        )
     return ndcg_of(scores, fold.grades, fold.qid, task.settings.metric_k), fitted.n_rounds
 
 

@@ -129,7 +129,7 @@ def _run(
     trials = _store(spark, schemas.TUNING_TRIALS.check(trials), folder / "trials")
     made, oracle, failures, found = nodes.train_ranker(matrix, trials, failures, counts, params, FEATURES, SEED)
     measured = _store(spark, nodes.evaluate(matrix, made, oracle, reference, params, "english"), folder / "evaluation")
-    report, _, _, table, verdicts = nodes.report_training(measured, trials, made, failures, found, params, SEED)
+    report, _, _, table, verdicts, *_ = nodes.report_training(measured, trials, made, failures, found, params, SEED)
     return Stage(matrix, made, oracle, failures, schemas.EVALUATION.check(measured), report, table, verdicts)
 
 

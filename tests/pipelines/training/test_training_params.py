@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from rankhammer import plugins
 from rankhammer.errors import ConfigError, PluginError
 from rankhammer.pipelines.training.params import TrainingParams
+from rankhammer.training.pruning import Pruning
 
 YML = Path(__file__).parents[3] / "conf" / "base" / "parameters" / "training.yml"
 VALUES = yaml.safe_load(YML.read_text())["training"]
@@ -35,6 +36,20 @@ def test_a_grid_that_fits_is_searched_and_one_trial_needs_none():
     assert TrainingParams.model_validate(XGBOOST | {"search_algorithm": "grid", "n_trials": 1}).n_trials == 1
 
 
+def test_pruning_is_off_until_folds_are_named():
+    assert TrainingParams.model_validate(VALUES).budget().pruning is None
+    pruning = {"pruning": {"after_folds": 2, "standard_errors": 2.5}}
+    assert TrainingParams.model_validate(VALUES | pruning).budget().pruning == Pruning(2, 2.5)
+
+
+def test_a_staged_search_has_the_groups_of_its_ranker():
+    params = TrainingParams.model_validate(XGBOOST | {"search_algorithm": "staged"})
+    (candidate,) = params.choice_of().candidates
+    assert candidate.groups[0] == ("max_depth", "min_child_weight")
+    assert params.budget().strategy.algorithm == "staged"
+    assert TrainingParams.model_validate(XGBOOST | {"search_groups": {"xgboost": None}}).search_groups == {}
+
+
 def test_without_a_search_space_there_is_one_trial():
     choice = TrainingParams.model_validate(XGBOOST | {"search_space": {}}).choice_of()
     assert choice.candidates[0].space.dimensions == ()
@@ -45,6 +60,10 @@ def test_without_a_search_space_there_is_one_trial():
     [
         ({"n_trial": 3}, ValidationError, "n_trial"),
         ({"n_trials": 0}, ValidationError, "n_trials"),
+        ({"search_groups": {"xgbost": [["max_depth"]]}}, ConfigError, "search_groups names 'xgbost'"),
+        ({"search_groups": {"xgboost": [["max_dept"]]}}, ConfigError, "max_dept"),
+        ({"pruning": {"after_folds": -1, "standard_errors": 2}}, ValidationError, "after_folds"),
+        ({"pruning": {"after_folds": 1, "standard_errors": 0}}, ValidationError, "standard_errors"),
         ({"metric_k": 7}, ValidationError, "metrics must hold ndcg@7"),
         ({"metrics": ["ndgc@10"]}, ConfigError, "Did you mean 'ndcg'"),
         ({"ranker": {"name": "auto", "options": {"max_depth": 3}}}, ConfigError, "auto has no options"),

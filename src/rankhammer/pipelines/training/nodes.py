@@ -19,7 +19,9 @@ from rankhammer.feature_sets import FeatureSet  # noqa: TC001
 from rankhammer.pipelines.params import Language, RandomState  # noqa: TC001
 from rankhammer.pipelines.training import history_figure, report
 from rankhammer.pipelines.training.params import TrainingParams  # noqa: TC001
+from rankhammer.pipelines.training.tuning_figures import history_of_trials, parallel_parameters
 from rankhammer.rankers import scoring
+from rankhammer.storage.checkpoints import CheckpointFolder  # noqa: TC001
 from rankhammer.training import final, matrix_table
 from rankhammer.training.staging import stage_matrix
 from rankhammer.training.tune import trial_table, tune_corpora
@@ -44,7 +46,12 @@ def build_training_matrix(
     return matrix, {"corpora": counts, "failures": [asdict(failure) for failure in failures]}
 
 
-def tune(training_matrix: DataFrame, params: TrainingParams, random_state: RandomState) -> tuple[DataFrame, Failures]:
+def tune(
+    training_matrix: DataFrame,
+    params: TrainingParams,
+    random_state: RandomState,
+    checkpoints: CheckpointFolder | None = None,
+) -> tuple[DataFrame, Failures]:
     """Search every corpus's parameters by cross-validation."""
     corpora = stage_matrix(training_matrix)
     session = training_matrix.sparkSession
@@ -54,6 +61,7 @@ def tune(training_matrix: DataFrame, params: TrainingParams, random_state: Rando
         choice=params.choice_of(),
         budget=params.budget(),
         random_state=random_state,
+        checkpoints=checkpoints,
     )
     stop_if_all_failed(failures, len(corpora))
     return trial_table(session, trials), [asdict(failure) for failure in failures]
@@ -104,21 +112,23 @@ def report_training(
     reference_found: dict[str, dict[str, Any]],
     params: TrainingParams,
     random_state: RandomState,
-) -> tuple[dict[str, Any], Figure, Figure, PandasFrame, dict[str, bytes]]:
-    """Sum up what was trained and how well it ranks, and judge it."""
+) -> tuple[dict[str, Any], Figure, Figure, PandasFrame, dict[str, bytes], Figure, Figure]:
+    """Sum up what was searched and trained and how well it ranks, and judge it."""
     summary = systems.summarize(
         evaluation_table, n_resamples=params.n_resamples, confidence=params.confidence, random_state=random_state
     )
     # An action: a dozen rows a (corpus, metric, truth) come back. To sort them, Spark would make each of them twice.
     found = [row.asDict() for row in summary.collect()]
     rows = sorted(found, key=itemgetter("corpus", "truth", "metric", "quantity", "system"))
-    counts = matrix_table.count_trials(tuning_trials)
-    errors = params.choice.standard_errors
+    trials = matrix_table.read_trials(tuning_trials)
+    counts, errors = matrix_table.count_trials(trials), params.choice.standard_errors
     facts = report.build(
         ranker, rows, counts, headline=params.headline, rule=params.verdict_rule(), standard_errors=errors
     )
     about = {**params.how_measured(), "reference_judgments": reference_found}
-    return (*report.pack(facts, rows, failures, about), report.verdict_files(facts, params.how_measured()))
+    verdicts = report.verdict_files(facts, params.how_measured())
+    drawn = (draw(trials, metric=params.headline) for draw in (history_of_trials, parallel_parameters))
+    return (*report.pack(facts, rows, failures, about), verdicts, *drawn)
 
 
 def compare_runs(training_report: dict[str, Any], run_history: list[dict[str, Any]]) -> Figure:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from rankhammer import plugins
 from rankhammer.errors import ConfigError
@@ -14,8 +14,9 @@ from rankhammer.evaluation.verdict import VerdictRule
 from rankhammer.pipelines.params import StageParams
 from rankhammer.plugins import PluginSpec
 from rankhammer.training.choice import Candidate, RankerChoice
+from rankhammer.training.pruning import Pruning
 from rankhammer.training.search import Algorithm, Strategy
-from rankhammer.training.search_space import parse_space, require_grid
+from rankhammer.training.search_space import parse_space, require_grid, require_groups
 from rankhammer.training.tune import Budget
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 AUTO = "auto"
 """Stands for one of `choice.candidates`, chosen corpus by corpus."""
 BASELINE = "baseline"
+_EXAMPLES = {"search_space": "{max_depth: {quniform: [2, 7, 1]}}", "search_groups": "[[max_depth], [reg_lambda]]"}
 
 
 class CandidateParams(PluginSpec):
@@ -62,6 +64,15 @@ class ChoiceParams(StageParams):
     small: SmallParams = Field(description="corpora with few queries")
 
 
+class PruningParams(StageParams):
+    """When a trial is given up after some of its folds."""
+
+    after_folds: int = Field(ge=0, le=100, description="folds that each trial runs; 0: all of them, nothing is pruned")
+    standard_errors: float = Field(
+        gt=0, le=100, description="standard errors behind the best of earlier batches that make a trial hopeless"
+    )
+
+
 class TrainingParams(StageParams):
     """What is trained, how long its parameters are searched, and how it is measured."""
 
@@ -73,9 +84,15 @@ class TrainingParams(StageParams):
         max_length=100,
         description="ranker to parameter to one function and its arguments; a ranker without trains with its options",
     )
-    search_algorithm: Algorithm = Field(description="how points of the search space are chosen: tpe, random or grid")
+    search_algorithm: Algorithm = Field(
+        description="how points of the search space are chosen: tpe, staged, random or grid"
+    )
+    search_groups: dict[str, tuple[tuple[str, ...], ...]] = Field(
+        max_length=100, description="ranker to the groups of parameters that `staged` varies one after the other"
+    )
     n_trials: int = Field(ge=1, le=10_000, description="trials per corpus; the first one is the ranker's defaults")
     batch_size: int = Field(ge=1, le=1000, description="trials per corpus that run together")
+    pruning: PruningParams = Field(description="hopeless trials are given up after some of their folds")
     n_startup_trials: int = Field(ge=1, le=10_000, description="trials drawn at random before the search learns")
     n_rounds: int = Field(ge=1, le=100_000, description="largest number of boosting rounds")
     early_stopping_rounds: int = Field(ge=1, le=10_000, description="rounds without a better NDCG before a fit stops")
@@ -88,9 +105,9 @@ class TrainingParams(StageParams):
     confidence: float = Field(gt=0.5, lt=1, description="coverage of the intervals")
     verdict_min_clusters: int = Field(ge=2, le=100_000, description="test query clusters that a verdict takes")
 
-    @field_validator("search_space", mode="before")
+    @field_validator("search_space", "search_groups", mode="before")
     @classmethod
-    def _of_rankers(cls, spaces: Any) -> Any:
+    def _of_rankers(cls, spaces: Any, info: ValidationInfo) -> Any:
         """Let null take back what conf/base searches: the keys of an environment are added to those of base.
 
         Raises:
@@ -101,9 +118,9 @@ class TrainingParams(StageParams):
         known = plugins.names("rankers")
         for name in sorted(spaces.keys() - set(known)):
             raise ConfigError(
-                f"search_space names {name!r}, which is no ranker.",
+                f"{info.field_name} names {name!r}, which is no ranker.",
                 hint=f"Parameters stand below their ranker's name ({', '.join(known)}): "
-                "search_space: {xgboost: {max_depth: {quniform: [2, 7, 1]}}}.",
+                f"{info.field_name}: {{xgboost: {_EXAMPLES[info.field_name or '']}}}.",
                 name=name,
             )
         return _without_null(spaces, levels=3)
@@ -183,7 +200,9 @@ class TrainingParams(StageParams):
             options = {"feature": self.baseline_feature} | options
         plain = PluginSpec(name=spec.name, options=options)
         known = plugins.create("rankers", plain).default_params()
-        return Candidate(plain, parse_space(self.search_space.get(spec.name, {}), known=known))
+        groups = self.search_groups.get(spec.name, ())
+        require_groups(groups, ranker=spec.name, known=known)
+        return Candidate(plain, parse_space(self.search_space.get(spec.name, {}), known=known), groups=groups)
 
     def budget(self) -> Budget:
         """Return how much the search of a ranker may try."""
@@ -194,6 +213,7 @@ class TrainingParams(StageParams):
             n_rounds=self.n_rounds,
             early_stopping_rounds=self.early_stopping_rounds,
             metric_k=self.metric_k,
+            pruning=Pruning(**dict(self.pruning)) if self.pruning.after_folds else None,
         )
 
 

@@ -22,7 +22,7 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 nodes.tune,
-                inputs=["training_matrix", PARAMS, SEED],
+                inputs=["training_matrix", PARAMS, SEED, "tuning_checkpoints"],
                 outputs=["tuning_trials", "tuning_failures"],
                 name="tune",
             ),
@@ -44,7 +44,10 @@ def create_pipeline() -> Pipeline:
             node(
                 nodes.report_training,
                 inputs=["evaluation", "tuning_trials", "ranker", "training_failures", "reference_found", PARAMS, SEED],
-                outputs=["training_report", "ndcg_comparison", "feature_importance", "ndcg_summary", "verdicts"],
+                outputs=[
+                    *("training_report", "ndcg_comparison", "feature_importance", "ndcg_summary", "verdicts"),
+                    *("tuning_history", "tuning_parallel"),
+                ],
                 name="report_training",
             ),
             node(

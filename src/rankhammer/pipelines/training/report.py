@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
     from rankhammer.evaluation.verdict import VerdictRule
+    from rankhammer.training.choice import Lead
     from rankhammer.training.search import Standing
 
 
@@ -141,13 +143,21 @@ def build(
 def _tried(counts: Row, headline: str, standard_errors: float) -> Row:
     """Return the search's figures, and how the ranker was chosen where there were several."""
     standings: list[Standing] = counts["standings"]
-    figures = {name: counts[name] for name in counts if name != "standings"}
+    lead: Lead | None = counts["lead"]
+    figures = {name: counts[name] for name in counts if name not in ("standings", "lead")}
     candidates = {
         found.ranker: {headline: found.ndcg, "behind": found.behind, "standard_error": found.standard_error}
         for found in standings
     }
     why = choice.reason(standings, standard_errors)
-    return figures | {"choice": {"reason": why, "standard_errors": standard_errors, "candidates": candidates}}
+    return figures | {
+        "choice": {
+            "reason": why,
+            "standard_errors": standard_errors,
+            "candidates": candidates,
+            "lead": {**asdict(lead), "more_folds_may_change_it": lead.is_noise} if lead else None,
+        }
+    }
 
 
 def pack(
