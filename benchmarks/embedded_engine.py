@@ -26,9 +26,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rankhammer import feature_sources, spark
+from rankhammer.analyzers.porter import porter_stem
+from rankhammer.analyzers.stop_words import STOP_WORDS
 from rankhammer.feature_sets import FeatureSet
-from rankhammer.feature_sets.analyzers import ENGLISH_STOP_WORDS
-from rankhammer.feature_sets.porter import porter_stem
 from rankhammer.feature_sources.embedded.bm25 import Bm25, byte_to_length, length_to_byte
 from rankhammer.feature_sources.embedded.source import Embedded
 from rankhammer.schemas import JUDGMENTS
@@ -196,7 +196,7 @@ def _compare(session: SparkSession, folder: str, documents: pa.Table, n_rows: in
 
 
 def _terms(text: str) -> list[str]:
-    return [porter_stem(word) for word in text.split() if word not in ENGLISH_STOP_WORDS]
+    return [porter_stem(word) for word in text.split() if word not in STOP_WORDS["english"]]
 
 
 class PlainBm25:

@@ -30,7 +30,8 @@ from rankhammer.plugins import PluginSpec
 from rankhammer.rankers import FitSettings, RankingData
 from rankhammer.training.choice import Candidate, choose, group_sums
 from rankhammer.training.matrix import read_corpus
-from rankhammer.training.search import HyperparameterSearch, Trial, parse_space, seed_of
+from rankhammer.training.search import HyperparameterSearch, Strategy, Trial, seed_of
+from rankhammer.training.search_space import parse_space
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -278,7 +279,7 @@ def search(folds: Sequence[Any], contender: Contender, name: str, seed: int) -> 
     candidate = contender.candidate
     defaults = plugins.create("rankers", candidate.ranker).default_params()
     looking = HyperparameterSearch(
-        name, candidate.space, defaults=defaults, n_startup_trials=N_STARTUP, random_state=seed
+        name, candidate.space, defaults=defaults, strategy=Strategy(N_STARTUP), random_state=seed
     )
     n_trials = candidate.n_trials or 1
     for first in range(0, n_trials, BATCH):

@@ -70,7 +70,9 @@ def install(locks: list[str]) -> None:
     uv = [str(python), "-m", "uv", "pip"]
     into = ["--python", str(python), "--no-build-isolation"]
     # Compiled here, once: where PYTHONDONTWRITEBYTECODE is set, as in many images, every process would compile again.
-    run([*uv, "sync", *into, "--require-hashes", "--compile-bytecode", *locks], environ)
+    # The setuptools that pip has brought is taken by uv once more: tests make environments from uv's cache alone.
+    kept = ["--reinstall-package", "setuptools"]
+    run([*uv, "sync", *into, *kept, "--require-hashes", "--compile-bytecode", *locks], environ)
     say("Installing this project, editable")
     own = [part for folder in OWN for part in ("--editable", folder)]
     run([*uv, "install", "--quiet", *into, "--no-deps", *own], environ)

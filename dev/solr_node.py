@@ -114,10 +114,12 @@ def _read(documents: str, columns: dict[str, str]) -> Any:
     return table
 
 
-def call(url: str, body: Any = None, *, method: str | None = None) -> Any:
-    """Ask a node once; the answer's JSON."""
+def call(url: str, body: Any = None, *, method: str | None = None, form: dict[str, str] | None = None) -> Any:
+    """Ask a node once, with JSON or a form as the body; the answer's JSON."""
     content = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, content, {"content-type": "application/json"}, method=method)
+    kind = "application/json" if form is None else "application/x-www-form-urlencoded"
+    content = content if form is None else urllib.parse.urlencode(form).encode()
+    request = urllib.request.Request(url, content, {"content-type": kind}, method=method)
     try:
         with urllib.request.urlopen(request, timeout=120) as answer:
             return json.load(answer)

@@ -33,6 +33,8 @@ def drawn() -> Any:
 
 @pytest.mark.parametrize("name", PIPELINES)
 def test_each_pipeline_has_layers(name, caplog):
+    # As the page's server does: the box of a stage stands between the layers of what it reads and writes.
+    drawn().create_modular_pipelines_tree_for_registered_pipeline(name)
     with caplog.at_level(logging.WARNING):
         layers = drawn().get_sorted_layers_for_registered_pipeline(name)
     assert layers, caplog.text

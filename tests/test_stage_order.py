@@ -1,4 +1,4 @@
-"""The line continuese way: a stage reads what earlier ones hand on, and reaches no further back than it declares."""
+"""The line goes one way: a stage reads what earlier ones hand on, and reaches no further back than it declares."""
 
 from __future__ import annotations
 

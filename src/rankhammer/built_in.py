@@ -7,7 +7,9 @@ from __future__ import annotations
 
 BUILT_IN: dict[str, dict[str, str]] = {
     "click_logs": {
+        "clicks_only": "rankhammer.click_logs.clicks_only:ClicksOnly",
         "impressions": "rankhammer.click_logs.impressions:Impressions",
+        "mjolnir": "rankhammer.click_logs.mjolnir:Mjolnir",
         "serps": "rankhammer.click_logs.serps:Serps",
         "ubi": "rankhammer.click_logs.ubi:Ubi",
         "yandex_wscd": "rankhammer.click_logs.yandex_wscd:YandexWscd",
@@ -34,6 +36,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
     "rankers": {
         "baseline": "rankhammer.rankers.baseline:BaselineRanker",
+        "lightgbm": "rankhammer.rankers.lightgbm:LightGBMRanker",
         "linear": "rankhammer.rankers.linear:LinearRanker",
         "xgboost": "rankhammer.rankers.xgboost:XGBoostRanker",
     },

@@ -13,6 +13,7 @@ USER_ERROR = 2
 SOME_CORPORA_FAILED = 3
 DOCTOR_WARNINGS = 4
 DOCTOR_ERRORS = 5
+NOT_PROMOTED = 6
 INTERRUPTED = 130
 
 MEANINGS: Mapping[int, str] = {
@@ -24,6 +25,7 @@ MEANINGS: Mapping[int, str] = {
     SOME_CORPORA_FAILED: "some corpora failed and the others continued; the closing table has the status of each",
     DOCTOR_WARNINGS: "of `rankhammer doctor`: something should be changed",
     DOCTOR_ERRORS: "of `rankhammer doctor`: something has failed, or will",
+    NOT_PROMOTED: "`rankhammer promote` has measured no significant gain, and what was current stays",
     INTERRUPTED: "interrupted by Ctrl-C: the lock and the terminal are given back, and what was finished stays",
 }
 """Exit code to what it means, of every command."""

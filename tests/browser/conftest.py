@@ -18,10 +18,15 @@ import pytest
 from pyarrow import parquet
 
 from rankhammer.click_logs import PositionRate
+from rankhammer.datasets import HistoryDataset
+from rankhammer.evaluation.compared_queries import Measured
 from rankhammer.pipelines.features.report import distribution_figure
 from rankhammer.pipelines.ingestion.report import click_through_figure
 from rankhammer.pipelines.labeling.report import click_model_fit, label_histogram
+from rankhammer.pipelines.query_report.figures import gains_figure
+from rankhammer.pipelines.training.history_figure import history_figure
 from rankhammer.pipelines.training.report import importance_figure, ndcg_figure
+from rankhammer.plugins import PluginSpec
 from rankhammer.training.folds import balance_figure
 
 if TYPE_CHECKING:
@@ -75,7 +80,26 @@ def figures() -> dict[str, Any]:
         "fold_balance": balance_figure(dict.fromkeys(CORPORA, folds)),
         "ndcg_comparison": ndcg_figure(_means()),
         "feature_importance": importance_figure(shares),
+        "ndcg_by_run": history_figure([*map(_run, (2, 1))], {"metric": "ndcg@10", "corpora": _reached(0.8)}),
+        "query_gains": _gains(),
     }
+
+
+def _reached(mean: float) -> dict[str, Any]:
+    ranker = {"mean": mean, "lower": mean - 0.05, "upper": mean + 0.04}
+    return {corpus: {"ndcg@10": {"ranker": ranker}} for corpus in CORPORA}
+
+
+def _run(number: int) -> dict[str, Any]:
+    about = {"number": number, "metric": "ndcg@10", "state": "done", "total_seconds": 61.2, "stages": ["training"]}
+    return about | {"ended": f"2026-11-0{number}T10:00:00+00:00", "figures": {"training": _reached(0.5 + number / 10)}}
+
+
+def _gains() -> Any:
+    queries = [("open a file", -0.4), ("parse json", 0.6)]
+    found = [{"query": query, "difference": gain, "against": "logged order"} for query, gain in queries]
+    measured = Measured("ndcg@10", "clicks", "logged order", "title_bm25", PluginSpec(name="linear"))
+    return gains_figure(dict.fromkeys(CORPORA, found), dict.fromkeys(CORPORA, measured))
 
 
 @pytest.fixture(scope="session")
@@ -89,6 +113,8 @@ def project(tmp_path_factory) -> Path:
     serps.mkdir(parents=True)
     for name, figure in figures().items():
         (reporting / f"{name}.json").write_text(figure.to_json())
+    for number in (1, 2):
+        HistoryDataset(filepath=str(reporting / "history")).save(_run(number))
     rows = {"corpus": ["main"] * 3, "query": ["red shoe"] * 3, "clicked": [[True, False]] * 3}
     parquet.write_table(pa.table(rows), serps / "part-0.parquet")
     return folder

@@ -29,6 +29,8 @@ PLOTS = (
     "fold_balance",
     "ndcg_comparison",
     "feature_importance",
+    "ndcg_by_run",
+    "query_gains",
 )
 SIZE = {"width": 1500, "height": 950}
 
@@ -78,6 +80,14 @@ def test_a_table_shows_rows_and_sizes(site, browser, screenshots):
         assert "3 rows in all" in cells
         assert {"red shoe", "x."} <= set(cells)
         page.screenshot(path=screenshots / "table_serps.png")
+
+
+def test_runs_are_listed(site, browser, screenshots):
+    with shown(browser, site) as page:
+        _expand(page, "run_history")
+        page.wait_for_selector("td")
+        assert {"done", "network 0.700, stdlib 0.700"} <= set(texts(page, "td"))
+        page.screenshot(path=screenshots / "run_history.png")
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from rankhammer.click_logs import Bounds, CorpusCounts, PageLimits, validate_log
-from rankhammer.click_logs.checks import find_failures, hint_for
+from rankhammer.click_logs.checks import find_failures
+from rankhammer.click_logs.fault_hints import hint_for
 from rankhammer.click_logs.faults import FIRST_PLACE_KEPT, NOT_A_PAGE, TALLY_TYPE
 from rankhammer.errors import DataError, SchemaError
 from rankhammer.schemas import RAW_SERPS

@@ -145,10 +145,18 @@ def test_every_record_is_counted_by_what_became_of_it(spark, tmp_path):
     assert lost == {"clicks/of no result page": 1, "clicks/without a document": 1}
 
 
-def test_a_client_stands_in_for_a_blank_session(spark, tmp_path):
+def test_a_blank_session_is_none_and_the_client_is_the_visitor(spark, tmp_path):
     nobody = (" ", None, "undefined", "NULL")
     clicks = [event("p", "click", "a", 1, session_id=session_id) for session_id in nobody]
-    assert read(spark, tmp_path, query("p", hits=["a"]), *clicks)["p"].session_id == "c"
+    page = read(spark, tmp_path, query("p", hits=["a"]), *clicks)["p"]
+    assert (page.session_id, page.user_id) == (None, "c")
+    assert "address" not in page
+
+
+def test_an_address_among_the_attributes_of_events_is_the_visitors(spark, tmp_path):
+    click = event("p", "click", "a", 1)
+    click["event_attributes"]["ip"] = "192.0.2.7"
+    assert read(spark, tmp_path, query("p", hits=["a"]), click)["p"].address == "192.0.2.7"
 
 
 def test_queries_without_events_say_what_is_missing(spark, tmp_path):

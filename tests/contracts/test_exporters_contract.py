@@ -106,13 +106,23 @@ def test_scores_equal_the_boosters_to_1e_5_on_logged_absent_and_tied_vectors(
     assert facts["max_abs_difference"] <= 1e-5
 
 
-def test_a_linear_ranker_is_scored_alike_or_refused_with_the_targets_that_take_it(exporter: Any, rows: Any) -> None:
-    learner = plugins.create("rankers", plugins.PluginSpec(name="linear"))
+def learned_by(name: str, rows: Any) -> TrainedRanker:
+    learner = plugins.create("rankers", plugins.PluginSpec(name=name))
     qid = np.repeat(np.arange(10, dtype=np.int32), 30)
     data = RankingData(rows, (rows[:, 2] > 2).astype(np.float32), qid, np.ones(300), FEATURE_SET.names)
     fitted = learner.fit(learner.prepare(data), None, params={}, settings=FitSettings(30, None, 10, 1, 1))
     sample = json.dumps({"feature_names": FEATURE_SET.names, "features": rows.tolist()}).encode()
-    ranker = TrainedRanker("main", fitted.model, FEATURE_SET, {}, sample)
+    return TrainedRanker("main", fitted.model, FEATURE_SET, {}, sample)
+
+
+def test_trees_of_lightgbm_are_scored_alike_by_every_target(exporter: Any, rows: Any) -> None:
+    ranker = learned_by("lightgbm", rows)
+    facts = check_parity(exporter, exporter.write(ranker), ranker, make_vectors(rows, ranker), tolerance=1e-5)
+    assert facts["max_abs_difference"] <= 1e-5
+
+
+def test_a_linear_ranker_is_scored_alike_or_refused_with_the_targets_that_take_it(exporter: Any, rows: Any) -> None:
+    ranker = learned_by("linear", rows)
     if exporter.target.startswith(("opensearch_ltr", "elasticsearch_ltr", "solr_ltr", "json")):
         facts = check_parity(exporter, exporter.write(ranker), ranker, make_vectors(rows, ranker), tolerance=1e-5)
         assert facts["max_abs_difference"] <= 1e-5

@@ -13,7 +13,9 @@ from rankhammer.datasets.handoff import MARKER
 from rankhammer.errors import ConfigError
 from rankhammer.runs.user_errors import user_error
 from rankhammer.storage import base, hadoop
-from rankhammer.storage.publication import follow
+from rankhammer.storage.champions import make_current
+from rankhammer.storage.publication import Candidates, NewRanker, follow
+from rankhammer.storage.ranker_history import PROMOTION
 
 OVERLOAD = "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme"
 
@@ -67,6 +69,28 @@ def test_an_input_behind_a_hadoop_uri_has_a_fingerprint(spark, root, tmp_path):
     before = log.fingerprint()
     (tmp_path / "mounted" / "log" / "b.json").write_text('{"query": "y"}\n')
     assert log.fingerprint() != before
+
+
+def test_rankers_are_registered_and_promoted_through_hadoop_uris(root, tmp_path):
+    def export(content: bytes, *, by_hand: bool) -> str:
+        ranker = NewRanker({"model.ubj": content}, is_by_hand=by_hand)
+        files = {"main/json/model.json": content}
+        given = Candidates({}, files, {"main": ranker}) if by_hand else Candidates(files, {}, {"main": ranker})
+        PublishedDataset(filepath=f"{root}/exported", keep_rankers=1, grace_h=0).save(given)
+        return ranker.id
+
+    first, second = export(b"1", by_hand=False), export(b"2", by_hand=True)
+    published = PublishedDataset(filepath=f"{root}/exported")
+    assert published.load_all() == {"main/json/model.json": b"1"}
+    entries = {entry.ranker: entry for entry in published.registry.history().entries()}
+    assert entries.keys() == {first, second}
+    about = {"before": published.versions.newest(), "how": PROMOTION, "about": {"reason": "r"}}
+    make_current(entries[second], published.versions, published.registry, **about)
+    assert published.load_all() == {"main/json/model.json": b"2"}
+    assert published.registry.history().champions("main") == [first, second]
+    third = export(b"3", by_hand=True)
+    assert published.registry.kept() == {("main", first), ("main", second), ("main", third)}
+    assert (tmp_path / "mounted/exported/registry/000001.json").exists()
 
 
 def test_a_folder_that_hadoop_refuses_to_write_is_no_defect(root, tmp_path):

@@ -22,7 +22,7 @@ def intents(documents):
 
 def test_every_spelling_of_an_intent_normalises_to_its_key(intents):
     for intent in intents:
-        assert {normalize_query(spelling, "english") for spelling in intent.spellings} == {intent.key}
+        assert {normalize_query(spelling, "english", "words") for spelling in intent.spellings} == {intent.key}
 
 
 def test_two_intents_never_share_a_key(intents):

@@ -7,7 +7,7 @@ import pytest
 import xgboost as xgb
 
 from rankhammer.errors import ConfigError
-from rankhammer.evaluation.metrics import mean_by_rule, mean_ndcg, mrr, ndcg, parse_metric
+from rankhammer.evaluation.metrics import RULES, mean_by_rule, mean_ndcg, mrr, ndcg, parse_metric
 
 RNG_SEEDS = range(3)
 
@@ -115,6 +115,52 @@ def test_mrr_is_one_over_the_rank_of_the_first_relevant_document() -> None:
 
 def test_mrr_is_zero_where_the_relevant_documents_were_not_ranked() -> None:
     assert mrr([1.0], [0], [0], 10, ideal_grades=([3, 0], [0, 0])) == pytest.approx([0.0])
+
+
+def _one_by_one(name: str, ranked: list[int], judged: list[int], k: int) -> float:
+    """Compute a metric of one query as its definition says, document by document."""
+    relevant = [grade >= 1 for grade in ranked[:k]]
+    n_all = sum(grade >= 1 for grade in judged)
+    if not n_all:
+        return float("nan")
+    if name == "err":
+        goes_on, total = 1.0, 0.0
+        for rank, grade in enumerate(ranked[:k], 1):
+            satisfied = (2 ** min(grade, 4) - 1) / 16
+            total += goes_on * satisfied / rank
+            goes_on *= 1 - satisfied
+        return total
+    precisions = [sum(relevant[:rank]) / rank for rank, is_found in enumerate(relevant, 1) if is_found]
+    return {"map": sum(precisions) / n_all, "precision": sum(relevant) / k, "recall": sum(relevant) / n_all}[name]
+
+
+@pytest.mark.parametrize("name", ["map", "err", "precision", "recall"])
+@pytest.mark.parametrize("k", [1, 3, 100])
+def test_a_metric_is_what_its_definition_says_of_each_query(name: str, k: int) -> None:
+    scores, grades, qid = _random_queries(11)
+    grades[qid == 7] = 0
+    judged = [[*grades[qid == query], 5, 1] if query % 3 else [*grades[qid == query]] for query in range(40)]
+    ideal = (np.concatenate(judged), np.repeat(np.arange(40), [len(of) for of in judged]))
+    found = parse_metric(f"{name}@{k}").values(scores, grades, qid, ideal_grades=ideal)
+    orders = [grades[qid == query][np.argsort(-scores[qid == query])] for query in range(40)]
+    expected = [_one_by_one(name, list(order), of, k) for order, of in zip(orders, judged, strict=True)]
+    assert found == pytest.approx(expected, nan_ok=True)
+
+
+def test_metrics_of_one_order_by_hand() -> None:
+    # Ranked: 0, 2, 1; one more relevant document was not ranked.
+    order = ([3, 2, 1], [0, 2, 1], [0, 0, 0])
+    judged = ([2, 1, 1, 0], [0, 0, 0, 0])
+    by_hand = {"map@3": (1 / 2 + 2 / 3) / 3, "precision@3": 2 / 3, "recall@3": 2 / 3, "recall@2": 1 / 3}
+    by_hand["err@3"] = 3 / 16 / 2 + (13 / 16) * (1 / 16) / 3
+    found = {name: parse_metric(name).values(*order, ideal_grades=judged)[0] for name in by_hand}
+    assert found == pytest.approx(by_hand)
+
+
+def test_each_metric_says_how_it_counts() -> None:
+    rules = {parse_metric(f"{name}@5").rule for name in RULES}
+    assert len(rules) == len(RULES)
+    assert all("skipped" in rule for rule in rules)
 
 
 def test_a_metric_is_named_with_its_cutoff() -> None:

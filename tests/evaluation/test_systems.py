@@ -133,6 +133,19 @@ def test_reference_joins_by_cluster_and_takes_the_highest_grade_of_the_spellings
     )
 
 
+def test_every_relevant_grade_is_kept_and_of_the_others_as_many_as_a_cutoff_may_need(spark: SparkSession) -> None:
+    clusters = {query: query_cluster_id(normalize_query(query, "english")) for query in ("many", "few")}
+    columns = "corpus string, query_cluster_id string, doc_id string"
+    rows = spark.createDataFrame([("de", cluster, "d1") for cluster in clusters.values()], columns)
+    graded = [("de", "many", f"d{number}", int(number < 130)) for number in range(150)]
+    graded += [("de", "few", f"d{number}", int(number < 2)) for number in range(150)]
+    types = ", ".join(f"{name} {kind}" for name, kind in schemas.REFERENCE_JUDGMENTS.columns.items())
+    joined = systems.join_reference(rows, spark.createDataFrame(graded, types), language="english")
+    found = {row.query_cluster_id: row.ideal_reference_grades for row in joined.collect()}
+    assert found[clusters["many"]] == [1] * 130
+    assert found[clusters["few"]] == [1] * 2 + [0] * 98
+
+
 def test_no_reference_gives_null_columns_of_the_same_types(spark: SparkSession) -> None:
     rows = spark.createDataFrame([("de", "c", "d1")], "corpus string, query_cluster_id string, doc_id string")
     joined = systems.join_reference(rows, None)

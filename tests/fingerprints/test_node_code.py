@@ -99,6 +99,8 @@ def stale(module: str, added: str = STATEMENT, **parameters: Any) -> set[str]:
         ("click_models.dbn", ALL - {"ingestion"}),
         ("click_logs.impressions", ALL),
         ("queries.normalize", ALL),
+        ("queries.overlap", ALL),
+        ("analyzers.porter", ALL),
         ("schemas", ALL),
         ("datasets.table_dataset", ALL),
         ("datasets.input_validator", ALL - {"ingestion"} - {"labeling", "judgment_export"}),

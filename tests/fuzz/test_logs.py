@@ -109,7 +109,8 @@ def _permuted(dataset: LogDataset, case: Case, max_bad_share: float, seed: int) 
 def require_balance(found: Ingested) -> None:
     """Every page that was read is kept, set aside or a robot's, and what is kept is what is counted."""
     for corpus, counts in found.counts.items():
-        assert counts["n_read"] == counts["n_serps"] + sum(counts["set_aside"].values()) + counts["n_robot_serps"]
+        left_out = sum(counts["set_aside"].values()) + counts["n_robot_serps"] + counts["n_abandoned"]
+        assert counts["n_read"] == counts["n_serps"] + left_out
         kept = [row for row in found.rows if row["corpus"] == corpus]
         if corpus in found.failed:
             assert not kept

@@ -13,7 +13,7 @@ from own_shop import make_shop
 from rankhammer.errors import ConfigError, DataError, SchemaError
 from rankhammer.feature_sets import FeatureSet
 from rankhammer.input_guesses.guess import guess_inputs
-from rankhammer.input_guesses.settings_files import settings_files, write_settings
+from rankhammer.input_guesses.settings_files import features_of, settings_files, write_settings
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,18 @@ def test_languages_are_those_of_the_texts_and_set_the_analyzers(shop):
     assert {feature.analyzer for feature in features.features if feature.type == "match"} == {"standard", "english"}
     assert files["parameters/training.yml"]["training"]["baseline_feature"] in features.names
     assert "several languages" in settings_files(guesses)["globals.yml"]
+    assert files["globals.yml"]["language"] == {"default": "german", "corpora": {"uk": "english"}}
     assert files["globals.yml"]["reference_judgments"] == {"path": None}
+
+
+@pytest.mark.parametrize(
+    ("language", "analyzer"), [("german", "german"), ("english", "english"), ("finnish", "standard")]
+)
+def test_documents_of_one_language_have_its_analyzer_where_engines_have_one(shop, language, analyzer):
+    guesses = guess_inputs([str(shop / "klicks.csv")], documents=str(shop / "artikel.jsonl"), given={})
+    guesses.documents.languages.update(dict.fromkeys(guesses.documents.languages, language))
+    features, _ = features_of(guesses.documents)
+    assert {feature["analyzer"] for feature in features if "analyzer" in feature} == {analyzer}
 
 
 def test_english_names_in_json_lines_and_in_structs(tmp_path):
@@ -115,6 +126,25 @@ def test_a_session_is_no_result_page(tmp_path):
     given = [row | {"visit_id": f"v{number // 9}"} for number, row in enumerate(rows(n=180))]
     found = columns(guess_inputs([write_csv(tmp_path / "log.csv", given)], given={}))
     assert (found["serp_id"], found["session_id"]) == ("serp_id", "visit_id")
+
+
+def test_mjolnirs_table_is_known_by_its_columns(tmp_path):
+    row = {"wikiid": "enwiki", "query": "tv", "session_id": "s", "timestamp": 1_700_000_000, "q_by_ip_day": 3}
+    row |= {"hits": [{"pageid": 7}], "clicks": [{"pageid": 7}]}
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "log.parquet")
+    assert guess_inputs([str(tmp_path / "log.parquet")], given={}).log.reader == "mjolnir"
+
+
+def test_users_and_addresses_are_no_sessions_for_they_may_not_be_written(tmp_path):
+    more = {"visitor_id": "v{}", "client_ip": "192.0.2.{}", "user_agent": "agent{}"}
+    given = [row | {name: text.format(number // 9) for name, text in more.items()} for number, row in enumerate(rows())]
+    for row in given:
+        row.pop("session_id", None)
+    guesses = guess_inputs([write_csv(tmp_path / "log.csv", given)], given={})
+    found = columns(guesses)
+    assert (found["user_id"], found["address"]) == ("visitor_id", "client_ip")
+    assert "session_id" not in found
+    assert not any("session" in doubt for doubt in guesses.log.doubts)
 
 
 def test_lists_in_rows_are_for_the_reader_of_pages(tmp_path):

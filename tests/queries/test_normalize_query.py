@@ -39,8 +39,31 @@ def test_a_query_without_anything_to_see_is_blank():
     assert normalize_query("\u200b\u2060\ufeff\x00", "english") == ""
 
 
-def test_a_word_longer_than_words_are_is_not_stemmed():
-    assert normalize_query(f"{'files' * 80_000} files", "english") == f"{'files' * 80_000} file"
+def test_by_words_a_word_longer_than_words_are_is_not_stemmed():
+    assert normalize_query(f"{'files' * 80_000} files", "english", "words") == f"{'files' * 80_000} file"
+
+
+@pytest.mark.parametrize("language", ["english", "russian", "cjk", "turkish"])
+def test_a_word_of_any_length_takes_no_time(language):
+    assert normalize_query(f"{'b' * 400_000} b", language).endswith("b b")
+
+
+def test_a_query_is_what_the_languages_analyzer_makes_of_it():
+    assert normalize_query("The reading-FILES!", "english") == "read file"
+    assert normalize_query("l'avion des nations", "french") == "avion nation"
+    assert normalize_query("\u65e5\u672c\u8a9e", "cjk") == "\u65e5\u672c \u672c\u8a9e"
+
+
+@pytest.mark.parametrize(
+    ("query", "form"), [("To BE  or not to be", "to be or not to be"), ("???", "???"), ("\uff1f!", "?!")]
+)
+def test_a_query_without_terms_keeps_its_own_form(query, form):
+    assert normalize_query(query, "english") == form
+
+
+def test_by_words_stop_words_and_signs_stay():
+    assert normalize_query("The reading-FILES C++", "english", "words") == "the reading-fil c++"
+    assert normalize_query("Files", "standard", "words") == "files"
 
 
 def test_word_order_and_words_still_matter():

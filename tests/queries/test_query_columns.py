@@ -27,3 +27,20 @@ def test_other_columns_and_rows_are_kept(spark):
 def test_unknown_language_stops_before_any_row_is_read(spark):
     with pytest.raises(ConfigError, match="klingon"):
         add_query_columns(spark.createDataFrame([("a",)], "query string"), language="klingon")
+
+
+def test_each_corpus_is_read_in_its_language(spark):
+    rows = [("de", "Häuser"), ("uk", "the houses"), ("other", "the houses"), ("de", None)]
+    table = spark.createDataFrame(rows, "corpus string, query string")
+    rules = {"default": "german", "corpora": {"uk": "english"}}
+    found = {
+        (row.corpus, row.query): row.normalized_query for row in add_query_columns(table, language=rules).collect()
+    }
+    # `the` is no German stop word.
+    assert found == {
+        ("de", "Häuser"): "haus",
+        ("uk", "the houses"): "hous",
+        ("other", "the houses"): normalize_query("the houses", "german"),
+        ("de", None): None,
+    }
+    assert found["other", "the houses"].startswith("the ")

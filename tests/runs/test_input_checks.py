@@ -49,7 +49,7 @@ class Case:
         self.docs, self.shop = DOCS, "de"
         self.columns, self.documents = {**COLUMNS, "corpus": "laden"}, {"doc_id": "id", "corpus": "shop"}
         self.features, self.baseline, self.language = FEATURES, "title_bm25", "german"
-        self.judgments = None
+        self.judgments, self.reader, self.click_model = None, "impressions", "dbn"
 
     def check(self, monkeypatch):
         (self.folder / "log.csv").write_text(LOG.format(self.shop))
@@ -68,9 +68,11 @@ class Case:
                 "parameters": MemoryDataset({}),
             }
         )
-        reader = {"name": "impressions", "options": {"columns": self.columns}}
+        reader = {"name": self.reader, "options": {"columns": self.columns}}
+        labeling = type("Labeling", (), {"click_model": _spec({"name": self.click_model})})
         params = {
             "params:ingestion": IngestionParams.model_construct(reader=_spec(reader)),
+            "params:labeling": labeling,
             "params:features": FeaturesParams.model_construct(source=_spec({"name": "embedded"})),
             "params:feature_set": FeatureSet.model_validate({"name": "shop", "features": self.features}),
             "params:training": type("Training", (), {"baseline_feature": self.baseline}),
@@ -99,6 +101,15 @@ def test_sound_inputs_have_no_fault(case, monkeypatch):
     case.features = [feature | ({"analyzer": "standard"} if feature["type"] == "match" else {}) for feature in FEATURES]
     found = case.check(monkeypatch)
     assert messages(found) == found.notes == []
+
+
+@pytest.mark.parametrize(("click_model", "n_faults"), [("dbn", 1), ("pbm", 1), ("dctr", 0)])
+def test_clicks_alone_are_no_log_for_a_click_model_of_positions(case, monkeypatch, click_model, n_faults):
+    case.reader, case.click_model = "clicks_only", click_model
+    case.columns = {name: case.columns[name] for name in ("serp_id", "query", "doc_id", "corpus")}
+    found = case.check(monkeypatch)
+    assert len(found.faults) == n_faults
+    assert all("has no impressions" in fault.message and "dctr" in fault.hint for fault in found.faults)
 
 
 def test_all_faults_are_in_one_message_with_their_remedies(case, monkeypatch):

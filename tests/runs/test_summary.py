@@ -152,15 +152,20 @@ def test_what_was_left_out_is_a_line_a_corpus(capsys):
         "clicks": {"kept": 6, "outside the list": 2, "repeated": 1},
         "records": {"clicks": 9, "unknown action 'scr\x1b[2J\noll'": 20},
         "duplicates": {"rows": 5},
+        "n_abandoned": 1,
+        "sessions": {"made": 8, "split": 2, "pages of made sessions": 9, "late pages": 3},
     }
     whole = {"n_serps": 3, "n_read": 3, "set_aside": {}, "n_robot_serps": 0, "clicks": {"kept": 2}}
     ingestion = {"corpora": {"main": lossy, "[fr]": whole}, "failures": []}
     features = {"corpora": {"main": {"documents_set_aside": {"missing_doc_id": 2}, "unreadable_fields": {"price": 4}}}}
     table = shown({"ingestion": ingestion, "features": features | {"failures": []}}, capsys)
     assert (
-        "Left out of main: 4 of 12 result pages (3 of robots, 1 too_long); 2 of 9 clicks (2 outside the list); "
+        "Left out of main: 5 of 12 result pages (3 of robots, 1 too_long, 1 without a click); "
+        "2 of 9 clicks (2 outside the list); "
         "20 of 29 records (20 unknown action 'scr\\x1b[2J\\noll'); 5 copies of rows.\n"
     ) in table
+    assert "Sessions of main: 8 made of 9 pages; 2 (25.0%) were cut off longer ones.\n" in table
+    assert "Late pages of main: 3 (25.0%) were received on a later day.\n" in table
     assert "Documents of main: 4 without a readable price, 2 missing_doc_id.\n" in table
     assert "Left out of [fr]" not in table
 
@@ -240,6 +245,19 @@ def test_a_ranker_that_is_held_back_is_told_with_the_version_and_the_command_tha
     printed = capsys.readouterr().out
     assert "the new ranker is not current, as it is worse than the logged order. It is in version 000002-bb" in printed
     assert built["accept"] in printed
+
+
+def test_a_ranker_that_is_promoted_by_hand_is_told_with_the_command_that_compares_it(capsys):
+    export = {"corpora": {"a b": {"targets": [], "held_back": "to be promoted by hand"}}, "failures": []}
+    scope = Scope("prod", {}, None, {"a b": "000001-aa"}, {"a b": "000002-bb"})
+    about = {"stages_run": ("export",), "stage_seconds": {}, "total_s": 1, "published": "x", "health": Health()}
+    built = summary.build({"export": export}, scope=scope, **about)
+    assert built["accept"] is None
+    assert built["promote"] == ["rankhammer promote 'a b' --env=prod"]
+    summary.show(built, where="x.json")
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "the new ranker is not current, as it is to be promoted by hand. It is in version 000002-bb" in printed
+    assert f"make the better one current: {built['promote'][0]}" in printed
 
 
 def test_the_table_says_which_ranker_was_chosen(capsys):

@@ -13,7 +13,7 @@ from rankhammer.rankers.scoring import Made
 from rankhammer.training import final
 from rankhammer.training.choice import Candidate, RankerChoice
 from rankhammer.training.matrix import CorpusFacts, SampleVectors
-from rankhammer.training.search import Trial
+from rankhammer.training.search import Strategy, Trial
 from rankhammer.training.staging import stage_matrix
 from rankhammer.training.tune import Budget
 from rankhammer.training.worker import FinalResult
@@ -27,7 +27,7 @@ FEATURES = FeatureSet.model_validate(
         ],
     }
 )
-BUDGET = Budget(n_trials=5, batch_size=2, n_startup_trials=2, n_rounds=6, early_stopping_rounds=3, metric_k=10)
+BUDGET = Budget(n_trials=5, batch_size=2, strategy=Strategy(2), n_rounds=6, early_stopping_rounds=3, metric_k=10)
 TRAINER = final.Trainer(RankerChoice((Candidate(PluginSpec(name="xgboost")),)), BUDGET, 10, 42)
 FACTS = CorpusFacts((0, 1, 2), {"train": 9, "test": 4}, {"train": 3, "test": 2}, 8, 3, has_reference=True, n_relevant=2)
 BEST = {"a": Trial("a", 3, {"max_depth": 4}, -0.75, 17, ranker="xgboost")}

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rankhammer.training.search import HyperparameterSearch, Trial, parse_space, seed_of
+import pytest
+
+from rankhammer.errors import ConfigError
+from rankhammer.training.search import HyperparameterSearch, Strategy, Trial, seed_of
+from rankhammer.training.search_space import parse_space, require_grid
 
 SPACE = parse_space({"x": {"uniform": [0, 10]}, "kind": {"choice": ["bad", "good"]}}, known=("x", "kind"))
 DEFAULTS = {"x": 5.0, "kind": "bad", "unsearched": 1}
@@ -17,7 +21,7 @@ def _loss(trial: Trial) -> float:
 def _search(
     corpus: str = "a", *, n_batches: int = 8, batch_size: int = 3, failing: int = -1, **changes
 ) -> HyperparameterSearch:
-    options = {"defaults": DEFAULTS, "n_startup_trials": 5, "random_state": 1} | changes
+    options = {"defaults": DEFAULTS, "strategy": Strategy(5), "random_state": 1} | changes
     search = HyperparameterSearch(corpus, options.pop("space", SPACE), **options)
     for _ in range(n_batches):
         for trial in search.suggest(batch_size):
@@ -72,7 +76,7 @@ def test_a_failed_trial_is_kept_and_never_the_best():
 
 
 def test_a_search_without_a_success_has_no_best_trial():
-    search = HyperparameterSearch("a", SPACE, defaults=DEFAULTS, n_startup_trials=2, random_state=1)
+    search = HyperparameterSearch("a", SPACE, defaults=DEFAULTS, strategy=Strategy(2), random_state=1)
     for _ in range(3):
         for trial in search.suggest(2):
             search.record(trial)
@@ -81,7 +85,7 @@ def test_a_search_without_a_success_has_no_best_trial():
 
 
 def test_an_empty_space_tries_the_defaults_alone():
-    search = HyperparameterSearch("a", parse_space({}, known=()), defaults={}, n_startup_trials=2, random_state=1)
+    search = HyperparameterSearch("a", parse_space({}, known=()), defaults={}, strategy=Strategy(2), random_state=1)
     assert [trial.params for trial in search.suggest(2)] == [{}, {}]
 
 
@@ -89,3 +93,47 @@ def test_a_seed_depends_on_its_purpose():
     assert seed_of(42, "a", 1) == seed_of(42, "a", 1)
     assert len({seed_of(42, "a", 1), seed_of(42, "a", 2), seed_of(42, "b", 1), seed_of(43, "a", 1)}) == 4
     assert 0 <= seed_of(42, "a", 1) < 2**31
+
+
+GRID = parse_space(
+    {"kind": {"choice": ["bad", "good"]}, "depth": {"quniform": [2, 4, 1]}, "rate": {"quniform": [0.1, 0.4, 0.1]}},
+    known=("kind", "depth", "rate"),
+)
+
+
+def test_a_grid_is_tried_whole_after_the_defaults_whatever_the_batches():
+    def tried(batch_size: int) -> list[dict]:
+        defaults = {"kind": "other", "depth": 9, "rate": 1.0}
+        options = {"defaults": defaults, "strategy": Strategy(1, "grid"), "random_state": 1}
+        search, found = HyperparameterSearch("a", GRID, **options), []
+        while proposed := search.suggest(batch_size):
+            found += [trial.params for trial in proposed]
+        return found
+
+    first, *points = tried(5)
+    assert first == {"kind": "other", "depth": 9, "rate": 1.0}
+    assert len(points) == GRID.n_points == 2 * 3 * 4
+    assert sorted({point["rate"] for point in points}) == pytest.approx([0.1, 0.2, 0.3, 0.4])
+    assert {type(point["depth"]) for point in points} == {int}
+    assert len({tuple(point.items()) for point in points}) == 24
+    assert tried(7) == tried(1) == [first, *points]
+
+
+def test_a_grid_without_an_end_or_larger_than_the_trials_is_refused_with_the_numbers():
+    require_grid(GRID, ranker="xgboost", n_trials=25)
+    with pytest.raises(
+        ConfigError, match=r"3 \(depth\) x 2 \(kind\) x 4 \(rate\) = 24 points, and 24 trials"
+    ) as caught:
+        require_grid(GRID, ranker="xgboost", n_trials=24)
+    assert "n_trials: 25" in caught.value.hint
+    with pytest.raises(ConfigError, match=r"search_space\.xgboost\.x has infinitely many values"):
+        require_grid(SPACE, ranker="xgboost", n_trials=1000)
+
+
+def test_a_random_search_learns_nothing_and_repeats_itself():
+    first, second = (
+        _search(strategy=Strategy(5, "random")).trials,
+        _search(strategy=Strategy(5, "random"), failing=4).trials,
+    )
+    assert [trial.params for trial in first] == [trial.params for trial in second]
+    assert [trial.params for trial in first] != [trial.params for trial in _search().trials]

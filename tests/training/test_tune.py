@@ -9,7 +9,8 @@ import pytest
 
 from rankhammer.plugins import PluginSpec
 from rankhammer.training.choice import Candidate, RankerChoice
-from rankhammer.training.search import parse_space
+from rankhammer.training.search import Strategy
+from rankhammer.training.search_space import parse_space
 from rankhammer.training.staging import stage_matrix
 from rankhammer.training.tune import Budget, trial_table, tune_corpora
 
@@ -17,7 +18,7 @@ XGBOOST = PluginSpec(name="xgboost")
 KNOWN = ("max_depth", "learning_rate", "subsample")
 SPACE = parse_space({"max_depth": {"quniform": [2, 4, 1]}, "subsample": {"uniform": [0.5, 1.0]}}, known=KNOWN)
 FAILING = parse_space({"max_depth": {"choice": [-5, 3]}}, known=KNOWN)
-BUDGET = Budget(n_trials=5, batch_size=2, n_startup_trials=2, n_rounds=6, early_stopping_rounds=3, metric_k=10)
+BUDGET = Budget(n_trials=5, batch_size=2, strategy=Strategy(2), n_rounds=6, early_stopping_rounds=3, metric_k=10)
 
 
 class OneByOne:

@@ -43,7 +43,9 @@ def commands(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     source, uv = folder / "source", [sys.executable, "-m", "uv"]
     _copy_sources(source)
-    run([*uv, "build", "--quiet", "--offline", "--wheel", "--out-dir", str(folder), "."], source)
+    # By this environment's setuptools, which the lock pins.
+    build = ("--offline", "--wheel", "--no-build-isolation", "--python", sys.executable)
+    run([*uv, "build", "--quiet", *build, "--out-dir", str(folder), "."], source)
     run([*uv, "venv", "--quiet", "--offline", "--python", sys.executable, str(folder / "venv")], folder)
     (wheel,) = folder.glob("*.whl")
     into = ["--offline", "--quiet", "--no-deps", "--python", str(folder / "venv/bin/python")]

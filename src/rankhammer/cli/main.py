@@ -12,10 +12,11 @@ from typing import Any
 import click
 
 from rankhammer import __version__
-from rankhammer.cli import cluster, doctor, queries, runs, submit
+from rankhammer.cli import cluster, doctor, queries, rankers, runs, submit
 from rankhammer.cli.deploy import deploy, push_judgments, rollback
 from rankhammer.cli.init_log import init_log
 from rankhammer.cli.options import WholeHelp, ends_with_exit_code, env_option, json_option, print_json
+from rankhammer.cli.validate import validate
 from rankhammer.runs.params_option import with_corpora
 
 
@@ -201,9 +202,10 @@ def main() -> None:
         sys.exit(USER_ERROR)
 
 
-_OWN = (new, init_log, run, demo, plugins, handoffs, queries.rank, queries.queries, collect_bundle)
+_OWN = (new, init_log, validate, run, demo, plugins, handoffs, queries.rank, queries.queries, collect_bundle)
+_RANKERS = (rankers.rankers, rankers.evaluate, rankers.promote)
 _ENGINE = (deploy, rollback, push_judgments, build_class_archive)
-for _command in (*_OWN, *_ENGINE, *cluster.COMMANDS, runs.runs, submit.submit, doctor.doctor):
+for _command in (*_OWN, *_RANKERS, *_ENGINE, *cluster.COMMANDS, runs.runs, submit.submit, doctor.doctor):
     rankhammer.add_command(_command)
 cli.add_command(run)
 cli.add_command(rankhammer)

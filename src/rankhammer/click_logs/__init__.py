@@ -4,7 +4,7 @@ A reader (`rankhammer plugins` lists them) reshapes a raw log into result pages 
 `validate_log` then sets those aside, drops robots, and says which corpora cannot be used.
 """
 
-from rankhammer.click_logs.checks import Bounds, ValidatedLog, validate_log
+from rankhammer.click_logs.checks import Bounds, ValidatedLog, VisitorOptions, validate_log
 from rankhammer.click_logs.counts import CorpusCounts, PositionRate, click_through_by_position, corpus_facts
 from rankhammer.click_logs.faults import PageLimits
 
@@ -14,6 +14,7 @@ __all__ = [
     "PageLimits",
     "PositionRate",
     "ValidatedLog",
+    "VisitorOptions",
     "click_through_by_position",
     "corpus_facts",
     "validate_log",

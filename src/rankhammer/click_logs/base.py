@@ -25,7 +25,8 @@ class ClickLog(Protocol):
         Returns:
             `schemas.RAW_SERPS`: one row a result page, `fault` naming why a row cannot be used, else null. Two columns
             may stand beside them: `note` (string), remarks on rows that are used anyway, and `tally`, counts of
-            what stands behind a row (`faults.tally`); a row with the fault `faults.NOT_A_PAGE` holds only these.
+            what stands behind a row (`faults.tally`); a row with the fault `faults.NOT_A_PAGE` holds only these. So may
+            `visitors.VISITOR_COLUMNS`, of which nothing is written.
 
         Raises:
             SchemaError: A column that this format needs is missing or has another type.

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
 from rankhammer import corpora as of_corpora
 from rankhammer.click_logs.counts import LOST_CLICKS, ON_FAULTY, ON_ROBOTS, CorpusCounts, count_pages
+from rankhammer.click_logs.fault_hints import cure_for, hint_for
 from rankhammer.click_logs.faults import REASONS, PageLimits, within_limits
+from rankhammer.click_logs.robots import AT_ADDRESS, OF_USER, RULES, SESSION, RobotRules, flag_robots, flag_sessions
+from rankhammer.click_logs.sessions import DayRange, SessionRules, add_sessions, set_late_aside, set_other_days_aside
+from rankhammer.click_logs.visitors import VISITOR_COLUMNS, hash_visitors, require_types, salt_named
 from rankhammer.errors import CorpusFailure, DataError, stop_if_all_failed
 from rankhammer.schemas import RAW_SERPS
 
@@ -19,100 +23,8 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
-_OTHERWISE = "Correct the log."
-_RAISE = "Or raise ingestion.max_bad_share if this is expected."
-
-
-class _Hint(NamedTuple):
-    """A hint that holds only where the reader has an option, and where that has a value that it can be changed from."""
-
-    text: str
-    option: str = ""
-    value: Any = None
-
-
-_HINTS: Mapping[str, tuple[_Hint, ...]] = {
-    "bad_position": (
-        _Hint("If your positions start at 0, set click_log.options.first_position: 0.", "first_position", 1),
-    ),
-    "missing_position": (_Hint("Map the column that holds it: click_log.options.columns.position.", "columns"),),
-    "unreadable_position": (
-        _Hint(
-            "Map a column of whole numbers (click_log.options.columns), or raise click_log.options.max_position.",
-            "max_position",
-        ),
-    ),
-    "unreadable_clicked": (
-        _Hint(
-            "Write 0 or false where there was no click, and map a column of flags or counts: "
-            "click_log.options.columns.clicked.",
-            "columns",
-        ),
-    ),
-    "unreadable_shown_at": (
-        _Hint(
-            "Write times as ISO 8601 text or as an epoch (docs/stages/ingestion.md lists the formats), or map another "
-            "column under click_log.options.columns.",
-            "columns",
-        ),
-    ),
-    "unreadable_id": (_Hint("Write ids as text, exactly as the search index has them."),),
-    "conflicting_query": (
-        _Hint("The id is not one of result pages: map another under click_log.options.columns.", "columns"),
-    ),
-    "missing_query": (_Hint("Map the column that holds it under click_log.options.columns.", "columns"),),
-    "missing_doc_id": (_Hint("Map the column that holds it under click_log.options.columns.", "columns"),),
-    "repeated_document": (_Hint("Set ingestion.repeated_documents: first_place to keep such pages."),),
-    "repeated_position": (
-        _Hint(
-            "Set click_log.options.duplicates: drop if these are copies of rows, or correct the positions.",
-            "duplicates",
-            "fault",
-        ),
-        _Hint("Correct the positions: rows that differ stand at one place."),
-    ),
-    "duplicate_serp_id": (
-        _Hint(
-            "Set click_log.options.duplicates: drop if these are copies of pages, or correct the ids.",
-            "duplicates",
-            "fault",
-        ),
-        _Hint("The id is not one of result pages: map another under click_log.options.columns.", "columns"),
-    ),
-    "too_long": (_Hint("Correct the log; ingestion.max_query_chars, max_id_chars and max_documents hold the limits."),),
-    "unreadable_record": (_Hint("Check click_log.reader and load_args: another format may fit the text."),),
-}
-
-
-def hint_for(reason: str, options: Mapping[str, Any]) -> str:
-    """Say what to do about the most frequent fault, or that more of them may be let pass.
-
-    Args:
-        reason: As for `cure_for`.
-        options: Likewise.
-    """
-    cure = cure_for(reason, options)
-    if cure == _OTHERWISE:
-        return "Correct the log, or raise ingestion.max_bad_share if this is expected."
-    return f"{cure} {_RAISE}"
-
-
-def cure_for(reason: str, options: Mapping[str, Any]) -> str:
-    """Say what to do about a fault.
-
-    Args:
-        reason: A key of `faults.REASONS`, or another reader's own.
-        options: The reader's options with their values: a hint names no other.
-    """
-    for hint in _HINTS.get(reason, ()):
-        if not hint.option or (hint.option in options and hint.value in (None, options[hint.option])):
-            return hint.text
-    return _OTHERWISE
-
-
 logger = logging.getLogger(__name__)
 _STAGE = "ingestion"
-_SECONDS_A_DAY = 86_400
 
 
 @dataclass(frozen=True)
@@ -128,6 +40,25 @@ class Bounds:
     max_bad_share: float
     max_serps_per_day: int
     max_clicks_outside: float = 0.2
+
+
+@dataclass(frozen=True)
+class VisitorOptions:
+    """What is made of who searched.
+
+    Args:
+        sessions: How sessions are made.
+        robots: Who is none of the people.
+        salt: Secret that ids of users and addresses are hashed with.
+        drops_abandoned: Whether pages without a click are left out.
+        days: UTC days whose pages are kept.
+    """
+
+    sessions: SessionRules = field(default_factory=SessionRules)
+    robots: RobotRules = field(default_factory=RobotRules)
+    salt: str = field(default_factory=lambda: salt_named(None), repr=False)
+    drops_abandoned: bool = False
+    days: DayRange = field(default_factory=DayRange)
 
 
 @dataclass(frozen=True)
@@ -156,8 +87,9 @@ def validate_log(
     limits: PageLimits | None = None,
     corpora: Sequence[str] | None = None,
     reader_options: Mapping[str, Any] | None = None,
+    visitors: VisitorOptions | None = None,
 ) -> ValidatedLog:
-    """Set faulty pages aside, drop robots, and count both before anything is written.
+    """Set faulty pages aside, make sessions, drop robots, and count all of it before anything is written.
 
     Args:
         raw_serps: What a reader returned; it is read once and kept for the write that follows.
@@ -165,6 +97,7 @@ def validate_log(
         limits: What a page may hold.
         corpora: Names of those to take in; None: all.
         reader_options: The reader's options with their values; hints name no others.
+        visitors: What is made of who searched.
 
     Returns:
         The sound pages, lazily, and what was counted.
@@ -173,42 +106,60 @@ def validate_log(
         SchemaError: The reader did not return `schemas.RAW_SERPS`.
         DataError: The log is empty, has not a corpus that is asked for, or none in it can be used.
     """
-    RAW_SERPS.require(raw_serps.dtypes)
-    chosen = within_limits(of_corpora.only(raw_serps, corpora), limits or PageLimits())
-    flagged = flag_robots(chosen.persist(), max_serps_per_day=bounds.max_serps_per_day)
-    counts = _of_corpora(count_pages(flagged))
+    visitors = visitors or VisitorOptions()
+    flagged = flag_pages(raw_serps, bounds=bounds, limits=limits, corpora=corpora, visitors=visitors)
+    counts = count_corpora(flagged, drops_abandoned=visitors.drops_abandoned)
     of_corpora.require_found(corpora, counts, lambda: of_corpora.names_in(raw_serps))
     failures = find_failures(counts, bounds=bounds, reader_options=reader_options or {})
-    kept = flagged.where(F.col("fault").isNull() & ~F.col("is_robot"))
+    kept = kept_pages(flagged, drops_abandoned=visitors.drops_abandoned)
     if failures:
         kept = kept.where(~F.col("corpus").isin([failure.corpus for failure in failures]))
-    return ValidatedLog(kept.drop("fault", "note", "tally", "is_robot"), counts, tuple(failures))
+    return ValidatedLog(kept, counts, tuple(failures))
 
 
-def flag_robots(raw_serps: DataFrame, *, max_serps_per_day: int) -> DataFrame:
-    """Add the column `is_robot`: the page's session asked for more pages in some UTC day than people do.
-
-    Pages without a session or a time are nobody's: they are never a robot's.
+def kept_pages(flagged: DataFrame, *, drops_abandoned: bool = False) -> DataFrame:
+    """Return the sound pages of people: `schemas.RAW_SERPS` without `fault`.
 
     Args:
-        raw_serps: Has corpus, session_id and shown_at.
-        max_serps_per_day: The most pages of one session in a UTC day that is still a person's.
+        flagged: As `flag_pages` returns it.
+        drops_abandoned: Whether pages without a click are left out.
     """
-    # Counting seconds, not calendar days, keeps the session's time zone out of it.
-    day = F.floor(F.unix_seconds("shown_at") / _SECONDS_A_DAY)
-    robots = (
-        raw_serps.where(F.col("session_id").isNotNull() & F.col("shown_at").isNotNull())
-        .groupBy("corpus", "session_id", day.alias("day"))
-        .agg(F.count("*").alias("n_serps"))
-        .where(F.col("n_serps") > max_serps_per_day)
-        .select("corpus", "session_id", F.lit(True).alias("is_robot"))
-        .distinct()
-        # Kept, because the count and the write each ask for them.
-        .persist()
-    )
-    # At most one robot for each max_serps_per_day pages, in practice few: small enough for every worker.
-    flagged = raw_serps.join(F.broadcast(robots), ["corpus", "session_id"], "left")
-    return flagged.withColumn("is_robot", F.coalesce("is_robot", F.lit(False)))
+    kept = flagged.where(F.col("fault").isNull() & F.col("robot").isNull())
+    if drops_abandoned:
+        kept = kept.where(F.exists("clicked", lambda clicked: clicked))
+    return kept.select(*(name for name in RAW_SERPS.columns if name != "fault"))
+
+
+def flag_pages(
+    raw_serps: DataFrame,
+    *,
+    bounds: Bounds,
+    limits: PageLimits | None = None,
+    corpora: Sequence[str] | None = None,
+    visitors: VisitorOptions,
+) -> DataFrame:
+    """Give each page its session, and its fault or robot where it has one.
+
+    Args:
+        raw_serps: As for `validate_log`, and so are the others.
+        bounds: How much of a corpus may be lost.
+        limits: What a page may hold.
+        corpora: Names of those to take in.
+        visitors: What is made of who searched.
+
+    Returns:
+        `schemas.RAW_SERPS`, note, tally and robot. Rows with the fault `faults.NOT_A_PAGE` only count.
+    """
+    RAW_SERPS.require(raw_serps.dtypes)
+    require_types(raw_serps.dtypes)
+    limited = within_limits(of_corpora.only(raw_serps, corpora), limits or PageLimits())
+    hashed = set_late_aside(hash_visitors(limited, visitors.salt), visitors.sessions)
+    flagged = flag_robots(hashed.persist(), visitors.robots)
+    is_counted = F.col("fault").isNull() & F.col("robot").isNull()
+    made = add_sessions(flagged, visitors.sessions, is_counted=is_counted)
+    found = flag_sessions(made.pages, max_serps_per_day=bounds.max_serps_per_day)
+    found = set_other_days_aside(found, visitors.days).drop(*VISITOR_COLUMNS)
+    return found if made.counts is None else found.unionByName(made.counts, allowMissingColumns=True)
 
 
 def find_failures(
@@ -227,19 +178,41 @@ def find_failures(
     Raises:
         DataError: There are no pages at all, or every corpus failed.
     """
-    if not counts:
-        raise DataError(
-            "The click log is empty: no result page was read.",
-            hint="Check click_log.path, format and load_args in conf/<env>/globals.yml.",
-        )
-    found = (_failure(corpus, counts[corpus], bounds, reader_options) for corpus in sorted(counts))
-    failures = [failure for failure in found if failure]
+    failures = corpus_failures(counts, bounds=bounds, reader_options=reader_options)
     stop_if_all_failed(failures, len(counts))
     return failures
 
 
-def _of_corpora(counts: Mapping[str, CorpusCounts]) -> dict[str, CorpusCounts]:
-    """Leave out names that no result page has: their records belong to none."""
+def corpus_failures(
+    counts: Mapping[str, CorpusCounts], *, bounds: Bounds, reader_options: Mapping[str, Any]
+) -> list[CorpusFailure]:
+    """Say which corpora cannot be used, also where these are all.
+
+    Args:
+        counts: As for `find_failures`, and so are the others.
+        bounds: How much of a corpus may be lost.
+        reader_options: The reader's options.
+
+    Raises:
+        DataError: There are no pages at all.
+    """
+    if not counts:
+        raise DataError(
+            "The click log is empty: no result page was read.",
+            hint="Check click_log.path, format and load_args in conf/<env>/globals.yml, and ingestion.days.",
+        )
+    found = (_failure(corpus, counts[corpus], bounds, reader_options) for corpus in sorted(counts))
+    return [failure for failure in found if failure]
+
+
+def count_corpora(flagged: DataFrame, *, drops_abandoned: bool = False) -> dict[str, CorpusCounts]:
+    """Count what `flag_pages` returned, by corpus; names that no result page has are left out, and warned of.
+
+    Args:
+        flagged: As `flag_pages` returns it.
+        drops_abandoned: Whether pages without a click are left out.
+    """
+    counts = count_pages(flagged, drops_abandoned=drops_abandoned)
     for corpus, found in counts.items():
         if not found.n_read:
             listed = ", ".join(f"{n} {name}" for name, n in sorted(found.records.items()))
@@ -258,26 +231,32 @@ def _failure(
         worst = max(sorted(counts.set_aside), key=lambda reason: counts.set_aside[reason])
         error = _too_many_faults(counts, bounds.max_bad_share)
         return CorpusFailure(corpus, _STAGE, error, hint_for(worst, reader_options))
-    if counts.n_serps == 0 and counts.n_robot_serps == 0:
+    if counts.n_serps + counts.n_robot_serps + counts.n_abandoned == 0:
         worst = max(sorted(counts.set_aside), key=lambda reason: counts.set_aside[reason])
         error = f"no result page is left of {counts.n_read}: all are faulty: {_listed_faults(counts)}."
         return CorpusFailure(corpus, _STAGE, error, cure_for(worst, reader_options))
-    if counts.n_serps == 0:
+    if counts.n_serps + counts.n_abandoned == 0:
         error = f"no result page is left of {counts.n_read}: {counts.n_robot_serps} are robots', the rest is faulty."
-        return CorpusFailure(corpus, _STAGE, error, _SESSIONS)
+        return CorpusFailure(corpus, _STAGE, error, _robots_hint(counts))
     if counts.lost_click_share > bounds.max_clicks_outside:
         return CorpusFailure(corpus, _STAGE, _too_many_lost(counts, bounds.max_clicks_outside), _IDS_DIFFER)
     return None if counts.n_clicks else _no_clicks(corpus, counts, reader_options)
 
 
-_SESSIONS = (
-    "Look at the session_id of these pages: one that many people share makes them one robot. "
-    "Or raise ingestion.max_serps_per_day."
-)
 _IDS_DIFFER = (
     "Ids differ between the result lists and the clicks, as '007' and 7 do: write both alike. "
     "Or raise ingestion.max_clicks_outside if this is expected."
 )
+
+
+def _robots_hint(counts: CorpusCounts) -> str:
+    """Name the column and the parameter of the rule that took most pages."""
+    rule = max(sorted(counts.robots) or [SESSION], key=lambda name: counts.robots.get(name, {}).get("n_serps", 0))
+    column = {SESSION: "session_id", OF_USER: "user_id", AT_ADDRESS: "address"}.get(rule, "session_id or user_id")
+    return (
+        f"Look at the {column} of these pages: one that many people share makes them one robot. "
+        f"Or raise ingestion.{RULES[rule]}."
+    )
 
 
 def _too_many_faults(counts: CorpusCounts, max_bad_share: float) -> str:
@@ -303,8 +282,10 @@ def _too_many_lost(counts: CorpusCounts, max_clicks_outside: float) -> str:
 
 def _no_clicks(corpus: str, counts: CorpusCounts, reader_options: Mapping[str, Any]) -> CorpusFailure:
     """Blame what took the clicks: robots or faults if these have some, else the columns or actions."""
-    error = f"none of its {counts.n_serps} result pages was clicked; a ranker learns from clicks alone"
-    for where, cure in ((ON_ROBOTS, _SESSIONS), (ON_FAULTY, "Look at the faults of the pages that were set aside.")):
+    n_serps = counts.n_serps + counts.n_abandoned
+    error = f"none of its {n_serps} result pages was clicked; a ranker learns from clicks alone"
+    cures = {ON_ROBOTS: _robots_hint(counts), ON_FAULTY: "Look at the faults of the pages that were set aside."}
+    for where, cure in cures.items():
         if counts.clicks.get(where):
             return CorpusFailure(corpus, _STAGE, f"{error}. {counts.clicks[where]} clicks are {where}.", cure)
     if "click_actions" in reader_options:

@@ -25,6 +25,7 @@ from rankhammer.casts import (
     quoted,
 )
 from rankhammer.click_logs.faults import first_fault
+from rankhammer.click_logs.visitors import ADDRESS, RECEIVED_AT, USER
 from rankhammer.errors import SchemaError, did_you_mean
 
 if TYPE_CHECKING:
@@ -48,6 +49,32 @@ class Columns(BaseModel):
 
     kinds: ClassVar[Mapping[str, Kind]] = {}
     """What those are that are neither ids nor texts."""
+
+
+class VisitorPageColumns(Columns):
+    """Who searched, which every log of rows or pages may say."""
+
+    user_id: str = Field(default="user_id", min_length=1, description="a user or browser; hashed, may be missing")
+    address: str = Field(default="address", min_length=1, description="an IP address; hashed, may be missing")
+    received_at: str = Field(
+        default="received_at", min_length=1, description="when the row arrived, a day or a time; may be missing"
+    )
+
+
+VISITOR_FIELDS = (USER, ADDRESS, RECEIVED_AT)
+"""Fields of `VisitorPageColumns`."""
+HARMLESS_FIELDS = (RECEIVED_AT,)
+"""Those of them whose unreadable values make no fault of a row."""
+
+
+def visitor_fields(raw: DataFrame, columns: Columns) -> list[str]:
+    """Return the names of `VISITOR_FIELDS` that a log has; of the others no plan needs to know.
+
+    Args:
+        raw: The log as it was loaded.
+        columns: Where each of our columns is found.
+    """
+    return [name for name in VISITOR_FIELDS if hasattr(columns, name) and has_column(raw, columns, name)]
 
 
 def map_columns(raw: DataFrame, columns: Columns) -> DataFrame:
@@ -113,6 +140,10 @@ def _find(schema: StructType, path: str) -> DataType | None:
     if not rest or head not in schema.names:
         return None
     inner = schema[head].dataType
+    if isinstance(inner, ArrayType) and isinstance(inner.elementType, StructType):
+        found = _find(inner.elementType, rest)
+        # Spark does not step into arrays within arrays.
+        return None if found is None or isinstance(found, ArrayType) else ArrayType(found)
     return _find(inner, rest) if isinstance(inner, StructType) else None
 
 
@@ -185,7 +216,7 @@ _REASONS: dict[Kind, str] = {
     "time": "unreadable_shown_at",
 }
 _READ = "read "
-_NAMING = ("session_id", "client_id", "serp_id", "query_id")
+_NAMING = ("session_id", "client_id", "serp_id", "query_id", "user_id", "address")
 """Ids that join records: one that says nothing counts as missing, or it would join those of strangers."""
 
 

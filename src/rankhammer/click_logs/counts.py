@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import functions as F
 
 from rankhammer.click_logs.faults import NO_DOCUMENT, NO_PAGE, NOT_A_PAGE, OUTSIDE_LIST, REPEATED_CLICKS, TALLY_TYPE
+from rankhammer.click_logs.robots import SESSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,13 +30,18 @@ class CorpusCounts:
         n_read: Result pages in the log, faulty ones included.
         n_serps: Pages that are kept.
         n_clicks: Clicked documents on them.
-        n_robot_serps: Sound pages dropped because their session is a robot's.
-        n_robot_sessions: Those sessions.
+        n_robot_serps: Sound pages dropped because a robot asked for them.
+        n_robot_sessions: Sessions that were dropped as a whole (`max_serps_per_day`).
+        n_abandoned: Sound pages of people dropped because nothing on them was clicked; 0 unless that is asked for.
         set_aside: Reason to number of faulty pages.
         notes: A reader's remark to the number of kept pages it is about.
         clicks: Status of clicks to how many.
         records: Status of a log's records to how many; empty for readers whose rows are pages or impressions.
         duplicates: Exact copies that were dropped: `rows` of pages, or `pages`.
+        robots: Rule to n_serps (sound pages), n_robots (sessions, or visitors or addresses of a day, each once a day),
+            and the largest of them as an example: `id` (12 hex digits of a hash), `n_serps` of that `day`.
+        sessions: How many were made and how many of these cut, the pages of made ones, and pages received on a later
+            day; empty where nothing was made or late.
     """
 
     n_read: int = 0
@@ -43,11 +49,14 @@ class CorpusCounts:
     n_clicks: int = 0
     n_robot_serps: int = 0
     n_robot_sessions: int = 0
+    n_abandoned: int = 0
     set_aside: dict[str, int] = field(default_factory=dict)
     notes: dict[str, int] = field(default_factory=dict)
     clicks: dict[str, int] = field(default_factory=dict)
     records: dict[str, int] = field(default_factory=dict)
     duplicates: dict[str, int] = field(default_factory=dict)
+    robots: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sessions: dict[str, int] = field(default_factory=dict)
 
     @property
     def n_set_aside(self) -> int:
@@ -66,27 +75,34 @@ class CorpusCounts:
         return self.n_clicks_lost / max(1, self.n_clicks_lost + n_found)
 
 
-def count_pages(flagged: DataFrame) -> dict[str, CorpusCounts]:
+def count_pages(flagged: DataFrame, *, drops_abandoned: bool = False) -> dict[str, CorpusCounts]:
     """Count a log's pages by corpus and by what becomes of them.
 
     Args:
-        flagged: `schemas.RAW_SERPS` plus note, tally and is_robot.
+        flagged: `schemas.RAW_SERPS` plus note, tally and robot (`robots.ROBOT_TYPE`).
+        drops_abandoned: Whether pages without a click are left out.
 
     Returns:
         Corpus to its counts.
     """
-    is_kept = F.col("fault").isNull() & ~F.col("is_robot")
+    is_kept = F.col("fault").isNull() & F.col("robot").isNull()
     tally = F.coalesce("tally", F.array().cast(TALLY_TYPE))
     # The first row stands for the page, and each further one for a count; most pages have none.
     entries = F.concat(F.array(F.lit(None).cast(TALLY_TYPE.removeprefix("array<").removesuffix(">"))), tally)
     rows = flagged.withColumn("entry", F.explode(entries))
     is_first = F.col("entry").isNull()
     note, what = F.when(is_kept & is_first, F.col("note")).alias("note"), F.col("entry.what").alias("what")
-    groups = rows.groupBy("corpus", "fault", "is_robot", note, what).agg(
+    is_abandoned = is_kept & (_n_clicks() == 0) if drops_abandoned else F.lit(False)
+    # By robot first: largest and distinct ones are then found among few rows, and no sort of all pages is needed.
+    by_robot = rows.groupBy("corpus", "fault", "robot", is_abandoned.alias("is_abandoned"), note, what).agg(
         F.count_if(is_first).alias("n_serps"),
         F.sum(F.when(is_first, _n_clicks()).otherwise(0)).alias("n_clicks"),
-        F.count_distinct(F.when(F.col("is_robot"), F.col("session_id"))).alias("n_robot_sessions"),
         F.sum("entry.n").alias("n"),
+    )
+    groups = by_robot.groupBy("corpus", "fault", F.col("robot.rule").alias("rule"), "is_abandoned", "note", "what").agg(
+        *(F.sum(name).alias(name) for name in ("n_serps", "n_clicks", "n")),
+        F.count("robot").alias("n_robots"),
+        F.max(F.struct("robot.n", "robot.day", "robot.actor")).alias("example"),
     )
     counts: dict[str, CorpusCounts] = {}
     # An action: one row for each corpus, reason and note, so tens of rows; the checks need them before the write.
@@ -109,15 +125,24 @@ def _add(counts: CorpusCounts, row: Row) -> None:
     if row["fault"] is not None:
         _increase(counts.set_aside, [row["fault"]], row["n_serps"])
         _increase(counts.clicks, [ON_FAULTY], row["n_clicks"])
-    elif row["is_robot"]:
-        counts.n_robot_serps += row["n_serps"]
-        counts.n_robot_sessions += row["n_robot_sessions"]
-        _increase(counts.clicks, [ON_ROBOTS], row["n_clicks"])
+    elif row["rule"] is not None:
+        _add_robots(counts, row)
+    elif row["is_abandoned"]:
+        counts.n_abandoned += row["n_serps"]
     else:
         counts.n_serps += row["n_serps"]
         counts.n_clicks += row["n_clicks"]
         _increase(counts.notes, (row["note"] or "").splitlines(), row["n_serps"])
         _increase(counts.clicks, [KEPT], row["n_clicks"])
+
+
+def _add_robots(counts: CorpusCounts, row: Row) -> None:
+    counts.n_robot_serps += row["n_serps"]
+    counts.n_robot_sessions += row["n_robots"] if row["rule"] == SESSION else 0
+    day = row["example"]["day"]
+    example = {"id": row["example"]["actor"], "n_serps": row["example"]["n"], "day": day and day.isoformat()}
+    counts.robots[row["rule"]] = {"n_serps": row["n_serps"], "n_robots": row["n_robots"], "example": example}
+    _increase(counts.clicks, [ON_ROBOTS], row["n_clicks"])
 
 
 def _increase(totals: dict[str, int], names: Iterable[str], by: int) -> None:

@@ -32,6 +32,7 @@ REASONS = {
     "unreadable_shown_at": "shown_at is not a point in time from 1990 to 2099 in a format that is known",
     "duplicate_serp_id": "the serp_id was seen before, or belongs to different pages",
     "too_long": "a query or id has too many characters, or the page too many documents",
+    "too_late": "the page was received more than sessions.max_late_days days after it was shown",
 }
 """Every reason of the built-in readers and of the checks behind them, with its meaning."""
 

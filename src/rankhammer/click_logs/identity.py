@@ -67,4 +67,4 @@ def _is_later(content: Sequence[str]) -> Column:
 
 def _plain(column: str) -> Column:
     """Write a time as a number, which does not depend on the session's time zone."""
-    return F.unix_micros(column).alias(column) if column == "shown_at" else F.col(column)
+    return F.unix_micros(column).alias(column) if column in ("shown_at", "received_at") else F.col(column)

@@ -8,30 +8,38 @@ from pydantic import BaseModel, Field
 from pyspark.sql import functions as F
 
 from rankhammer.click_logs.columns import (
+    HARMLESS_FIELDS,
+    VISITOR_FIELDS,
     ClickLogOptions,
-    Columns,
     Duplicates,
     MaxPosition,
+    VisitorPageColumns,
     as_corpus,
     cast_columns,
     map_columns,
+    visitor_fields,
 )
 from rankhammer.click_logs.faults import DUPLICATE_ROWS, GAPS_CLOSED, first_fault, notes, page_faults, tally
 from rankhammer.schemas import RAW_SERPS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pyspark.sql import Column, DataFrame
 
     from rankhammer.casts import Kind
 
 
-class ImpressionColumns(Columns):
+class ImpressionColumns(VisitorPageColumns):
     """Our name of each column of a flat log to the user's."""
 
-    optional: ClassVar[frozenset[str]] = frozenset({"corpus", "session_id", "shown_at"})
-    kinds: ClassVar[Mapping[str, Kind]] = {"shown_at": "time", "position": "position", "clicked": "flag"}
+    optional: ClassVar[frozenset[str]] = frozenset({"corpus", "session_id", "shown_at", *VISITOR_FIELDS})
+    kinds: ClassVar[Mapping[str, Kind]] = {
+        "shown_at": "time",
+        "position": "position",
+        "clicked": "flag",
+        "received_at": "time",
+    }
 
     corpus: str = Field(default="corpus", min_length=1, description="which corpus the page searched; may be missing")
     serp_id: str = Field(default="serp_id", min_length=1, description="one result page shown once")
@@ -67,27 +75,36 @@ class Impressions:
             raw: One row an impression.
 
         Returns:
-            `schemas.RAW_SERPS` plus `note` and `tally`. A row without a serp_id is a faulty page of its own.
+            `schemas.RAW_SERPS` plus `note`, `tally` and what the log has of `visitors.VISITOR_COLUMNS`. A row without a
+            serp_id is a faulty page of its own.
 
         Raises:
             SchemaError: A needed column is missing or is an array.
         """
-        pages = map_columns(raw, self._options.columns).transform(self._cast).transform(self._gather)
-        return pages.select(*_page_columns(), self._fault().alias("fault"), self._note().alias("note"), F.col("tally"))
+        more = visitor_fields(raw, self._options.columns)
+        pages = self._gather(map_columns(raw, self._options.columns).transform(self._cast), more)
+        fault, note = self._fault().alias("fault"), self._note().alias("note")
+        return pages.select(*_page_columns(), fault, note, F.col("tally"), *more)
 
     def _cast(self, rows: DataFrame) -> DataFrame:
         options = self._options
-        read = cast_columns(rows, options.columns, time_zone=options.time_zone, max_position=options.max_position)
+        read = cast_columns(
+            rows,
+            options.columns,
+            time_zone=options.time_zone,
+            max_position=options.max_position,
+            harmless=HARMLESS_FIELDS,
+        )
         return read.select(
             as_corpus(F.col("corpus"), options.corpus).alias("corpus"),
             "serp_id",
             # Keeps rows without an id apart; it is dropped again, so that its order-dependence is never seen.
             F.when(F.col("serp_id").isNull(), F.monotonically_increasing_id()).alias("lone_row"),
-            *("session_id", "query", "shown_at", "row_fault"),
+            *("session_id", "query", "shown_at", "row_fault", *VISITOR_FIELDS),
             F.struct("position", "doc_id", "clicked").alias("impression"),
         )
 
-    def _gather(self, rows: DataFrame) -> DataFrame:
+    def _gather(self, rows: DataFrame, more: Sequence[str]) -> DataFrame:
         """Collect a page's rows into one; sorting makes the result independent of their order."""
         is_copy_dropped = self._options.duplicates == "drop"
         kept = F.array_distinct("all_rows") if is_copy_dropped else F.col("all_rows")
@@ -100,6 +117,7 @@ class Impressions:
                 F.min("shown_at").alias("shown_at"),
                 F.min("row_fault").alias("row_fault"),
                 F.sort_array(F.collect_list("impression")).alias("all_rows"),
+                *(F.min(name).alias(name) for name in more),
             )
             .withColumn("impressions", kept)
             .withColumn("doc_ids", F.col("impressions.doc_id"))

@@ -8,13 +8,16 @@ from pydantic import BaseModel, Field
 from pyspark.sql import functions as F
 
 from rankhammer.click_logs.columns import (
+    HARMLESS_FIELDS,
+    VISITOR_FIELDS,
     ClickLogOptions,
-    Columns,
     Duplicates,
+    VisitorPageColumns,
     as_corpus,
     cast_columns,
     has_column,
     map_columns,
+    visitor_fields,
 )
 from rankhammer.click_logs.faults import DUPLICATE_PAGES, NOT_A_PAGE, first_fault, page_faults, tally
 from rankhammer.click_logs.identity import is_copy, is_repeated_id, number_pages
@@ -30,12 +33,12 @@ if TYPE_CHECKING:
 _CONTENT = ("session_id", "query", "shown_at", "row_fault", "doc_ids", "clicked")
 
 
-class SerpColumns(Columns):
+class SerpColumns(VisitorPageColumns):
     """Our name of each column of a page-wise log to the user's."""
 
-    optional: ClassVar[frozenset[str]] = frozenset({"corpus", "serp_id", "session_id", "shown_at"})
+    optional: ClassVar[frozenset[str]] = frozenset({"corpus", "serp_id", "session_id", "shown_at", *VISITOR_FIELDS})
     arrays: ClassVar[frozenset[str]] = frozenset({"doc_ids", "clicked"})
-    kinds: ClassVar[Mapping[str, Kind]] = {"shown_at": "time", "clicked": "flag"}
+    kinds: ClassVar[Mapping[str, Kind]] = {"shown_at": "time", "clicked": "flag", "received_at": "time"}
 
     corpus: str = Field(default="corpus", min_length=1, description="which corpus the page searched; may be missing")
     serp_id: str = Field(
@@ -70,16 +73,18 @@ class Serps:
             raw: One row a result page.
 
         Returns:
-            `schemas.RAW_SERPS` plus `tally`, one row for each row of `raw`; a copy of a page is only counted.
+            `schemas.RAW_SERPS` plus `tally` and what the log has of `visitors.VISITOR_COLUMNS`, one row for each row of
+            `raw`; a copy of a page is only counted.
 
         Raises:
             SchemaError: A needed column is missing, or doc_ids or clicked is not an array.
         """
+        more = visitor_fields(raw, self._options.columns)
         pages = map_columns(raw, self._options.columns).transform(self._cast)
         if has_column(raw, self._options.columns, "serp_id"):
             pages = pages.withColumn("is_copy", self._is_dropped()).withColumn("fault", _fault(with_ids=True))
         else:
-            pages = number_pages(pages, ["corpus", *_CONTENT]).withColumns(
+            pages = number_pages(pages, ["corpus", *_CONTENT, *more]).withColumns(
                 {"is_copy": F.lit(False), "fault": _fault(with_ids=False)}
             )
         found = pages.withColumns(
@@ -88,11 +93,11 @@ class Serps:
                 "tally": tally({DUPLICATE_PAGES: F.col("is_copy").cast("int")}),
             }
         )
-        return found.select(*RAW_SERPS.columns, "tally")
+        return found.select(*RAW_SERPS.columns, "tally", *more)
 
     def _cast(self, rows: DataFrame) -> DataFrame:
         options = self._options
-        read = cast_columns(rows, options.columns, time_zone=options.time_zone)
+        read = cast_columns(rows, options.columns, time_zone=options.time_zone, harmless=HARMLESS_FIELDS)
         return read.withColumn("corpus", as_corpus(F.col("corpus"), options.corpus))
 
     def _is_dropped(self) -> Column:

@@ -8,7 +8,15 @@ from pydantic import BaseModel, Field
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
-from rankhammer.click_logs.columns import ClickLogOptions, Columns, MaxPosition, as_corpus, cast_columns, map_columns
+from rankhammer.click_logs.columns import (
+    ClickLogOptions,
+    Columns,
+    MaxPosition,
+    as_corpus,
+    cast_columns,
+    has_column,
+    map_columns,
+)
 from rankhammer.click_logs.faults import (
     GAPS_CLOSED,
     NO_DOCUMENT,
@@ -22,6 +30,7 @@ from rankhammer.click_logs.faults import (
     page_faults,
     tally,
 )
+from rankhammer.click_logs.visitors import ADDRESS, USER
 from rankhammer.schemas import RAW_SERPS
 
 if TYPE_CHECKING:
@@ -83,6 +92,7 @@ def tally_rows(records: DataFrame) -> DataFrame:
     return named.select(*columns, F.lit(None).cast("string").alias("note"), counts.alias("tally"))
 
 
+_VISITOR = {USER: "client_id", ADDRESS: "address"}
 SEVERAL_LISTS = "one query_id has several result lists; the longest was used"
 
 
@@ -90,7 +100,10 @@ class UbiColumns(Columns):
     """Where UBI's fields are; a dot steps into a struct."""
 
     optional: ClassVar[frozenset[str]] = frozenset(
-        {"corpus", "application", "session_id", "client_id", "timestamp", "hit_ids", "old_hit_ids", "ordinal"}
+        {
+            *("corpus", "application", "session_id", "client_id", "address", "timestamp"),
+            *("hit_ids", "old_hit_ids", "ordinal"),
+        }
     )
     arrays: ClassVar[frozenset[str]] = frozenset({"hit_ids", "old_hit_ids"})
     kinds: ClassVar[Mapping[str, Kind]] = {"timestamp": "time", "ordinal": "position"}
@@ -102,9 +115,14 @@ class UbiColumns(Columns):
     query_id: str = Field(default="query_id", min_length=1, description="one result page, in queries and events")
     user_query: str = Field(default="user_query", min_length=1, description="as typed")
     client_id: str = Field(
-        default="client_id", min_length=1, description="a browser; stands in for a missing session_id"
+        default="client_id",
+        min_length=1,
+        description="a browser; sessions are made of its searches if need be",
     )
     session_id: str = Field(default="session_id", min_length=1, description="one visit, in events")
+    address: str = Field(
+        default="event_attributes.ip", min_length=1, description="an IP address, in events; hashed, may be missing"
+    )
     timestamp: str = Field(default="timestamp", min_length=1, description="ISO text or epoch milliseconds")
     hit_ids: str = Field(default="query_response_hit_ids", min_length=1, description="the result list")
     old_hit_ids: str = Field(default="query_response_object_ids", min_length=1, description="its name before UBI 1.3")
@@ -146,9 +164,9 @@ class Ubi:
             raw: Query and event records, as the ndjson of a bulk request holds them.
 
         Returns:
-            `schemas.RAW_SERPS` plus `note` and `tally`: one row a query_id, a faulty one for a query without an id,
-            and rows that only count the status of the records. The note says whether ordinals start at 0 or 1, found
-            for each application.
+            `schemas.RAW_SERPS` plus `note`, `tally`, and `user_id` (the client) and `address` where the log has them:
+            one row a query_id, a faulty one for a query without an id, and rows that only count the status of the
+            records. The note says whether ordinals start at 0 or 1, found for each application.
 
         Raises:
             SchemaError: A needed field is missing; most often because the log holds only queries or only events.
@@ -157,7 +175,10 @@ class Ubi:
         records = typed.where("is_used")
         pages = _gather(records).join(F.broadcast(_ordinal_bases(records)), ["corpus", "application"], "left")
         pages = pages.transform(_lists).withColumns({"fault": _fault(), "note": _note(), "tally": _tally()})
-        return pages.select(*RAW_SERPS.columns, "note", "tally").unionByName(tally_rows(typed))
+        # Without clients or addresses in the log no plan needs to know of them.
+        more = [ours for ours, theirs in _VISITOR.items() if has_column(raw, self._options.columns, theirs)]
+        kept = pages.select(*RAW_SERPS.columns, "note", "tally", *more)
+        return kept.unionByName(tally_rows(typed), allowMissingColumns=True)
 
     def _cast(self, rows: DataFrame) -> DataFrame:
         options = self._options
@@ -166,7 +187,7 @@ class Ubi:
             options.columns,
             time_zone=options.time_zone,
             max_position=options.max_position,
-            harmless=("ordinal", "action_name", "client_id", "application"),
+            harmless=("ordinal", "action_name", "client_id", "address", "application"),
         )
         action, doc, page = F.col("action_name"), F.col("object_id"), F.col("query_id")
         is_click = F.coalesce(action.isin(*options.click_actions), F.lit(False))
@@ -205,7 +226,9 @@ def _gather(records: DataFrame) -> DataFrame:
             F.min("application").alias("application"),
             F.array_sort(F.collect_set(F.when(is_query, F.col("user_query")))).alias("queries"),
             F.min("user_query").alias("event_query"),
-            F.coalesce(F.min("session_id"), F.min("client_id")).alias("session_id"),
+            F.min("session_id").alias("session_id"),
+            F.min("client_id").alias(USER),
+            F.min(ADDRESS).alias(ADDRESS),
             F.coalesce(F.min(F.when(is_query, F.col("timestamp"))), F.min("timestamp")).alias("shown_at"),
             F.min("row_fault").alias("row_fault"),
             F.bool_or("bad_ordinal").alias("bad_ordinal"),

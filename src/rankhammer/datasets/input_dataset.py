@@ -89,6 +89,11 @@ class InputDataset(AbstractDataset["DataFrame | None", "DataFrame | None"]):
         return self._with_our_names(self._source.read())
 
     @property
+    def is_given(self) -> bool:
+        """Whether a path is set."""
+        return self._path is not None
+
+    @property
     def is_optional(self) -> bool:
         """Whether a run can do without it."""
         return self._optional

@@ -9,12 +9,14 @@ from uuid import uuid4
 
 from kedro.io import AbstractDataset
 
-from rankhammer.corpora import corpus_in
 from rankhammer.datasets.files_dataset import check_name
 from rankhammer.datasets.handoff import Fingerprint, Handoff, Marker
 from rankhammer.errors import ClusterError
 from rankhammer.storage.base import local_path, storage_for
-from rankhammer.storage.publication import CURRENT, Candidates, VersionStore
+from rankhammer.storage.champions import published_corpus
+from rankhammer.storage.publication import CURRENT, Candidates, Champions, VersionStore
+from rankhammer.storage.ranker_history import EXPORT, moves_between
+from rankhammer.storage.ranker_registry import RankerRegistry
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -27,6 +29,7 @@ class PublishedDataset(AbstractDataset["dict[str, bytes] | Candidates", dict[str
 
     What a run that works on some corpora (`--params corpora=...`) publishes holds the others as they were published.
     Of `Candidates` those that are held back become a version of their own, and what was published of them still counts.
+    Their rankers are registered first; where only `rankhammer promote` makes one current, the current one stays.
 
     Examples:
         YAML:
@@ -47,6 +50,7 @@ class PublishedDataset(AbstractDataset["dict[str, bytes] | Candidates", dict[str
         filepath: str,
         keep: int = 3,
         grace_h: float = 1.0,
+        keep_rankers: int = 10,
         run: str | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
@@ -56,6 +60,7 @@ class PublishedDataset(AbstractDataset["dict[str, bytes] | Candidates", dict[str
             filepath: Folder: a local path or a URI (hdfs, s3a, file).
             keep: Versions that stay, the current one included; at least 1.
             grace_h: Hours for which a version stays after it was replaced.
+            keep_rankers: Rankers of each corpus whose files stay in the registry, the newest; at least 1.
             run: Id of the run that publishes; it stands in the pointer, not in the files.
             metadata: For plugins such as kedro-viz.
         """
@@ -63,6 +68,8 @@ class PublishedDataset(AbstractDataset["dict[str, bytes] | Candidates", dict[str
         self.metadata = metadata
         publication = VersionStore(self._path, keep=max(1, keep), grace_s=grace_h * 3600)
         self._publication, self._run = publication, run
+        self.versions = publication
+        self.registry = RankerRegistry(self._path, publication, keep=max(1, keep_rankers), grace_s=grace_h * 3600)
         self.handoff = PublishedHandoff(publication, self._path)
 
     @property
@@ -77,7 +84,7 @@ class PublishedDataset(AbstractDataset["dict[str, bytes] | Candidates", dict[str
             DataError: Nothing was published, what was is stale, or it was changed since.
         """
         kept = self.kept()
-        return {name: content for name, content in self.load_all().items() if _corpus_of(name) not in kept}
+        return {name: content for name, content in self.load_all().items() if published_corpus(name) not in kept}
 
     def load_all(self) -> dict[str, bytes]:
         """Return every file of the version that counts.
@@ -107,7 +114,7 @@ class PublishedDataset(AbstractDataset["dict[str, bytes] | Candidates", dict[str
         """
         version = self.held_back().get(corpus)
         files = self._publication.read_held_back(version) if version else {}
-        return {name: content for name, content in files.items() if _corpus_of(name) == corpus}
+        return {name: content for name, content in files.items() if published_corpus(name) == corpus}
 
     def save(self, data: dict[str, bytes] | Candidates) -> None:
         """Publish a version.
@@ -120,13 +127,18 @@ class PublishedDataset(AbstractDataset["dict[str, bytes] | Candidates", dict[str
         for name in (*new.files, *new.held_back):
             check_name(name)
         made_of, before = self.handoff.made_of(), self._publication.newest()
-        mine = {_corpus_of(name) for name in new.held_back}
+        ids = self._register(new)
+        new = _with_current(new, ids, before)
+        mine = {published_corpus(name) for name in new.held_back}
         others = self._of_others(before, made_of.corpora, mine)
-        kept = {corpus: (before.kept or {}).get(corpus, before.version) for corpus in map(_corpus_of, others)}
+        kept = {corpus: (before.kept or {}).get(corpus, before.version) for corpus in map(published_corpus, others)}
         held_back = {} if made_of.corpora is None else _of_others_alone(before.held_back or {}, made_of.corpora)
         if mine:
             version = self._publication.hold_back(new.held_back, replaces=self.handoff.seen())
             held_back |= dict.fromkeys(sorted(mine), version)
+        rankers = before.rankers or {}
+        current = {corpus: rankers[corpus] for corpus in kept if corpus in rankers}
+        current |= {corpus: ids[corpus] for corpus in map(published_corpus, new.files) if corpus in ids}
         self._publication.publish(
             {**others, **new.files},
             replaces=self.handoff.seen(),
@@ -134,8 +146,22 @@ class PublishedDataset(AbstractDataset["dict[str, bytes] | Candidates", dict[str
             run=self._run,
             kept=kept,
             held_back=held_back,
+            champions=Champions(current, moves_between(rankers, current, how=EXPORT)),
         )
         self.handoff.forget()
+        if ids:
+            self.registry.tidy()
+
+    def _register(self, new: Candidates) -> dict[str, str]:
+        """Keep the rankers with what was exported of them; return corpus to id."""
+        if not new.rankers:
+            return {}
+        exported: dict[str, dict[str, bytes]] = {}
+        for name, content in {**new.files, **new.held_back}.items():
+            _, _, rest = name.partition("/")
+            exported.setdefault(published_corpus(name), {})[rest] = content
+        rankers = {corpus: ranker for corpus, ranker in new.rankers.items() if corpus in exported}
+        return self.registry.register(rankers, exported, run=self._run)
 
     def _of_others(
         self, before: Pointer, corpora: Sequence[str] | None, held_back: Collection[str]
@@ -148,7 +174,7 @@ class PublishedDataset(AbstractDataset["dict[str, bytes] | Candidates", dict[str
         return {
             name: content
             for name, content in published.items()
-            if (_corpus_of(name) in held_back if replaced is None else _corpus_of(name) not in replaced)
+            if (published_corpus(name) in held_back if replaced is None else published_corpus(name) not in replaced)
         }
 
     def _exists(self) -> bool:
@@ -158,14 +184,21 @@ class PublishedDataset(AbstractDataset["dict[str, bytes] | Candidates", dict[str
         return {"filepath": self._path}
 
 
+def _with_current(new: Candidates, ids: Mapping[str, str], before: Pointer) -> Candidates:
+    """Let files count that are of the very ranker that is current: only another ranker has to be promoted."""
+    current = before.rankers or {}
+    same = {
+        corpus
+        for corpus, ranker in new.rankers.items()
+        if ranker.is_by_hand and corpus in ids and ids[corpus] == current.get(corpus)
+    }
+    moved = {name: content for name, content in new.held_back.items() if published_corpus(name) in same}
+    rest = {name: content for name, content in new.held_back.items() if name not in moved}
+    return Candidates({**new.files, **moved}, rest, new.rankers)
+
+
 def _of_others_alone(versions: Mapping[str, str], corpora: Sequence[str]) -> dict[str, str]:
     return {corpus: version for corpus, version in versions.items() if corpus not in corpora}
-
-
-def _corpus_of(name: str) -> str:
-    """Return the corpus of "<folder>/<target>/<file>"; before folders were encoded, one with a slash had several."""
-    folder = name.rsplit("/", 2)[0]
-    return folder if "/" in folder else corpus_in(name)
 
 
 class PublishedHandoff(Handoff):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from rankhammer.feature_sets.analyzers import ENGLISH_STOP_WORDS
+from rankhammer.analyzers.stop_words import STOP_WORDS
 from rankhammer.queries import normalize_query
 
 if TYPE_CHECKING:
@@ -25,11 +25,14 @@ KIND_SHARES = {"title": 0.28, "summary": 0.27, "task": 0.27, "module_verb": 0.18
 LANGUAGE = "english"
 """Of the documents and so of the queries."""
 
+_FORM: Final = "words"
+"""Tells intents apart by more than analyzers do, and has made this log from the beginning."""
+
 _HEAD_SHARE = 0.08
 _CANONICAL_WEIGHT = 3.0
 _WORD = re.compile(r"[a-z]{3,}")
 _RARELY_TYPED = "can could from has have its may must should what when which would"
-_STOP_WORDS = ENGLISH_STOP_WORDS | set(_RARELY_TYPED.split())
+_STOP_WORDS = STOP_WORDS[LANGUAGE] | set(_RARELY_TYPED.split())
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def make_intents(documents: pa.Table, *, n_intents: int, rng: Generator) -> list
     """
     found: dict[str, Intent] = {}
     for kind, text in _texts(documents, n_intents, rng):
-        key = normalize_query(text, LANGUAGE)
+        key = normalize_query(text, LANGUAGE, _FORM)
         if key and key not in found:
             found[key] = Intent(key, kind, _spellings(text, key, rng))
         if len(found) == n_intents:
@@ -158,7 +161,7 @@ def _spellings(text: str, key: str, rng: Generator) -> tuple[str, ...]:
     """The text and up to two variants; a variant that would be another intent is left out."""
     variants = (text.upper(), text.title(), f" {'  '.join(text.split())} ", f"{text}s", text.replace(" ", "\u00a0"))
     picked = rng.choice(len(variants), size=int(rng.integers(0, 3)), replace=False)
-    same = [variants[place] for place in picked if normalize_query(variants[place], LANGUAGE) == key]
+    same = [variants[place] for place in picked if normalize_query(variants[place], LANGUAGE, _FORM) == key]
     return tuple(dict.fromkeys([text, *same]))
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
+from rankhammer.analyzers import analyze
 from rankhammer.demo.simulate import Pool
-from rankhammer.feature_sets.analyzers import analyze
 from rankhammer.feature_sources.embedded.bm25 import Bm25, length_to_byte
 
 if TYPE_CHECKING:

@@ -48,10 +48,10 @@ def compare_systems(
         bootstrap: How intervals are made.
 
     Returns:
-        One row a quantity: "mean" of every system; "difference" of "ranker" against "baseline" and "logged"; and
-        "oracle_share" of the ranker against the baseline, (ranker - baseline) / (oracle - baseline). Keys: quantity,
-        system, against, mean, lower, upper (None below two clusters), sd (None likewise, and for the share; see
-        `clustered_sd`), n_queries, n_clusters.
+        One row a quantity: "mean" of every system; "difference" of "ranker" against "baseline", "logged" and
+        "champion"; and "oracle_share" of the ranker against the baseline, (ranker - baseline) / (oracle - baseline).
+        Keys: quantity, system, against, mean, lower, upper (None below two clusters), sd (None likewise, and for the
+        share; see `clustered_sd`), n_queries, n_clusters.
     """
     columns = dict(_means(values)) | dict(_differences(values)) | dict(_gains(values))
     matrix = np.column_stack(list(columns.values()))
@@ -143,7 +143,7 @@ def _means(values: Mapping[str, FloatArray]) -> Iterator[tuple[_Key, FloatArray]
 
 
 def _differences(values: Mapping[str, FloatArray]) -> Iterator[tuple[_Key, FloatArray]]:
-    for against in ("baseline", "logged"):
+    for against in ("baseline", "logged", "champion"):
         if "ranker" in values and against in values:
             yield ("difference", "ranker", against), values["ranker"] - values[against]
 

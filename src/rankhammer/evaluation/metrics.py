@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from rankhammer.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -27,15 +28,31 @@ MAX_CUTOFF = 100
 """Largest k of a named metric, so that no more than 100 ideal grades per query need be kept."""
 
 _EMPTY_VALUES = {"skip": np.nan, "one": 1.0, "zero": 0.0}
-_METRIC_NAMES = ("ndcg", "ndcg_linear", "mrr")
+MIN_RELEVANT = 1
+"""Lowest grade of a relevant document, where a metric knows only relevant ones and others."""
+ERR_TOP_GRADE = 4
+"""Grade at which ERR takes a user to be satisfied with 15/16; higher grades count as this one."""
+_SKIPPED = "queries without a relevant document are skipped and counted"
+RULES = {
+    "ndcg": f"gain 2^grade - 1, discount log2(1 + rank); {_SKIPPED}",
+    "ndcg_linear": f"gain = grade, discount log2(1 + rank); {_SKIPPED}",
+    "mrr": f"1 / rank of the first document with grade {MIN_RELEVANT} or higher, else 0; {_SKIPPED}",
+    "map": f"average precision: sum of the precisions at relevant documents (grade {MIN_RELEVANT} or higher) among the "
+    f"first k, divided by all relevant documents of the query; {_SKIPPED}",
+    "err": f"expected reciprocal rank, satisfied with (2^grade - 1) / 2^{ERR_TOP_GRADE}; {_SKIPPED}",
+    "precision": f"relevant documents (grade {MIN_RELEVANT} or higher) among the first k, divided by k; {_SKIPPED}",
+    "recall": f"relevant documents (grade {MIN_RELEVANT} or higher) among the first k, divided by all relevant ones of "
+    f"the query; {_SKIPPED}",
+}
+"""Metric to how it counts, which differs between tools."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric with its cutoff, as named in the parameters: `ndcg@10`, `ndcg_linear@5`, `mrr@10`.
+    """A metric with its cutoff, as named in the parameters: `ndcg@10`, `ndcg_linear@5`, `mrr@10`, `map@100`.
 
     Args:
-        name: "ndcg" (gain 2^grade - 1), "ndcg_linear" (gain = grade) or "mrr" (relevant: grade >= 1).
+        name: One of RULES.
         k: Cutoff, 1 to MAX_CUTOFF.
     """
 
@@ -46,10 +63,12 @@ class Metric:
         self, scores: ArrayLike, grades: ArrayLike, qid: ArrayLike, *, ideal_grades: JudgedGrades | None = None
     ) -> NDArray[np.float64]:
         """Return one value per query, NaN for a query without a relevant document; see `ndcg` for the arguments."""
-        if self.name == "mrr":
-            return mrr(scores, grades, qid, self.k, ideal_grades=ideal_grades)
-        rule: Rule = "linear" if self.name == "ndcg_linear" else "exponential"
-        return ndcg(scores, grades, qid, self.k, ideal_grades=ideal_grades, rule=rule)
+        return _COMPUTED_BY[self.name](scores, grades, qid, self.k, ideal_grades=ideal_grades)
+
+    @property
+    def rule(self) -> str:
+        """Say in one sentence how it counts."""
+        return RULES[self.name]
 
 
 def parse_metric(text: str) -> Metric:
@@ -62,8 +81,8 @@ def parse_metric(text: str) -> Metric:
         ConfigError: The name is unknown, or k is missing or out of 1 to MAX_CUTOFF.
     """
     name, _, cutoff = text.partition("@")
-    if name not in _METRIC_NAMES:
-        raise ConfigError(f"Unknown metric {text!r}.", hint=did_you_mean(name, _METRIC_NAMES), metric=text)
+    if name not in RULES:
+        raise ConfigError(f"Unknown metric {text!r}.", hint=did_you_mean(name, tuple(RULES)), metric=text)
     if not re.fullmatch(r"[1-9]\d{0,2}", cutoff) or int(cutoff) > MAX_CUTOFF:
         raise ConfigError(
             f"Metric {text!r} needs a cutoff from 1 to {MAX_CUTOFF}.", hint=f"Write {name}@10.", metric=text
@@ -154,16 +173,122 @@ def mrr(
     Returns:
         One value per query, in the order of qid. Shape (n_queries,).
     """
-    groups = _Groups.of(qid)
-    relevant = np.asarray(grades)[groups.order(scores)] >= min_grade
-    found = relevant & (groups.rank <= k)
-    best = np.zeros(groups.n_queries)
-    np.maximum.at(best, groups.group[found], 1.0 / groups.rank[found])
-    judged, judged_groups = np.asarray(grades), groups
-    if ideal_grades is not None:
-        judged, judged_groups = np.asarray(ideal_grades[0]), _Groups.of(ideal_grades[1], like=groups)
-    has_relevant = judged_groups.sum((judged >= min_grade).astype(np.float64)) > 0
-    return np.where(has_relevant, best, np.nan)
+    found = _Relevant.of(scores, grades, qid, ideal_grades, min_grade=min_grade)
+    first = found.is_relevant & (found.groups.rank <= k)
+    best = np.zeros(found.groups.n_queries)
+    np.maximum.at(best, found.groups.group[first], 1.0 / found.groups.rank[first])
+    return found.of_queries_with_one(best)
+
+
+def average_precision(
+    scores: ArrayLike, grades: ArrayLike, qid: ArrayLike, k: int, *, ideal_grades: JudgedGrades | None = None
+) -> NDArray[np.float64]:
+    """Compute average precision at k, as trec_eval's map_cut: NaN when the query has no relevant document at all.
+
+    Each relevant document among the first k adds the precision at its rank; the sum is divided by the number of all
+    relevant documents of the query, found or not.
+
+    Args:
+        scores: One score per row, higher ranks first; NaN ranks last. Shape (n_rows,).
+        grades: One grade a row; relevant: MIN_RELEVANT or higher. Shape (n_rows,).
+        qid: Ascending group ids. Shape (n_rows,).
+        k: Cutoff, 1 or more.
+        ideal_grades: (grades, qid) of all judged documents; by default the rows' own.
+
+    Returns:
+        One value in 0..1 a query, in the order of qid. Shape (n_queries,).
+    """
+    found = _Relevant.of(scores, grades, qid, ideal_grades)
+    seen = found.is_relevant & (found.groups.rank <= k)
+    # How many relevant documents stand at this rank or above it, in each query by itself.
+    running = np.cumsum(found.is_relevant)
+    before = np.concatenate([[0], running])[np.flatnonzero(found.groups.rank == 1)]
+    so_far = running - before[found.groups.group]
+    precisions = np.where(seen, so_far / found.groups.rank, 0.0)
+    return found.of_queries_with_one(found.groups.sum(precisions) / np.maximum(found.n_judged, 1.0))
+
+
+def precision(
+    scores: ArrayLike, grades: ArrayLike, qid: ArrayLike, k: int, *, ideal_grades: JudgedGrades | None = None
+) -> NDArray[np.float64]:
+    """Compute relevant documents among the first k, divided by k; arguments and result as for `average_precision`."""
+    found = _Relevant.of(scores, grades, qid, ideal_grades)
+    return found.of_queries_with_one(found.n_within(k) / k)
+
+
+def recall(
+    scores: ArrayLike, grades: ArrayLike, qid: ArrayLike, k: int, *, ideal_grades: JudgedGrades | None = None
+) -> NDArray[np.float64]:
+    """Compute relevant documents among the first k, divided by all of them; otherwise as `average_precision`."""
+    found = _Relevant.of(scores, grades, qid, ideal_grades)
+    return found.of_queries_with_one(found.n_within(k) / np.maximum(found.n_judged, 1.0))
+
+
+def expected_reciprocal_rank(
+    scores: ArrayLike, grades: ArrayLike, qid: ArrayLike, k: int, *, ideal_grades: JudgedGrades | None = None
+) -> NDArray[np.float64]:
+    """Compute ERR@k = sum over ranks r <= k of 1/r times the probability that a user is satisfied first at r.
+
+    A document of grade g satisfies with (2^g - 1) / 2^ERR_TOP_GRADE; arguments and result as for `average_precision`.
+
+    References:
+        Chapelle et al., Expected reciprocal rank for graded relevance, CIKM 2009.
+    """
+    found = _Relevant.of(scores, grades, qid, ideal_grades)
+    groups = found.groups
+    clipped = np.clip(np.asarray(grades, dtype=np.float64)[groups.order(scores)], 0.0, ERR_TOP_GRADE)
+    satisfied = (np.exp2(clipped) - 1.0) / 2.0**ERR_TOP_GRADE
+    # Nobody above was satisfied: a product within the query, which a sum of logarithms gives for all queries at once.
+    left = np.cumsum(np.log1p(-satisfied))
+    start = np.concatenate([[0.0], left])[np.flatnonzero(groups.rank == 1)][groups.group]
+    goes_on = np.exp(np.concatenate([[0.0], left[:-1]])[: len(left)] - start)
+    gained = np.where(groups.rank <= k, goes_on * satisfied / groups.rank, 0.0)
+    return found.of_queries_with_one(groups.sum(gained))
+
+
+_COMPUTED_BY: dict[str, Callable[..., NDArray[np.float64]]] = {
+    "ndcg": ndcg,
+    "ndcg_linear": partial(ndcg, rule="linear"),
+    "mrr": mrr,
+    "map": average_precision,
+    "err": expected_reciprocal_rank,
+    "precision": precision,
+    "recall": recall,
+}
+
+
+@dataclass(frozen=True)
+class _Relevant:
+    """Which documents are relevant: `is_relevant` by rank within each query, `n_judged` of all judged ones a query."""
+
+    groups: _Groups
+    is_relevant: NDArray[np.bool_]
+    n_judged: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls,
+        scores: ArrayLike,
+        grades: ArrayLike,
+        qid: ArrayLike,
+        ideal_grades: JudgedGrades | None,
+        *,
+        min_grade: int = MIN_RELEVANT,
+    ) -> _Relevant:
+        groups = _Groups.of(qid)
+        judged, judged_groups = np.asarray(grades), groups
+        if ideal_grades is not None:
+            judged, judged_groups = np.asarray(ideal_grades[0]), _Groups.of(ideal_grades[1], like=groups)
+        is_relevant = np.asarray(grades)[groups.order(scores)] >= min_grade
+        return cls(groups, is_relevant, judged_groups.sum((judged >= min_grade).astype(np.float64)))
+
+    def n_within(self, k: int) -> NDArray[np.float64]:
+        """Count the relevant documents among the first k of each query."""
+        return self.groups.sum((self.is_relevant & (self.groups.rank <= k)).astype(np.float64))
+
+    def of_queries_with_one(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the values, NaN for queries without a relevant document."""
+        return np.where(self.n_judged > 0, values, np.nan)
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,12 @@ import pyarrow as pa
 from pyspark.sql import functions as F
 
 from rankhammer import schemas
+from rankhammer.canonical_json import to_text
 from rankhammer.casts import sound
+from rankhammer.digests import hex_digest
 from rankhammer.evaluation.bootstrap import Bootstrap, compare_systems
-from rankhammer.evaluation.metrics import MAX_CUTOFF, Metric, parse_metric
-from rankhammer.queries import add_query_columns
+from rankhammer.evaluation.metrics import MAX_CUTOFF, MIN_RELEVANT, Metric, parse_metric
+from rankhammer.queries import assign_clusters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -38,21 +40,30 @@ _SUMMARY = pa.schema(
         *[(name, pa.string()) for name in ("corpus", "metric", "truth", "quantity", "system", "against")],
         *[(name, pa.float64()) for name in ("mean", "lower", "upper", "sd")],
         *[(name, pa.int64()) for name in ("n_queries", "n_clusters", "n_skipped")],
+        ("queries", pa.string()),
     ]
 )
 
 
-def join_reference(rows: DataFrame, reference_judgments: DataFrame | None, *, language: str = "english") -> DataFrame:
+def join_reference(
+    rows: DataFrame,
+    reference_judgments: DataFrame | None,
+    *,
+    language: object = "english",
+    known: DataFrame | None = None,
+) -> DataFrame:
     """Set people's grades beside the rows; a cluster that was graded under several spellings takes the highest.
 
     Args:
         rows: Any table with corpus, query_cluster_id and doc_id.
         reference_judgments: schemas.REFERENCE_JUDGMENTS, or None when there are none.
-        language: Language whose stemmer made the cluster ids of `rows`.
+        language: Languages that made the cluster ids of `rows`; see `queries.QueryRules.parse`.
+        known: Tells the clusters of queries where these go by results: has corpus, query and query_cluster_id, as
+            `rows` then has, too; None: `rows` itself.
 
     Returns:
         The same rows with reference_grade (int; null where the document was not graded) and ideal_reference_grades
-        (array<int>; the cluster's highest MAX_CUTOFF grades, descending, among all graded documents, retrieved or not;
+        (array<int>; the cluster's highest MAX_CUTOFF grades and every relevant one, descending, retrieved or not;
         null where the cluster has no grades).
     """
     if reference_judgments is None:
@@ -66,7 +77,7 @@ def join_reference(rows: DataFrame, reference_judgments: DataFrame | None, *, la
     graded = (
         sound(reference_judgments)
         .filter(F.col("grade").isNotNull() & F.col("doc_id").isNotNull())
-        .transform(add_query_columns, language=language)
+        .transform(assign_clusters, language=language, known=rows if known is None else known)
         # Brought together once for both groupings, and for the join where it needs it.
         .repartition(*cluster)
         .groupBy(*cluster, "doc_id")
@@ -77,12 +88,13 @@ def join_reference(rows: DataFrame, reference_judgments: DataFrame | None, *, la
         F.map_from_entries(F.collect_list(F.struct("doc_id", "grade"))).alias("_grades")
     )
     descending = F.sort_array(F.map_values("_grades"), asc=False)
+    n_relevant = F.size(F.filter(descending, lambda grade: grade >= MIN_RELEVANT))
     return (
         rows.join(by_cluster, cluster, "left")
         .withColumns(
             {
                 "reference_grade": F.try_element_at("_grades", F.col("doc_id")),
-                "ideal_reference_grades": F.slice(descending, 1, MAX_CUTOFF),
+                "ideal_reference_grades": F.slice(descending, 1, F.greatest(F.lit(MAX_CUTOFF), n_relevant)),
             }
         )
         .drop("_grades")
@@ -102,7 +114,7 @@ def evaluate_systems(
     Args:
         scored: Test rows: corpus, query, query_cluster_id, doc_id, grade, reference_grade, ideal_reference_grades (see
             `join_reference`), and one double column a system, higher ranks first.
-        metrics: Names that `ranking_metrics.parse_metric` knows.
+        metrics: Names that `metrics.parse_metric` knows.
         systems: The score columns.
 
     Returns:
@@ -137,10 +149,11 @@ def summarize(
 
     Returns:
         A few rows a (corpus, metric, truth): quantity, system, against, mean, lower, upper, sd, n_queries, n_clusters,
-        n_skipped. `quantity` is "mean" (of `system`), "difference" (`system` minus
+        n_skipped, queries. `quantity` is "mean" (of `system`), "difference" (`system` minus
         `against`, over the queries that have both) or "oracle_share" (the part of the oracle's gain over `against` that
         `system` reaches; null where the oracle gains nothing). lower and upper are null below two clusters. n_skipped
-        counts queries without a relevant document.
+        counts queries without a relevant document. `queries` is a digest of the queries that `system` has values for:
+        equal digests, the same queries.
     """
     bootstrap = Bootstrap(n_resamples, confidence, random_state)
 
@@ -227,14 +240,17 @@ def _summary_rows(ordered: pa.Table, bootstrap: Bootstrap) -> list[dict[str, obj
     ids = ordered["query_cluster_id"].to_numpy()[first]
     found = ordered["value"].to_numpy()
     system = ordered["system"].to_numpy().astype(str)
-    values, n_skipped = {}, {}
+    spellings = ordered["query"].to_numpy()[first]
+    values, n_skipped, measured = {}, {}, {}
     for name in sorted(set(system), key=system_order):
         of_system = system == name
         values[name] = np.full(len(first), np.nan)
         values[name][qid[of_system]] = found[of_system]
         n_skipped[name] = int(np.isnan(found[of_system]).sum())
+        has_value = ~np.isnan(values[name])
+        measured[name] = hex_digest(to_text([ids[has_value].tolist(), spellings[has_value].tolist()]), 16)
     rows = compare_systems(values, np.cumsum(np.append(False, ids[1:] != ids[:-1])), bootstrap)
-    return [row | {"n_skipped": n_skipped[row["system"]]} for row in rows]
+    return [row | {"n_skipped": n_skipped[row["system"]], "queries": measured[row["system"]]} for row in rows]
 
 
 def system_order(name: str) -> tuple[int, str]:

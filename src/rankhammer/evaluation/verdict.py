@@ -53,10 +53,10 @@ def judge_all(rows: Iterable[Mapping[str, Any]], rule: VerdictRule) -> dict[str,
         rule: When a difference counts.
 
     Returns:
-        "logged" and "baseline", as far as they were measured, to what `judge` returns.
+        "logged", "baseline" and "champion", as far as they were measured, to what `judge` returns.
     """
     found = {row["against"]: judge(row, rule) for row in rows if row["quantity"] == "difference"}
-    return {against: found[against] for against in ("logged", "baseline") if against in found}
+    return {against: found[against] for against in ("logged", "baseline", "champion") if against in found}
 
 
 def overall(verdicts: Mapping[str, Mapping[str, Any]]) -> str:

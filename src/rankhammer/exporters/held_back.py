@@ -9,9 +9,10 @@ from rankhammer.corpora import corpus_in
 from rankhammer.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 WORSE = "worse"
+BY_HAND = "to be promoted by hand"
 ORDERS = {"logged": "the logged order", "baseline": "the baseline"}
 
 
@@ -41,6 +42,20 @@ def reasons(verdicts: Mapping[str, Mapping[str, Any]], *, accepted: Collection[s
     if isinstance(accepted, bool):
         return {} if accepted else worse
     return {corpus: reason for corpus, reason in worse.items() if corpus not in accepted}
+
+
+def by_hand(reasons: Mapping[str, str], corpora: Iterable[str]) -> dict[str, str]:
+    """Add the corpora whose ranker becomes current by `rankhammer promote` alone.
+
+    Args:
+        reasons: What `reasons` returned.
+        corpora: These corpora.
+
+    Returns:
+        Corpus to the reason in words, which begins with BY_HAND for these.
+    """
+    waiting = {corpus: f"{BY_HAND}; it is {reasons[corpus]}" if corpus in reasons else BY_HAND for corpus in corpora}
+    return {**reasons, **waiting}
 
 
 def _parse(name: str, content: bytes) -> dict[str, Any]:

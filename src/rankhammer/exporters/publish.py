@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rankhammer.canonical_json import to_json
 from rankhammer.corpora import corpus_in, folder_of
 from rankhammer.digests import hex_digest
-from rankhammer.errors import DataError
+from rankhammer.errors import CorpusFailure, DataError, ExportError, stop_if_all_failed
 from rankhammer.exporters.base import Traceable, TrainedRanker
 from rankhammer.exporters.parity import NOT_ASKED, check_logged_scores, check_parity
 from rankhammer.exporters.parity_samples import logged_pairs, parity_vectors
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 MODEL, MANIFEST, FEATURE_SET, SAMPLE = "model.ubj", "manifest.json", "feature_set.json", "sample_vectors.json"
 PARITY = "parity.json"
+STAGE = "export"
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,39 @@ def read_ranker(corpus: str, files: Mapping[str, bytes]) -> TrainedRanker:
         manifest=json.loads(files[MANIFEST]),
         sample=files[SAMPLE],
     )
+
+
+def export_corpora(
+    corpora: Mapping[str, Mapping[str, bytes]],
+    exporters: Sequence[Exporter],
+    *,
+    lineage: Mapping[str, Any],
+    checks: Checks,
+) -> tuple[dict[str, bytes], list[CorpusFailure]]:
+    """Write and prove every corpus's ranker for every target.
+
+    Args:
+        corpora: Corpus to its ranker's folder, see `export_corpus`.
+        exporters: One writer a target.
+        lineage: What the run was made of, JSON-able; embedded as it is.
+        checks: How closely exports are checked.
+
+    Returns:
+        "<corpus>/<target>/<file>" to content, and the corpora that cannot be exported.
+
+    Raises:
+        DataError: No corpus can be.
+        EngineError: The engine cannot be asked.
+    """
+    published: dict[str, bytes] = {}
+    failures: list[CorpusFailure] = []
+    for corpus, files in corpora.items():
+        try:
+            published |= export_corpus(corpus, files, exporters, lineage=lineage, checks=checks)
+        except (ExportError, DataError) as exc:
+            failures.append(CorpusFailure(corpus, STAGE, exc.message, exc.hint))
+    stop_if_all_failed(failures, len(corpora))
+    return published, failures
 
 
 def export_corpus(

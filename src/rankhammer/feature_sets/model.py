@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from rankhammer.analyzers import AnalyzerName  # noqa: TC001 - pydantic resolves annotations at run time
 from rankhammer.canonical_json import to_text
 from rankhammer.digests import hex_digest
 from rankhammer.feature_sets.expressions import FUNCTIONS, expression_names
@@ -42,7 +43,7 @@ class Match(_Feature):
 
     type: Literal["match"] = "match"
     field: FieldName = Field(description="text field of the documents")
-    analyzer: Literal["standard", "english"] = Field("english", description="how text becomes terms")
+    analyzer: AnalyzerName = Field("english", description="how text becomes terms")
 
 
 class Phrase(_Feature):
@@ -50,7 +51,7 @@ class Phrase(_Feature):
 
     type: Literal["phrase"] = "phrase"
     field: FieldName = Field(description="text field of the documents")
-    analyzer: Literal["standard", "english"] = Field("english", description="how text becomes terms")
+    analyzer: AnalyzerName = Field("english", description="how text becomes terms")
 
 
 class MatchedTerms(_Feature):
@@ -58,7 +59,7 @@ class MatchedTerms(_Feature):
 
     type: Literal["matched_terms"] = "matched_terms"
     field: FieldName = Field(description="text field of the documents")
-    analyzer: Literal["standard", "english"] = Field("english", description="how text becomes terms")
+    analyzer: AnalyzerName = Field("english", description="how text becomes terms")
 
 
 class FieldValue(_Feature):
@@ -74,7 +75,7 @@ class QueryLength(_Feature):
     """Number of terms in the query."""
 
     type: Literal["query_length"] = "query_length"
-    analyzer: Literal["standard", "english"] = Field("english", description="how text becomes terms")
+    analyzer: AnalyzerName = Field("english", description="how text becomes terms")
 
 
 class Expression(_Feature):

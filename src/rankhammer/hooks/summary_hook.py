@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +15,7 @@ from py4j.protocol import Py4JError
 from rankhammer.errors import RankhammerError
 from rankhammer.hooks.progress_hook import PendingOutputs
 from rankhammer.pipeline_registry import BRANCHES, STAGES
-from rankhammer.runs import history, run_ids, summary
+from rankhammer.runs import drift, history, run_ids, summary
 from rankhammer.runs.catalog_entries import RUN_HISTORY, RUN_SUMMARY
 from rankhammer.runs.corpus_status import Scope
 from rankhammer.runs.expected_fingerprints import LINEAGE
@@ -23,12 +24,15 @@ from rankhammer.runs.user_errors import user_error
 from rankhammer.spark.health import Health, read_health
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kedro.io import DataCatalog
     from kedro.pipeline.node import Node
 
     from rankhammer.hooks.fingerprint_hook import FingerprintHook
 
 logger = logging.getLogger(__name__)
+_MOST_EARLIER = 20
 NOTHING_TO_DO = "Nothing to do: all outputs are there, made of these inputs, parameters and code."
 
 
@@ -108,6 +112,7 @@ class SummaryHook:
             health=health,
         )
         found = history.figures(reports, self._stage_seconds)
+        facts["drift"] = [] if error else drift.describe(found, _earlier(catalog, scope), facts["metric"])
         lineage = _load(catalog, LINEAGE) or {}
         return facts, history.record(
             self._started, facts, found=found, params=scope.params, lineage=lineage, error=error
@@ -138,6 +143,12 @@ def _load(catalog: DataCatalog, name: str) -> dict[str, Any] | None:
     except (DatasetError, KeyError):
         return None
     return found
+
+
+def _earlier(catalog: DataCatalog, scope: Scope) -> Iterator[dict[str, Any]]:
+    """Yield the last records of the environment's history, the newest first."""
+    dataset: Any = catalog[RUN_HISTORY]
+    return islice((one for one in dataset.newest_first() if one.get("environment") == scope.environment), _MOST_EARLIER)
 
 
 def _message(error: Exception) -> str:

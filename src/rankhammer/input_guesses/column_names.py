@@ -11,8 +11,10 @@ if TYPE_CHECKING:
 SYNONYMS: Mapping[str, str] = {
     "serp_id": """serp id, search id, request id, query id, result page id, impression id, page view id, serp, search
         uuid, search request id, such id, suche id, suchanfrage id, anfrage id, seiten id, suchnummer""",
-    "session_id": """session id, session, visit id, visitor id, user id, client id, sitzung id, sitzung, besuch id,
-        besuch""",
+    "session_id": """session id, session, visit id, sitzung id, sitzung, besuch id, besuch""",
+    "user_id": """user id, visitor id, client id, cookie id, customer id, browser id, nutzer id, benutzer id, kunden id,
+        kunde, besucher id, besucher""",
+    "address": """ip, ip address, client ip, remote ip, remote addr, remote address, ip adresse""",
     "query": """query, search query, user query, terms, search terms, search term, term, keyword, keywords, q, query
         text, search phrase, phrase, suchbegriff, suchbegriffe, suchwort, suchwoerter, suchtext,
         suchanfrage, anfrage, begriff, suche, wonach gesucht""",

@@ -23,7 +23,21 @@ if TYPE_CHECKING:
 LOG, DOCUMENTS, JUDGMENTS = "click_log", "documents", "reference_judgments"
 DEFAULT_LANGUAGE = "english"
 _ROLES = {
-    LOG: ("serp_id", "session_id", "query", "shown_at", "doc_id", "position", "clicked", "corpus", "doc_ids"),
+    LOG: (
+        *(
+            "serp_id",
+            "session_id",
+            "user_id",
+            "address",
+            "query",
+            "shown_at",
+            "doc_id",
+            "position",
+            "clicked",
+            "corpus",
+        ),
+        "doc_ids",
+    ),
     DOCUMENTS: ("doc_id", "corpus"),
     JUDGMENTS: ("query", "doc_id", "grade", "corpus"),
 }
@@ -258,5 +272,5 @@ def _language(documents: DocumentsGuess | None, log: LogGuess, looked: Looked) -
     if len(weights) == 1:
         return most, []
     others = ", ".join(f"{name}: {language}" for name, language in known.items())
-    doubt = f"Corpora are in several languages ({others}). Queries of all are stemmed as {most}; for their own stems"
-    return most, [f"{doubt} run the corpora of each language in an environment of their own."]
+    doubt = f"Corpora are in several languages ({others}). Queries of each are read in its own; those of another corpus"
+    return most, [f"{doubt} in {most}."]

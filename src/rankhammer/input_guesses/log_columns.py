@@ -78,6 +78,8 @@ _IMPRESSIONS: Mapping[str, Score] = {
     "serp_id": contents.can_be_id,
     "shown_at": contents.can_be_time,
     "session_id": contents.can_be_id,
+    "user_id": contents.can_be_id,
+    "address": contents.can_be_id,
     "corpus": contents.can_be_corpus,
 }
 _SERPS: Mapping[str, Score] = {
@@ -85,12 +87,20 @@ _SERPS: Mapping[str, Score] = {
     "serp_id": contents.can_be_id,
     "shown_at": contents.can_be_time,
     "session_id": contents.can_be_id,
+    "user_id": contents.can_be_id,
+    "address": contents.can_be_id,
     "corpus": contents.can_be_corpus,
 }
 _NEEDED = {"impressions": ("serp_id", "query", "doc_id", "position", "clicked"), "serps": ("query",)}
 _BY_NAME_ALONE = ("session_id", "corpus", "shown_at")
 """Columns that a log can do without are taken only where their names speak for it."""
-_ORDER = ("corpus", "serp_id", "session_id", "query", "shown_at", "doc_id", "doc_ids", "position", "clicked")
+_BY_WHOLE_NAME = ("user_id", "address")
+"""Those of which one word in common says too little: a user_agent, a browser."""
+_ORDER = (
+    *("corpus", "serp_id", "session_id", "user_id", "address", "query", "shown_at", "doc_id", "doc_ids", "position"),
+    "clicked",
+)
+_MJOLNIR = {"wikiid", "query", "session_id", "timestamp", "hits", "clicks"}
 _UBI = {"query_id", "user_query", "action_name"}
 
 
@@ -117,9 +127,14 @@ def is_ubi(columns: Iterable[str]) -> bool:
     return {*columns} >= _UBI or {"query_id", "user_query", "query_response_hit_ids"} <= {*columns}
 
 
+def is_mjolnir(columns: Iterable[str]) -> bool:
+    """Say whether columns are those of MjoLniR's table of searches."""
+    return {*columns} >= _MJOLNIR
+
+
 def is_log(columns: Mapping[str, Contents]) -> bool:
     """Say whether a table can be a click log: it has clicks, by their name and by what they hold."""
-    if is_ubi(columns):
+    if is_ubi(columns) or is_mjolnir(columns):
         return True
     return any(
         name_score("clicked", name) >= 0.8 and (column.is_array or contents.can_be_clicked(column))
@@ -149,6 +164,8 @@ def guess_log(sample: InputSample, *, given: Mapping[str, str], documents: Mappi
             )
     if is_ubi(columns):
         return LogGuess("ubi", {})
+    if is_mjolnir(columns):
+        return LogGuess("mjolnir", {})
     lists = {name: column for name, column in columns.items() if column.is_array}
     reader = "serps" if lists and not _has_places(columns) else "impressions"
     scored = _scored(columns, _SERPS if reader == "serps" else _IMPRESSIONS, sample, documents)
@@ -187,7 +204,7 @@ def _score(role: str, column: Contents, by_contents: float) -> float:
     if not by_contents:
         return 0.0
     by_name = name_score(role, column.name)
-    if role in _BY_NAME_ALONE and not by_name:
+    if (role in _BY_NAME_ALONE and not by_name) or (role in _BY_WHOLE_NAME and by_name < 0.8):
         return 0.0
     return _NAME_WEIGHT * by_name + (1 - _NAME_WEIGHT) * by_contents
 
@@ -238,6 +255,9 @@ def _chosen(
 
 def _why(role: str, column: Contents) -> str:
     by_name = name_score(role, column.name)
+    if role in _BY_WHOLE_NAME:
+        # Nobody's id is written into a file of settings.
+        return f"its name; {column.n_distinct} different values"
     return f"{'its name; ' if by_name >= 0.8 else ''}{column.description()}"
 
 
@@ -289,6 +309,6 @@ def _log_guess(reader: str, chosen: Mapping[str, Guess], columns: Mapping[str, C
         for name, column in columns.items()
         if column.local_time > 0.5 and name not in taken and "shown_at" not in chosen
     ]
-    if "session_id" not in chosen:
-        doubts.append("No column is clearly a session: robots cannot be told from people without one.")
+    if not {"session_id", "user_id", "address"} & chosen.keys():
+        doubts.append("No column is clearly a session or a user: robots cannot be told from people without one.")
     return LogGuess(reader, dict(chosen), options, doubts)

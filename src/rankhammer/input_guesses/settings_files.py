@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from rankhammer.analyzers import ANALYZERS
 from rankhammer.errors import ConfigError
 from rankhammer.feature_sets.expressions import FUNCTIONS
 from rankhammer.feature_sets.model import FeatureSet
@@ -81,8 +82,15 @@ def _globals(guesses: InputGuesses) -> str:
             lines += _input(name, guesses, [*_columns("  ", guesses.columns()[name])])
         else:
             lines += [f"{name}:", "  path: null", ""]
-    lines += [f"language: {guesses.language}", ""]
+    lines += [f"language: {_language(guesses)}", ""]
     return "\n".join(lines)
+
+
+def _language(guesses: InputGuesses) -> str:
+    """Name the queries' language, and the corpora whose queries are in another one."""
+    by_corpus = guesses.documents.languages if guesses.documents else {}
+    others = {corpus: one for corpus, one in by_corpus.items() if one and one != guesses.language}
+    return _flow({"default": guesses.language, "corpora": others}) if others else guesses.language
 
 
 def _input(name: str, guesses: InputGuesses, rest: Sequence[str]) -> Iterator[str]:
@@ -164,10 +172,12 @@ def _largest(names: Sequence[str]) -> str:
 
 
 def _analyzers(languages: Iterable[str]) -> tuple[str, ...]:
-    """Choose how texts become terms: by English stems, as they are, or both where corpora differ or are not known."""
-    known = set(languages)
-    if known == {ENGLISH}:
-        return (ENGLISH,)
+    """Choose how texts become terms: by the stems of their language; as they are where corpora differ or are not known,
+    and by English stems, too, where some may be English.
+    """
+    (language, *more) = known = {*languages} or {""}
+    if not more and language in ANALYZERS:
+        return (language,)
     return _BOTH if {ENGLISH, ""} & known else ("standard",)
 
 

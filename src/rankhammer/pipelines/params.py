@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from rankhammer import corpora
-from rankhammer.queries import require_language
+from rankhammer.queries import QueryRules
 
 
-def _with_a_stemmer(language: str) -> str:
-    require_language(language)
+def _with_an_analyzer(language: object) -> object:
+    QueryRules.parse(language)
     return language
 
 
 RandomState = Annotated[int, Field(ge=0, lt=1 << 63, description="seed of every random choice")]
-Language = Annotated[str, AfterValidator(_with_a_stemmer)]
-"""Language of the queries, wherever they come from: it makes the query clusters."""
+Language = Annotated[Any, AfterValidator(_with_an_analyzer)]
+"""Languages of the queries, wherever they come from: they make the query clusters. `QueryRules.parse` reads it."""
 Corpora = Annotated[list[str] | None, BeforeValidator(corpora.named)]
 """Corpora to work on; None: all. A node gets it as it was written: `corpora.named` reads it."""
 

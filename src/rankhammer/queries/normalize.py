@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import unicodedata
-from functools import cache, lru_cache
-from threading import get_ident
+from functools import cache
+from typing import TYPE_CHECKING
 
-import snowballstemmer
+from rankhammer.analyzers import analyze
+from rankhammer.analyzers.languages import WITHOUT_STEMS, snowball_stem
+from rankhammer.queries.rules import require_language
 
-from rankhammer.errors import ConfigError, did_you_mean
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rankhammer.queries.rules import QueryForm
 
 _QUOTES = {
     "'": "\u0060\u00b4\u02b9\u02bb\u02bc\u02bd\u02c8\u055a\u1fbd\u1fbf\u2018\u2019\u201a\u201b\u2032\u2035\ua78c\uff07",
@@ -62,67 +67,60 @@ def _unseen() -> list[int]:
     return [code for code in formats + others if not chr(code).isspace()]
 
 
-MAX_STEMMED_CHARS = 100
-"""Longer tokens are no words of any language."""
-
-
-@lru_cache(maxsize=1)
-def languages() -> tuple[str, ...]:
-    """Return the languages that have a stemmer, sorted."""
-    return tuple(sorted(snowballstemmer.algorithms()))
-
-
-def normalize_query(text: str, language: str) -> str:
-    """Bring a query to the form that its spellings share.
-
-    Compatibility characters are unified (NFKC), case is folded, white space collapsed, and each token stemmed:
-    ``"  Reading FILES "`` becomes ``"read file"`` in English. What looks alike is alike: quotes and dashes of any shape
-    are ASCII's, and characters that nobody sees (controls, zero widths, default-ignorable ones) are left out.
+def normalize_query(text: str, language: str, form: QueryForm = "analyzer") -> str:
+    """Bring a query to the form that its spellings share; see `normalize_queries`.
 
     Args:
         text: As typed.
         language: One of `languages()`.
+        form: See `normalize_queries`.
+
+    Raises:
+        ConfigError: The language has no analyzer.
+    """
+    return normalize_queries([text], language, form)[0]
+
+
+def normalize_queries(texts: Sequence[str], language: str, form: QueryForm = "analyzer") -> list[str]:
+    """Bring queries to the form that their spellings share.
+
+    Compatibility characters are unified (NFKC), quotes and dashes of any shape are ASCII's, and characters that nobody
+    sees (controls, zero widths, default-ignorable ones) are left out. By `analyzer`, what is left becomes the terms of
+    the language's analyzer, which features search by, too: ``"The  Reading-FILES!"`` is ``"read file"`` in English. A
+    query without any term, such as ``"to be or not to be"``, keeps its own form: folded case, single blanks.
+
+    By `words`, case is folded, white space collapsed, and each word stemmed by Snowball's algorithm; stop words and
+    signs stay: ``"the reading-files!"``.
+
+    Args:
+        texts: As typed.
+        language: One of `languages()`.
+        form: `analyzer` or `words`.
 
     Returns:
-        Stems parted by single blanks; empty for blank text.
+        One form a text: terms with single blanks between them; empty for blank text.
 
     Raises:
-        ConfigError: The language has no stemmer.
+        ConfigError: The language has no analyzer.
 
     References:
-        M. F. Porter, "Snowball: A language for stemming algorithms", 2001. Unicode Standard Annex 15 (NFKC).
+        Unicode Standard Annex 15 (NFKC). M. F. Porter, "Snowball: A language for stemming algorithms", 2001.
     """
     require_language(language)
+    unified = [unicodedata.normalize("NFKC", visible_form(text)) for text in texts]
+    if form == "words":
+        return [" ".join(_stem(word, language) for word in _own_form(text).split()) for text in unified]
+    tokens = analyze([visible_form(text) for text in unified], language)
+    terms: list[list[str]] = [[] for _ in texts]
+    for text, term in zip(tokens.text.tolist(), tokens.terms.take(tokens.term).to_pylist(), strict=True):
+        terms[text].append(term)
+    return [" ".join(found) if found else _own_form(text) for found, text in zip(terms, unified, strict=True)]
+
+
+def _own_form(text: str) -> str:
     # Folding can undo composition (and the reverse), so normalise once more: the form must be its own form.
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", visible_form(text)).casefold())
-    return " ".join(_stem(token, language) for token in visible_form(folded).split())
+    return " ".join(visible_form(unicodedata.normalize("NFKC", text.casefold())).split())
 
 
-def require_language(language: str) -> None:
-    """Check that a language has a stemmer.
-
-    Raises:
-        ConfigError: It has none; the hint names the closest one that has.
-    """
-    if language not in languages():
-        raise ConfigError(
-            f"There is no Snowball stemmer for language {language!r}.",
-            hint=f"{did_you_mean(language, languages())} Set `language` in globals.yml.",
-            language=language,
-        )
-
-
-def _stem(token: str, language: str) -> str:
-    """Stem a word; what is longer than words are stays as it is, since stemmers need the square of its length."""
-    return token if len(token) > MAX_STEMMED_CHARS else _stem_word(token, language)
-
-
-@lru_cache(maxsize=1 << 16)
-def _stem_word(token: str, language: str) -> str:
-    return str(_stemmer(language, get_ident()).stemWord(token))
-
-
-@lru_cache(maxsize=32)
-def _stemmer(language: str, thread_id: int) -> snowballstemmer.stemmer:  # noqa: ARG001
-    """Make one stemmer a thread: it holds the word it is working on."""
-    return snowballstemmer.stemmer(language)
+def _stem(word: str, language: str) -> str:
+    return word if language in WITHOUT_STEMS else snowball_stem(word, language=language)

@@ -135,16 +135,11 @@ class XGBoostRanker:
 
     def score(self, model: bytes, features: NDArray[np.float32], *, n_threads: int = 1) -> NDArray[np.float32]:
         """Score feature vectors, shape (n_rows, n_features) to (n_rows,); NaN counts as missing."""
-        booster = _from_bytes(model)
-        booster.set_param({"nthread": n_threads})
-        scores: NDArray[np.float32] = booster.inplace_predict(features, missing=np.nan, validate_features=False)
-        return scores
+        return score_trees(model, features, n_threads=n_threads)
 
     def importance(self, model: bytes, feature_names: tuple[str, ...]) -> dict[str, float]:
         """Return each feature's share of the total gain, 0 to 1; features never used are 0."""
-        gains = cast("dict[str, float]", _from_bytes(model).get_score(importance_type="total_gain"))
-        total = sum(gains.values()) or 1.0
-        return {name: gains.get(name, 0.0) / total for name in feature_names}
+        return shares_of_gain(model, feature_names)
 
     def _booster_params(
         self, params: Mapping[str, Any], settings: FitSettings, names: tuple[str, ...]
@@ -168,12 +163,28 @@ class XGBoostRanker:
         }
 
 
-def monotone_directions(patterns: Sequence[str], names: Sequence[str]) -> list[int]:
+def score_trees(model: bytes, features: NDArray[np.float32], *, n_threads: int) -> NDArray[np.float32]:
+    """Score feature vectors by a booster of trees, shape (n_rows, n_features) to (n_rows,); NaN counts as missing."""
+    booster = _from_bytes(model)
+    booster.set_param({"nthread": n_threads})
+    scores: NDArray[np.float32] = booster.inplace_predict(features, missing=np.nan, validate_features=False)
+    return scores
+
+
+def shares_of_gain(model: bytes, feature_names: tuple[str, ...]) -> dict[str, float]:
+    """Return each feature's share of the total gain of a booster's splits, 0 to 1; features never used are 0."""
+    gains = cast("dict[str, float]", _from_bytes(model).get_score(importance_type="total_gain"))
+    total = sum(gains.values()) or 1.0
+    return {name: gains.get(name, 0.0) / total for name in feature_names}
+
+
+def monotone_directions(patterns: Sequence[str], names: Sequence[str], *, ranker: str = "xgboost") -> list[int]:
     """Return 1 for each feature that may only raise a score, 0 for the others.
 
     Args:
         patterns: Names of features, or patterns of them with *, ? and [].
         names: All features, in column order.
+        ranker: Whose option it is.
 
     Raises:
         DataError: A pattern fits no feature.
@@ -181,7 +192,7 @@ def monotone_directions(patterns: Sequence[str], names: Sequence[str]) -> list[i
     unused = [pattern for pattern in patterns if not any(fnmatch.fnmatchcase(name, pattern) for name in names)]
     if unused:
         raise DataError(
-            f"Option monotone of xgboost names {unused[0]!r}, which no feature of the set fits.",
+            f"Option monotone of {ranker} names {unused[0]!r}, which no feature of the set fits.",
             hint=did_you_mean(unused[0], names),
             pattern=unused[0],
         )

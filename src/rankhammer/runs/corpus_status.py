@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 DONE, FAILED, KEPT, LEFT_OUT = "done", "failed", "kept from before", "left out"
 HELD_BACK = "held back"
-"""Worked on and written, and not made current: the ranker is worse than what it was compared with."""
+"""Worked on and written, and not made current: the ranker is worse than an order, or is to be promoted by hand."""
 
 WORKED_ON = (DONE, FAILED, HELD_BACK)
 

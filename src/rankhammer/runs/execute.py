@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from rankhammer.deploy import DeployOptions
     from rankhammer.runs.planning import RunPlan
+    from rankhammer.runs.validation import LogValidation
     from rankhammer.yarn.probe import ProbeResult
     from rankhammer.yarn.settings import ClusterSettings
 
@@ -77,7 +78,21 @@ def plan(options: dict[str, Any]) -> RunPlan:
 
     names = list(options["pipelines"])
     require_known(names)
-    return planning.plan({**options, "conf_source": None}, names, opened=_open_to_print)
+    return planning.plan({**options, "conf_source": None}, names, opened=open_to_print)
+
+
+def validate(env: str | None, params: Mapping[str, Any], *, faulty: str | None = None) -> LogValidation:
+    """Look at a whole click log; nothing is written but `faulty`.
+
+    Args:
+        env: Kedro environment; None for the default one.
+        params: Of the command line.
+        faulty: Folder for the pages that would be set aside.
+    """
+    from rankhammer.runs import validation
+
+    options = {"env": env, "conf_source": None, "params": params}
+    return validation.validate(options, opened=open_to_print, faulty=faulty)
 
 
 def handoffs(env: str | None, run: str | None = None, *, verify: bool = False) -> list[dict[str, Any]]:
@@ -108,7 +123,7 @@ def history(env: str | None) -> Iterator[dict[str, Any]]:
         env: Kedro environment; None for the default one.
     """
     # Where runs have ids, this session's other paths are patterns.
-    session = _open_to_print({"env": env, "conf_source": None, "params": {run_selection.RUN: run_ids.ANY}})
+    session = open_to_print({"env": env, "conf_source": None, "params": {run_selection.RUN: run_ids.ANY}})
     with session:
         yield from session.load_context().catalog["run_history"].newest_first()
 
@@ -315,10 +330,10 @@ def session_of_run(env: str | None, run: str | None, needed: Callable[[], Iterab
     choice = run_selection.choose(options, needed, session=open_session)
     if choice.message:
         click.echo(choice.message, err=True)
-    return _open_to_print({**options, "params": choice.params})
+    return open_to_print({**options, "params": choice.params})
 
 
-def _open_to_print(options: Mapping[str, Any]) -> KedroSession:
+def open_to_print(options: Mapping[str, Any]) -> KedroSession:
     """Open a session for a command that prints what it finds, as JSON on demand."""
     session = open_session(options)
     display.log_to_stderr()

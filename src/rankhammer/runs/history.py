@@ -24,7 +24,7 @@ BY_STAGE = "by_stage"
 LAST = "last"
 _NEEDED = frozenset(("inputs", "parameters", "code", "versions", "stage_seconds", "total_seconds", "figures"))
 _LONGEST_ERROR = 500
-_NOT_KEPT = ("next", "again", "accept", "published", BY_STAGE)
+_NOT_KEPT = ("next", "again", "accept", "promote", "published", BY_STAGE)
 """Of the closing table's facts: what is advice, and what is not this run's alone."""
 
 

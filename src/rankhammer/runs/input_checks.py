@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from rankhammer import corpora, plugins, progress
+from rankhammer.analyzers.languages import ANALYZERS, WITHOUT_STEMS
 from rankhammer.click_logs.columns import Columns, column_faults
 from rankhammer.datasets.input_samples import InputSample, value_at
 from rankhammer.datasets.input_validator import InputValidator
 from rankhammer.errors import ConfigError, RankhammerError
 from rankhammer.feature_sets.model import Match, MatchedTerms, Phrase
 from rankhammer.feature_sources.base import ChecksFields
+from rankhammer.queries.rules import QueryRules
 from rankhammer.queries.text_language import text_language
 from rankhammer.runs.expected_fingerprints import checked_parameters, given_inputs
 from rankhammer.runs.user_errors import user_error
@@ -28,10 +30,12 @@ if TYPE_CHECKING:
 
 LOG, DOCUMENTS, JUDGMENTS = "click_log", "documents", "reference_judgments"
 _READER, _FEATURES, _FEATURE_SET = "params:ingestion", "params:features", "params:feature_set"
+_LABELING = "params:labeling"
+_WITHOUT_POSITIONS = ("dctr", "gctr")
+"""Click models to which a document's place on the page makes no difference."""
 _TRAINING, _LANGUAGE = "params:training", "params:language"
 _JUDGMENT_EXPORT = "judgment_export"
 _MAIN = "main"
-_ENGLISH = "english"
 _TEXTS = 300
 """Documents of a corpus whose language is looked at."""
 _SHOWN = 5
@@ -117,7 +121,8 @@ def check_inputs(pipeline: Pipeline, catalog: DataCatalog, *, variables: Collect
     samples = _samples(given_inputs(pipeline, catalog), seen.faults)
     _check_baseline(own, seen.faults)
     _check_judgment_targets(pipeline, own, seen.faults)
-    log = _log_columns(own)
+    _check_click_model(own, seen.faults)
+    log = log_columns(own)
     if LOG in samples and log is not None:
         for fault in column_faults(samples[LOG].schema, log):
             # Of what was only null nothing is known.
@@ -174,7 +179,24 @@ def _check_judgment_targets(pipeline: Pipeline, params: Mapping[str, Any], fault
         )
 
 
-def _log_columns(params: Mapping[str, Any]) -> Columns | None:
+def _check_click_model(params: Mapping[str, Any], faults: Faults) -> None:
+    """Refuse to learn from positions that a log does not know."""
+    ingestion, labeling = params.get(_READER), params.get(_LABELING)
+    if ingestion is None or labeling is None or labeling.click_model.name in _WITHOUT_POSITIONS:
+        return
+    reader = ingestion.reader.name
+    if not getattr(plugins.load("click_logs", reader), "has_impressions", True):
+        faults.add(
+            ConfigError(
+                f"A log that {reader} reads has no impressions, and labeling.click_model {labeling.click_model.name!r} "
+                "learns from positions and from what was not clicked.",
+                hint="Count clicks alone in conf/local/parameters/labeling.yml: "
+                "`labeling: {click_model: {name: dctr}, held_out: {enabled: false}}`.",
+            )
+        )
+
+
+def log_columns(params: Mapping[str, Any]) -> Columns | None:
     """Return the columns that the log's reader takes; None where the reader is another one, or the log is not read."""
     if _READER not in params:
         return None
@@ -296,19 +318,29 @@ def _note_languages(named: _Named, params: Mapping[str, Any], notes: list[str]) 
     fields = _text_fields(feature_set)
     known = {corpus: text_language(texts) for corpus, texts in _texts(named, [*fields])}
     spoken = {corpus: one for corpus, one in known.items() if one}
-    if spoken and language not in spoken.values():
+    languages = QueryRules.parse(language)
+    if spoken and not any(languages.of(corpus) == one for corpus, one in spoken.items()):
         theirs = ", ".join(sorted(set(spoken.values())))
+        ours = ", ".join(sorted(languages.all()))
         notes.append(
-            f"Documents are in {theirs}, and `language` of globals.yml is {language}: spellings of a query are one by "
+            f"Documents are in {theirs}, and `language` of globals.yml is {ours}: spellings of a query are one by "
             "its stems."
         )
-    stems_alone = [name for name, analyzers in fields.items() if analyzers == {_ENGLISH}]
-    others = sorted(corpus for corpus, one in spoken.items() if one != _ENGLISH)
-    if others and stems_alone:
-        notes.append(
-            f"Documents of {_listed(others)} are not in English, and {_listed(stems_alone)} are searched by English "
-            "stems alone: `analyzer: standard` in feature_set.yml takes words as they are."
-        )
+    for stems in sorted({one for analyzers in fields.values() for one in analyzers} - {*WITHOUT_STEMS}):
+        others = {corpus: one for corpus, one in sorted(spoken.items()) if one != stems}
+        stems_alone = [name for name, analyzers in fields.items() if analyzers == {stems}]
+        if others and stems_alone:
+            notes.append(
+                f"Documents of {_listed(others)} are not in {stems.capitalize()}, and {_listed(stems_alone)} are "
+                f"searched by {stems.capitalize()} stems alone: {_better_analyzer({*others.values()})}"
+            )
+
+
+def _better_analyzer(spoken: set[str]) -> str:
+    (language, *more) = spoken
+    if not more and language in ANALYZERS:
+        return f"`analyzer: {language}` in feature_set.yml has theirs."
+    return "`analyzer: standard` in feature_set.yml takes words as they are."
 
 
 def _text_fields(feature_set: FeatureSet) -> dict[str, set[str]]:

@@ -11,6 +11,7 @@ from kedro.pipeline import Pipeline
 from rankhammer import pipeline_registry, spark
 from rankhammer.datasets import InputDataset
 from rankhammer.runs import run_ids, run_selection
+from rankhammer.runs.catalog_entries import RUN_HISTORY
 from rankhammer.runs.expected_fingerprints import (
     chosen,
     compute_expected,
@@ -261,8 +262,9 @@ class _RequestedRun:
 
 
 def _read(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
-    """List what a run reads and does not make, without parameters."""
-    return sorted(name for name in pipeline.inputs() if name in catalog and not _is_parameter(name))
+    """List what a run reads and does not make, without parameters and what earlier runs have left."""
+    given = pipeline.inputs() - {RUN_HISTORY}
+    return sorted(name for name in given if name in catalog and not _is_parameter(name))
 
 
 def _is_parameter(name: str) -> bool:

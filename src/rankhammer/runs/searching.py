@@ -12,7 +12,7 @@ from rankhammer.errors import ConfigError, DataError, RankhammerError, did_you_m
 from rankhammer.runs.execute import session_of_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pyspark.sql import DataFrame
 
@@ -115,8 +115,6 @@ def compare(
         DataError: The query is no test query, or nothing was measured yet.
     """
     from rankhammer.evaluation import compared_queries
-    from rankhammer.queries.clusters import query_cluster_id
-    from rankhammer.queries.normalize import normalize_query
     from rankhammer.training import rescoring
 
     session = session_of_run(env, run, lambda: _COMPARED)
@@ -128,7 +126,7 @@ def compare(
         measured = compared_queries.read_measured(verdicts, choice.against)
         if corpus not in measured:
             raise ConfigError(f"Corpus {corpus!r} was not measured.", hint=did_you_mean(corpus, sorted(measured)))
-        cluster = None if query is None else query_cluster_id(normalize_query(query, params["language"]))
+        cluster = None if query is None else _cluster_of(query, corpus, params, catalog)
         title = params["query_report"].title_field
         complete = replace(choice, title_field=title, cluster=cluster)
         found = compared_queries.compare_queries(
@@ -142,6 +140,19 @@ def compare(
         )
         about = {"metric": measured[corpus].metric, "truth": measured[corpus].truth}
         return [about | one for one in found[corpus]]
+
+
+def _cluster_of(query: str, corpus: str, params: Mapping[str, Any], catalog: Any) -> str:
+    """Return the id of the cluster that a query has in the log; empty where it has none."""
+    from rankhammer.queries import QueryRules, assign_clusters, normalize_query, query_cluster_id
+
+    rules = QueryRules.parse(params["language"])
+    if rules.clusters == "form":
+        return query_cluster_id(normalize_query(query, rules.of(corpus), rules.form))
+    known = catalog["training_matrix"].load()
+    asked = known.sparkSession.createDataFrame([(corpus, query)], "corpus string, query string")
+    (found,) = assign_clusters(asked, language=rules, known=known).collect()
+    return found["query_cluster_id"] or ""
 
 
 def _fields(documents: DataFrame, title: str, fields: Sequence[str]) -> tuple[str, ...]:

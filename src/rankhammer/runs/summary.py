@@ -56,6 +56,20 @@ def _pages(reports: Mapping[str, Facts], holds: Callable[[str], bool]) -> Iterat
         ]
         if any(lost):
             yield f"Left out of {corpus}: {'; '.join(filter(None, lost))}."
+        yield from _sessions(corpus, facts)
+
+
+def _sessions(corpus: str, facts: Facts) -> Iterator[str]:
+    counts = facts.get("sessions", {})
+    if counts.get("made"):
+        share = counts.get("split", 0) / counts["made"]
+        yield (
+            f"Sessions of {corpus}: {counts['made']} made of {counts['pages of made sessions']} pages; "
+            f"{counts.get('split', 0)} ({share:.1%}) were cut off longer ones."
+        )
+    if counts.get("late pages"):
+        share = counts["late pages"] / max(1, facts.get("n_read", 0))
+        yield f"Late pages of {corpus}: {counts['late pages']} ({share:.1%}) were received on a later day."
 
 
 def _documents(reports: Mapping[str, Facts], holds: Callable[[str], bool]) -> Iterator[str]:
@@ -97,7 +111,9 @@ def _corpora(reports: Mapping[str, Facts], stage: str, holds: Callable[[str], bo
 
 def _lost_pages(facts: Facts) -> dict[str, int]:
     robots = facts.get("n_robot_serps", 0)
-    return {**facts.get("set_aside", {}), **({"of robots": robots} if robots else {})}
+    abandoned = facts.get("n_abandoned", 0)
+    more = {"of robots": robots, "without a click": abandoned}
+    return {**facts.get("set_aside", {}), **{name: n for name, n in more.items() if n}}
 
 
 def _without(counts: Mapping[str, int], used: tuple[str, ...]) -> dict[str, int]:
@@ -188,6 +204,7 @@ def build(
         "status": status,
         "held_back": held_back,
         "accept": verdict_text.accepting_command(held_back, scope),
+        "promote": verdict_text.promoting_commands(held_back, scope),
         "failures": failures,
         "again": corpus_status.command_again(failures, scope, stages_run=stages_run),
         "published": published,
@@ -211,7 +228,7 @@ def next_steps(environment: str, *, known: Sequence[str], stages_run: Sequence[s
         steps.append(f"kedro run --pipeline=train{env}     # from the collected features to the ranker")
     if "training" in known:
         steps.append(f"kedro viz run{env}     # the line, and the reports behind this table")
-    return [*steps, "conf/local/globals.yml     # put your own click log there (README)"]
+    return [*steps, "rankhammer init-log FILE...     # your own click log, documents and grades (README)"]
 
 
 def show(facts: Mapping[str, Any], *, where: str) -> None:
@@ -231,6 +248,8 @@ def show(facts: Mapping[str, Any], *, where: str) -> None:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
     for line in facts["left_out"]:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
+    for line in facts.get("drift", ()):
+        console.print(f"[yellow]Drift:[/] {escape(line)}", soft_wrap=True, highlight=False)
     for failure in facts["failures"]:
         who = escape(f"Corpus {failure['corpus']!r} failed in {failure['stage']}:")
         console.print(f"[red]{who}[/] {escape(failure['error'])}", soft_wrap=True)

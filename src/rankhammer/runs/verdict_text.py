@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -9,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from rankhammer.evaluation.verdict import BETTER, POWER, SAME, TOO_FEW, WORSE
+from rankhammer.exporters.held_back import BY_HAND
 from rankhammer.runs.corpus_status import HELD_BACK
 
 if TYPE_CHECKING:
@@ -76,6 +78,8 @@ def held_back_lines(facts: Mapping[str, Any]) -> Iterator[str]:
         version = facts["status"].get(corpus, {}).get("version")
         where = f" It is in version {version}, and what was current stays." if version else ""
         yield f"Corpus {corpus!r}: the new ranker is not current, as it is {reason}.{where}"
+    if facts.get("promote"):
+        yield "Compare with what is current, and make the better one current:\n  " + "\n  ".join(facts["promote"])
     if facts.get("accept"):
         yield f"Make it current anyway (export.accept_worse names corpora):\n  {facts['accept']}"
 
@@ -94,13 +98,25 @@ def held_back(export: Mapping[str, Any], status: Mapping[str, Mapping[str, Any]]
 
 
 def accepting_command(corpora: Mapping[str, str], scope: Scope) -> str | None:
-    """Return the command that makes held-back rankers current; None where there are none."""
-    if not corpora:
+    """Return the command that makes held-back rankers current; None where there are none, or by hand alone."""
+    worse = [corpus for corpus, reason in corpora.items() if not reason.startswith(BY_HAND)]
+    if not worse:
         return None
-    first = next(iter(corpora))
     # The command line has one value here, and a comma in it would part it.
-    accepted = first if len(corpora) == 1 and "," not in first else "true"
+    accepted = worse[0] if len(worse) == 1 and "," not in worse[0] else "true"
     return scope.command("export", **{"export.accept_worse": accepted})
+
+
+def promoting_commands(corpora: Mapping[str, str], scope: Scope) -> list[str]:
+    """Return the commands that promote rankers which become current by hand.
+
+    Args:
+        corpora: What `held_back` returned.
+        scope: Of the run.
+    """
+    by_hand = [corpus for corpus, reason in corpora.items() if reason.startswith(BY_HAND)]
+    of_env = "" if scope.environment == "local" else f" --env={scope.environment}"
+    return [f"rankhammer promote {shlex.quote(corpus)}{of_env}" for corpus in by_hand]
 
 
 def _difference(found: Mapping[str, Any]) -> str:

@@ -44,6 +44,8 @@ class Pointer:
         by: Who published them.
         kept: Corpora that the run did not replace, to the version that first held their files.
         held_back: Corpora whose new files do not count, to the version that they stand in.
+        rankers: Corpora to the id of the ranker that their files are of, see `ranker_registry`.
+        moves: Each ranker that became current with this pointer, see `Champions`.
     """
 
     number: int = 0
@@ -55,6 +57,44 @@ class Pointer:
     by: Mapping[str, Any] | None = None
     kept: Mapping[str, str] | None = None
     held_back: Mapping[str, str] | None = None
+    rankers: Mapping[str, str] | None = None
+    moves: Sequence[Mapping[str, Any]] | None = None
+
+
+@dataclass(frozen=True)
+class Champions:
+    """Which rankers are current once a version counts; they stand in its pointer, so that both change in one step.
+
+    Args:
+        rankers: Corpus to the id of its ranker; corpora whose files are of no registered ranker are left out.
+        moves: Each ranker that becomes current now: corpus, ranker, before (the id of the one before it, or None), how,
+            and what else there is to say, JSON-able.
+    """
+
+    rankers: Mapping[str, str]
+    moves: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True)
+class NewRanker:
+    """A ranker that an export has written, for the registry.
+
+    Args:
+        trained: Its own files as training left them: name to content.
+        lineage: What the run was made of.
+        evidence: What training says of it.
+        is_by_hand: Whether only `rankhammer promote` makes a ranker of this corpus current.
+    """
+
+    trained: Mapping[str, bytes]
+    lineage: Mapping[str, Any] = field(default_factory=dict)
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    is_by_hand: bool = False
+
+    @property
+    def id(self) -> str:
+        """Made of its content: the same bytes, the same ranker."""
+        return content_digest(self.trained)[:_DIGEST_SIGNS]
 
 
 @dataclass(frozen=True)
@@ -64,10 +104,12 @@ class Candidates:
     Args:
         files: "<folder of the corpus>/..." to content, of the corpora whose files are to count.
         held_back: The same of those whose files are to be kept as a version, and not to count.
+        rankers: Corpus to the ranker that its files are of, either way.
     """
 
     files: dict[str, bytes]
     held_back: dict[str, bytes] = field(default_factory=dict)
+    rankers: Mapping[str, NewRanker] = field(default_factory=dict)
 
 
 def content_digest(files: Mapping[str, bytes]) -> str:
@@ -115,6 +157,14 @@ class VersionStore:
         numbers = self._pointers.numbers()
         found = next(filter(None, map(self._read_pointer, reversed(numbers))), Pointer())
         return replace(found, number=max(numbers, default=0))
+
+    def pointers(self) -> list[Pointer]:
+        """Return the pointers that are still there and can be read, the oldest first."""
+        return list(filter(None, map(self._read_pointer, self._pointers.numbers())))
+
+    def written_at(self, pointer: Pointer) -> float:
+        """Return when a pointer was written, in seconds, by the filesystem's clock."""
+        return self._storage.changed_at(self._pointers.path(pointer.number))
 
     def _read_pointer(self, number: int) -> Pointer | None:
         entry, path = self._pointers.read(number), self._pointers.path(number)
@@ -168,6 +218,7 @@ class VersionStore:
         run: str | None = None,
         kept: Mapping[str, str] | None = None,
         held_back: Mapping[str, str] | None = None,
+        champions: Champions | None = None,
     ) -> Pointer:
         """Write a version, and let it count.
 
@@ -178,8 +229,9 @@ class VersionStore:
             replaces: Number of the pointer that the caller knows as the newest; 0: none.
             made_of: Fingerprint, JSON-able.
             run: Id of the run that the files come from.
-            kept: Corpora that were only kept from before, to the version that first held their files.
+            kept: Corpora that were only kept from before, to the version that first held their files; empty: this one.
             held_back: Corpora whose new files do not count, to the version that `hold_back` wrote.
+            champions: The rankers that the files are of, where that is known.
 
         Returns:
             The pointer that counts now.
@@ -188,11 +240,13 @@ class VersionStore:
             DataError: Another user has published something else meanwhile; nothing was replaced.
         """
         digest, newest = content_digest(files), self.newest()
+        rankers, moves = (dict(champions.rankers), list(champions.moves)) if champions else ({}, [])
         is_same = bool(newest.number) and newest.digest == digest
         is_whole = is_same and not self.fault(newest)
         if is_same and not is_whole:
             self._mend(files, newest)
-        if is_same and (newest.made_of, newest.run, newest.held_back) == (made_of, run, held_back or None):
+        about = (newest.made_of, newest.run, newest.held_back, newest.rankers)
+        if is_same and about == (made_of, run, held_back or None, rankers or None):
             return newest
         version = newest.version if is_same else f"{replaces + 1:06d}-{digest[:_DIGEST_SIGNS]}"
         pointer = Pointer(
@@ -203,8 +257,10 @@ class VersionStore:
             made_of,
             run,
             processes.this_process(run),
-            kept or None,
+            {corpus: first or version for corpus, first in (kept or {}).items()} or None,
             held_back or None,
+            rankers or None,
+            moves or None,
         )
         if newest.number == replaces:
             self._write({} if is_same else files, pointer)
@@ -285,7 +341,7 @@ class VersionStore:
 
     def _tidy(self) -> None:
         """Delete what is over the number to keep; a version of a higher number than any pointer is being written."""
-        pointers = list(filter(None, map(self._read_pointer, self._pointers.numbers())))
+        pointers = self.pointers()
         kept = list(dict.fromkeys(pointer.version for pointer in reversed(pointers)))[: self._keep]
         held_back = [version for pointer in reversed(pointers) for version in (pointer.held_back or {}).values()]
         # Those of the newest pointer stay, however many corpora it has.
@@ -301,7 +357,7 @@ class VersionStore:
 
     def _unused_s(self, version: str, pointers: Sequence[Pointer]) -> float:
         """Return how long ago a version was written or replaced, by the filesystem's clock."""
-        times = [self._storage.changed_at(self._pointers.path(pointer.number)) for pointer in pointers]
+        times = list(map(self.written_at, pointers))
         replaced = [at for pointer, at in zip(pointers, times[1:], strict=False) if pointer.version == version]
         return times[-1] - max([self._storage.changed_at(f"{self._root}/{_VERSIONS}/{version}"), *replaced])
 
@@ -314,11 +370,12 @@ def _is_pointer(content: Mapping[str, Any]) -> bool:
     """Say whether a file's keys and their types are those of a pointer; one that was damaged may still be JSON."""
     texts = [content.get(name) for name in ("version", "digest")]
     files = content.get("files")
-    mappings = [content.get(name) for name in ("made_of", "by", "kept", "held_back")]
+    mappings = [content.get(name) for name in ("made_of", "by", "kept", "held_back", "rankers")]
     return (
         all(isinstance(text, str) for text in texts)
         and isinstance(files, list)
         and all(isinstance(name, str) for name in files)
         and all(value is None or isinstance(value, dict) for value in mappings)
+        and isinstance(content.get("moves"), list | None)
         and isinstance(content.get("run"), str | None)
     )

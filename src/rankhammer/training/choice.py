@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rankhammer.training.search import Group, SearchSpace, Standing
+from rankhammer.training.search import Group, Standing
+from rankhammer.training.search_space import SearchSpace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,158 +1,31 @@
-"""One corpus's hyperparameter search: the space as YAML has it, what was tried, what was best."""
+"""One corpus's hyperparameter search: what was tried, and what was best."""
 
 from __future__ import annotations
 
 import hashlib
-import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
-
-from rankhammer.errors import ConfigError, did_you_mean
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping
 
-ARGUMENTS = {
-    "choice": "a list of values",
-    "randint": "[low, high], whole numbers, high excluded",
-    "uniform": "[low, high]",
-    "quniform": "[low, high, step]",
-    "loguniform": "[low, high], both above 0",
-    "qloguniform": "[low, high, step], both above 0",
-}
+    from rankhammer.training.search_space import SearchSpace
+
+Algorithm = Literal["tpe", "random", "grid"]
+"""How points of a space are chosen: by a model of what was seen, by chance, or one after the other."""
 
 
 @dataclass(frozen=True)
-class Dimension:
-    """One searched parameter.
+class Strategy:
+    """How a search chooses what to try.
 
     Args:
-        name: The ranker's name for it.
-        function: A key of ARGUMENTS.
-        arguments: Bounds of the value itself (not of its logarithm), or the values to choose from.
+        n_startup_trials: Trials drawn at random before the estimator is used.
+        algorithm: How points are chosen after that.
     """
 
-    name: str
-    function: str
-    arguments: tuple[Any, ...]
-
-    def expression(self) -> Any:
-        """Return hyperopt's expression; hyperopt wants logarithms as bounds of its log scales."""
-        from hyperopt import hp
-
-        if self.function == "choice":
-            return hp.choice(self.name, list(self.arguments))
-        low, high, *step = self.arguments
-        if self.function.endswith("loguniform"):
-            low, high = math.log(low), math.log(high)
-        return getattr(hp, self.function)(self.name, low, high, *step)
-
-    def to_python(self, value: Any) -> Any:
-        """Turn a sampled value into plain Python: within the bounds, an int where all arguments are ints.
-
-        hyperopt rounds to the step after drawing, which can leave the bounds by half a step.
-        """
-        if self.function == "choice":
-            return value
-        low, high = self.arguments[:2]
-        last = high - 1 if self.function == "randint" else high
-        bounded = min(max(value, low), last)
-        whole = all(isinstance(argument, int) for argument in self.arguments)
-        return int(bounded) if whole and self.function in ("randint", "quniform", "qloguniform") else float(bounded)
-
-    def position(self, value: Any) -> Any | None:
-        """Return where a value lies for hyperopt (the index of a choice, else the value); None when outside."""
-        if self.function == "choice":
-            return self.arguments.index(value) if value in self.arguments else None
-        return value if self.to_python(value) == value else None
-
-
-@dataclass(frozen=True)
-class SearchSpace:
-    """What a search varies.
-
-    Args:
-        dimensions: In name order, so that the order in the YAML changes nothing.
-    """
-
-    dimensions: tuple[Dimension, ...]
-
-    def expressions(self) -> dict[str, Any]:
-        """Return hyperopt's form of the whole space."""
-        return {dimension.name: dimension.expression() for dimension in self.dimensions}
-
-    def to_python(self, point: Mapping[str, Any]) -> dict[str, Any]:
-        """Turn a sampled point (after `hyperopt.space_eval`) into plain Python values that JSON can hold."""
-        return {dimension.name: dimension.to_python(point[dimension.name]) for dimension in self.dimensions}
-
-    def positions(self, params: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return where given values lie for hyperopt, or None when one of them is not in the space."""
-        found = {dimension.name: dimension.position(params[dimension.name]) for dimension in self.dimensions}
-        return None if None in found.values() else found
-
-
-def parse_space(space: Mapping[str, Mapping[str, Sequence[Any]]], *, known: Iterable[str]) -> SearchSpace:
-    """Read a search space from its YAML form.
-
-    Args:
-        space: Parameter name to one function and its arguments, e.g. {"max_depth": {"quniform": [3, 8, 1]}}.
-        known: The names that the ranker has.
-
-    Returns:
-        The checked space, in name order.
-
-    Raises:
-        ConfigError: A parameter or function is unknown, or its arguments make no range.
-    """
-    names = set(known)
-    return SearchSpace(tuple(_dimension(name, space[name], names) for name in sorted(space)))
-
-
-def _dimension(name: str, written: Mapping[str, Sequence[Any]], known: set[str]) -> Dimension:
-    if name not in known:
-        raise ConfigError(
-            f"search_space names {name!r}, which the ranker does not have.",
-            hint=did_you_mean(name, known),
-            parameter=name,
-        )
-    if len(written) != 1:
-        raise ConfigError(
-            f"search_space.{name}: got {dict(written)!r}, expected one function with its arguments.",
-            hint=f"For example {name}: {{uniform: [0.5, 1.0]}}.",
-            parameter=name,
-        )
-    (function, arguments), *_ = written.items()
-    if function not in ARGUMENTS:
-        raise ConfigError(
-            f"search_space.{name}: unknown function {function!r}.",
-            hint=did_you_mean(function, ARGUMENTS),
-            parameter=name,
-            function=function,
-        )
-    if not _is_range(function, arguments):
-        raise ConfigError(
-            f"search_space.{name}: {function} got {arguments!r}, expected {ARGUMENTS[function]} with low < high.",
-            hint="Bounds are values of the parameter itself, on log scales too.",
-            parameter=name,
-            function=function,
-        )
-    return Dimension(name, function, tuple(arguments))
-
-
-def _is_range(function: str, arguments: Sequence[Any]) -> bool:
-    if function == "choice":
-        return isinstance(arguments, list | tuple) and len(arguments) > 0
-    stepped = function.startswith("q")
-    kinds = int if function == "randint" else (int, float)
-    if len(arguments) != (3 if stepped else 2) or not all(_is_number(value, kinds) for value in arguments):
-        return False
-    low, high = arguments[:2]
-    positive = low > 0 or not function.endswith("loguniform")
-    return bool(low < high and positive and (not stepped or arguments[2] > 0))
-
-
-def _is_number(value: Any, kinds: Any) -> bool:
-    return isinstance(value, kinds) and not isinstance(value, bool)
+    n_startup_trials: int
+    algorithm: Algorithm = "tpe"
 
 
 Group = tuple[float, int]
@@ -213,7 +86,7 @@ class Trial:
 
 
 class HyperparameterSearch:
-    """A tree-structured Parzen estimator over one corpus's trials.
+    """One corpus's trials: by a tree-structured Parzen estimator, by chance, or point by point of a grid.
 
     Trial 0 is the ranker's defaults, so a search never ends worse than them. Each later trial has a seed of
     its own, made from the run's seed, the corpus and the trial's number: no other corpus and no number of
@@ -224,10 +97,10 @@ class HyperparameterSearch:
         corpus: Whose search it is.
         space: What to vary.
         defaults: Value of each searched parameter in trial 0.
-        n_startup_trials: Trials drawn at random before the estimator is used.
+        strategy: How to choose what to try.
         random_state: The run's seed.
         ranker: Registered name of what is searched.
-        n_trials: How many trials it proposes in all; None: as many as are wanted.
+        n_trials: How many trials it proposes in all; None: as many as are wanted, and of a grid as many as it has.
 
     References:
         J. Bergstra, R. Bardenet, Y. Bengio, B. Kegl, "Algorithms for Hyper-Parameter Optimization", NIPS, 2011.
@@ -239,7 +112,7 @@ class HyperparameterSearch:
         space: SearchSpace,
         *,
         defaults: Mapping[str, Any],
-        n_startup_trials: int,
+        strategy: Strategy,
         random_state: int,
         ranker: str = "",
         n_trials: int | None = None,
@@ -252,14 +125,16 @@ class HyperparameterSearch:
         self.trials: list[Trial] = []
         self._space = space
         self._defaults = {dimension.name: defaults[dimension.name] for dimension in space.dimensions}
-        self._n_startup_trials = n_startup_trials
+        self._strategy = strategy
         self._random_state = random_state
         self._expressions = space.expressions()
         # hyperopt cannot hold an empty space; such a search never asks it.
         self._domain: Any = Domain(lambda point: point, self._expressions) if space.dimensions else None
         self._history = Trials()
         self._n_suggested = 0
-        self._n_trials = n_trials
+        # The defaults come before the grid's points.
+        of_grid = space.n_points + 1 if strategy.algorithm == "grid" and space.dimensions else None
+        self._n_trials = min(filter(None, (n_trials, of_grid)), default=None)
 
     @property
     def best(self) -> Trial | None:
@@ -290,16 +165,15 @@ class HyperparameterSearch:
             return Trial(self.corpus, number, {})
         if number == 0:
             return self._propose_defaults()
-        from hyperopt import space_eval, tpe
+        if self._strategy.algorithm == "grid":
+            return Trial(self.corpus, number, self._space.point(number - 1))
+        from hyperopt import rand, space_eval, tpe
 
-        documents = tpe.suggest(
-            [number],
-            self._domain,
-            self._history,
-            seed_of(self._random_state, self.corpus, number),
-            n_startup_jobs=self._n_startup_trials,
-            verbose=False,
-        )
+        asked = ([number], self._domain, self._history, seed_of(self._random_state, self.corpus, number))
+        if self._strategy.algorithm == "random":
+            documents = rand.suggest(*asked)
+        else:
+            documents = tpe.suggest(*asked, n_startup_jobs=self._strategy.n_startup_trials, verbose=False)
         self._remember(documents)
         values = {name: found[0] for name, found in documents[0]["misc"]["vals"].items()}
         return Trial(self.corpus, number, self._space.to_python(space_eval(self._expressions, values)))

@@ -14,7 +14,7 @@ from rankhammer.errors import CorpusFailure
 from rankhammer.rankers.base import FitSettings
 from rankhammer.training.choice import choose
 from rankhammer.training.matrix import read_facts
-from rankhammer.training.search import HyperparameterSearch, Standing, Trial, seed_of
+from rankhammer.training.search import HyperparameterSearch, Standing, Strategy, Trial, seed_of
 from rankhammer.training.worker import FoldResult, FoldTask, run_fold
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Budget:
     Args:
         n_trials: Trials a corpus.
         batch_size: Trials a corpus that run together; the estimator learns between batches.
-        n_startup_trials: Trials drawn at random before the estimator is used.
+        strategy: How the search chooses what to try.
         n_rounds: Largest number of boosting rounds.
         early_stopping_rounds: Rounds without a better validation NDCG before a fit stops.
         metric_k: Rank down to which NDCG looks.
@@ -51,7 +51,7 @@ class Budget:
 
     n_trials: int
     batch_size: int
-    n_startup_trials: int
+    strategy: Strategy
     n_rounds: int
     early_stopping_rounds: int
     metric_k: int
@@ -187,7 +187,7 @@ def _search(corpus: str, candidate: Candidate, budget: Budget, random_state: int
         corpus,
         candidate.space,
         defaults=plugins.create("rankers", candidate.ranker).default_params(),
-        n_startup_trials=budget.n_startup_trials,
+        strategy=budget.strategy,
         random_state=random_state,
         ranker=candidate.name,
         n_trials=_n_trials(candidate, budget),

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rankhammer.analyzers import analyze
 from rankhammer.feature_sets import FeatureSet
-from rankhammer.feature_sets.analyzers import analyze
 from rankhammer.feature_sources.embedded.bm25 import Bm25
 from rankhammer.feature_sources.embedded.index import CorpusIndex
 from rankhammer.feature_sources.embedded.scoring import channels_of, score_pairs

@@ -188,6 +188,34 @@ def test_a_worse_ranker_is_written_and_not_current_unless_it_is_named(
         assert [target["target"] for target in report["corpora"][corpus]["targets"]] == ["json"]
 
 
+@pytest.mark.parametrize(
+    ("promotion", "by_hand"),
+    [("automatic", set()), ("by_hand", {"de", "fr"}), (["fr"], {"fr"}), ("fr,it", {"fr"})],
+)
+def test_a_ranker_that_is_promoted_by_hand_is_written_and_not_current(
+    folder: dict[str, bytes], values: dict[str, Any], promotion: Any, by_hand: set[str]
+) -> None:
+    params = ExportParams.model_validate(values | {"promotion": promotion, "targets": [{"name": "json"}]})
+    verdicts = {"de/verdict.json": verdict("better"), "fr/verdict.json": verdict("worse")}
+    candidates, _, why = nodes.export(rankers(de=folder, fr=folder), verdicts, LINEAGE, params)
+
+    assert {path.split("/")[0] for path in candidates.held_back} == by_hand | {"fr"} == why.keys()
+    assert {corpus for corpus, ranker in candidates.rankers.items() if ranker.is_by_hand} == by_hand
+    assert {corpus for corpus in why if why[corpus]["held_back"].startswith("to be promoted by hand")} == by_hand
+    assert "worse than the logged order" in why["fr"]["held_back"]
+
+
+def test_every_ranker_is_registered_with_its_own_files_and_what_is_known_of_it(
+    folder: dict[str, bytes], params: ExportParams
+) -> None:
+    files = rankers(de=folder, en=folder | {"model.ubj": b"broken"})
+    candidates, _, _ = nodes.export(files, {"de/verdict.json": verdict("better")}, LINEAGE, params)
+
+    made = candidates.rankers["de"]
+    assert (made.trained, made.lineage, made.evidence["verdict"]) == (folder, LINEAGE, "better")
+    assert made.id != candidates.rankers["en"].id
+
+
 def test_a_verdict_that_is_none_is_refused(folder: dict[str, bytes], params: ExportParams) -> None:
     with pytest.raises(DataError, match="is no verdict"):
         nodes.export(rankers(de=folder), {"de/verdict.json": b"[]"}, LINEAGE, params)

@@ -12,7 +12,7 @@ from kedro.validation.type_extractor import TypeExtractor
 from pydantic import ValidationError
 
 from rankhammer.click_logs import CorpusCounts, PositionRate
-from rankhammer.errors import PluginError
+from rankhammer.errors import DataError, PluginError
 from rankhammer.pipelines.ingestion.params import IngestionParams
 from rankhammer.pipelines.ingestion.pipeline import create_pipeline
 from rankhammer.pipelines.ingestion.report import click_through_figure, ingestion_facts
@@ -37,12 +37,12 @@ class Kept(MemoryDataset):
         pass
 
 
-def run_stage(click_log, **changes):
+def run_stage(click_log, *, language="english", **changes):
     ingestion = IngestionParams(**params(**changes))
     inputs = {
         "click_log": click_log,
         "params:ingestion": ingestion,
-        "params:language": "english",
+        "params:language": language,
         "params:corpora": None,
     }
     outputs = create_pipeline().all_outputs()
@@ -75,6 +75,22 @@ def test_stage_writes_serps_and_reports_what_it_left_out(click_log):
     assert (facts["n_read"], facts["n_serps"], facts["set_aside"]) == (20, 19, {"bad_position": 1})
     assert (facts["n_queries"], facts["n_clusters"], facts["click_through"]) == (2, 1, 1 / (19 * 2))
     assert len(found["click_through_by_position"].data) == 1
+
+
+def test_clusters_go_by_results_and_rare_ones_are_left_out(spark):
+    pages = [("file", "ab", "s1"), ("files", "ab", "s2"), ("the file", "xy", "s3"), ("sort", "ab", "s1")]
+    rows = [
+        ("x", f"p{number}", session, query, None, doc, position, position == 1)
+        for number, (query, docs, session) in enumerate(pages)
+        for position, doc in enumerate(docs, start=1)
+    ]
+    log = spark.createDataFrame(rows, LOG_SCHEMA)
+    rules = {"default": "english", "clusters": "results"}
+    # The form `file` has three sessions, its cluster of two queries two, the other one and `sort` have one.
+    found = run_stage(log, language=rules, min_sessions=2)
+    assert {row.query for row in found["serps"].collect()} == {"file", "files"}
+    facts = found["ingestion_report"]["corpora"]["x"]
+    assert (facts["n_clusters"], facts["n_left_out"]) == (1, 2)
 
 
 def test_a_corpus_without_clicks_is_a_failure_and_not_in_the_table(click_log):
@@ -121,11 +137,28 @@ def test_values_out_of_bounds_and_unknown_names_are_refused(change):
         IngestionParams(**params(**change))
 
 
+def test_settings_of_an_earlier_version_mean_what_conf_base_says():
+    new = ("sessions", "robots", "abandoned_searches", "salt", "days")
+    earlier = {name: value for name, value in params().items() if name not in new}
+    assert IngestionParams(**earlier) == IngestionParams(**params())
+
+
 def test_report_shows_a_failed_corpus_with_its_counts():
     counts = {"y": asdict(CorpusCounts(n_read=2, set_aside={"x": 2}))}
     report = ingestion_facts({}, counts, [{"corpus": "y"}])
     counted = {name: value for name, value in counts["y"].items() if name not in ("n_serps", "n_clicks")}
     assert report == {"corpora": {"y": {"n_serps": 0} | counted}, "failures": [{"corpus": "y"}]}
+
+
+def test_report_counts_the_pages_of_queries_that_are_left_out():
+    counts = {name: asdict(CorpusCounts(n_read=5, n_serps=4, n_robot_serps=1)) for name in ("x", "y", "z")}
+    counts["z"]["uncompared"] = {"forms": 1, "queries": 7}
+    facts = {"x": {"n_serps": 4}, "z": {"n_serps": 3}}
+    found = ingestion_facts(facts, counts, [])["corpora"]
+    assert [found[name].get("n_left_out") for name in "xyz"] == [None, 4, 1]
+    assert found["z"]["uncompared"] == {"forms": 1, "queries": 7}
+    with pytest.raises(DataError, match="no result page is left"):
+        ingestion_facts({}, counts, [])
 
 
 def test_figure_has_one_line_a_corpus():

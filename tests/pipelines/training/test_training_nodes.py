@@ -15,8 +15,12 @@ from kedro.validation.type_extractor import TypeExtractor
 from rankhammer import schemas
 from rankhammer.errors import DataError, SchemaError
 from rankhammer.evaluation import compared_queries
+from rankhammer.evaluation.bootstrap import Bootstrap
+from rankhammer.evaluation.corpus_figures import corpus_figures
 from rankhammer.evaluation.metrics import ndcg
 from rankhammer.evaluation.offline_search import open_ranker
+from rankhammer.exporters.base import TrainedRanker
+from rankhammer.exporters.publish import by_corpus, read_ranker
 from rankhammer.feature_sets import FeatureSet
 from rankhammer.pipelines.export import nodes as export_nodes
 from rankhammer.pipelines.export.params import ExportParams
@@ -28,6 +32,7 @@ from rankhammer.pipelines.training.pipeline import create_pipeline
 from rankhammer.queries import add_query_columns
 from rankhammer.queries.clusters import query_cluster_id
 from rankhammer.queries.normalize import normalize_query
+from rankhammer.rankers.linear import write_booster
 from rankhammer.training import rescoring
 
 if TYPE_CHECKING:
@@ -227,6 +232,61 @@ def test_one_query_is_compared_with_the_baseline_and_one_that_was_not_measured_i
     assert len(query["documents"]) <= 6
     with pytest.raises(DataError, match="No test query"):
         compare("term5")
+
+
+MEASURING = rescoring.Measuring(("ndcg@10",), "body_bm25", "english", Bootstrap(100, PARAMS.confidence, SEED))
+
+
+def measured_again(spark, stage: Stage, **rankers: Any) -> dict[str, Any]:
+    reference = _tables(spark, [*_rows("a"), *_rows("b", seed=1), *_rows("poor", max_grade=0)])[1]
+    rows = rescoring.measure(stage.matrix, reference, rankers, corpus="a", measuring=MEASURING)
+    return corpus_figures(rows, "ndcg@10", PARAMS.verdict_rule())
+
+
+def test_a_ranker_that_is_measured_again_has_the_figures_of_the_report(spark, stage):
+    found = measured_again(spark, stage, ranker=read_ranker("a", by_corpus(stage.ranker)["a"]))
+    report = stage.report["corpora"]["a"]
+    written = json.loads(stage.verdicts["a/verdict.json"])
+    assert report["test_queries"] == found["test_queries"] == written["test_queries"]
+    assert written["measured"] == report["ndcg@10"]
+    for truth, metric in (("clicks", "ndcg@10"), ("reference", "ndcg@10")):
+        for system in ("ranker", "baseline", "logged"):
+            expected = report["metrics"][truth][metric][system]
+            assert found["metrics"][truth][metric][system] == pytest.approx(expected, abs=1e-9)
+    for against in ("logged", "baseline"):
+        for name in ("mean", "lower", "upper", "n_queries"):
+            assert found["verdicts"][against][name] == pytest.approx(report["verdicts"][against][name], abs=1e-9)
+
+
+def test_two_rankers_are_compared_query_by_query_also_with_fewer_features(spark, stage):
+    trained = read_ranker("a", by_corpus(stage.ranker)["a"])
+    same = measured_again(spark, stage, ranker=trained, champion=trained)["verdicts"]["champion"]
+    assert (same["mean"], same["lower"], same["upper"]) == (0.0, 0.0, 0.0)
+    # The baseline alone, as a ranker of one feature: worse than the one that has learned by just what the report says.
+    only = FeatureSet.model_validate({"name": "one", "features": [FEATURES.features[0].model_dump()]})
+    model = write_booster(np.ones(1, np.float32), only.names, np.ones(1))
+    manifest = {"corpus": "a", "ranker": "baseline", "ranker_options": {"feature": "body_bm25"}}
+    found = measured_again(spark, stage, ranker=trained, champion=TrainedRanker("a", model, only, manifest))
+    report = stage.report["corpora"]["a"]["verdicts"]["baseline"]
+    assert found["verdicts"]["champion"]["mean"] == pytest.approx(report["mean"], abs=1e-9)
+
+
+def test_a_ranker_whose_features_are_other_numbers_today_is_refused(stage):
+    trained = read_ranker("a", by_corpus(stage.ranker)["a"])
+    rescoring.require_same_features(trained, FEATURES, name="It")
+    one = {"type": "field_value", "name": "noise", "field": "another"}
+    others = [feature.model_dump() for feature in FEATURES.features[:2]]
+    with pytest.raises(DataError, match="defines noise in another way"):
+        rescoring.require_same_features(trained, FeatureSet(name="test", features=[*others, one]), name="It")
+    with pytest.raises(DataError, match="lacks noise") as caught:
+        rescoring.require_same_features(trained, FeatureSet(name="test", features=others), name="It")
+    assert "--accept-without-gain" in caught.value.hint
+
+
+def test_a_corpus_without_test_queries_cannot_be_measured(spark, stage):
+    trained = read_ranker("a", by_corpus(stage.ranker)["a"])
+    with pytest.raises(DataError, match="'nowhere' has no test query"):
+        rescoring.measure(stage.matrix, None, {"ranker": trained}, corpus="nowhere", measuring=MEASURING)
 
 
 def test_reference_judgments_are_counted_with_those_that_the_training_rows_have(stage):

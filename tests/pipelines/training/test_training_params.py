@@ -27,6 +27,14 @@ def test_the_yml_names_every_parameter():
     assert set(VALUES) == set(TrainingParams.model_fields)
 
 
+def test_a_grid_that_fits_is_searched_and_one_trial_needs_none():
+    space = {"search_algorithm": "grid", "search_space": {"xgboost": {"max_depth": {"choice": [2, 4, 6]}}}}
+    assert TrainingParams.model_validate(XGBOOST | space | {"n_trials": 4}).budget().strategy.algorithm == "grid"
+    with pytest.raises(ConfigError, match="3 trials are allowed"):
+        TrainingParams.model_validate(XGBOOST | space | {"n_trials": 3})
+    assert TrainingParams.model_validate(XGBOOST | {"search_algorithm": "grid", "n_trials": 1}).n_trials == 1
+
+
 def test_without_a_search_space_there_is_one_trial():
     choice = TrainingParams.model_validate(XGBOOST | {"search_space": {}}).choice_of()
     assert choice.candidates[0].space.dimensions == ()
@@ -49,6 +57,8 @@ def test_without_a_search_space_there_is_one_trial():
         ({"choice": VALUES["choice"] | {"candidates": [{"name": "liner"}]}}, PluginError, "Did you mean 'linear'"),
         ({"ranker": {"name": "xgbost"}}, PluginError, "Did you mean 'xgboost'"),
         ({"ranker": {"name": "xgboost", "options": {"depth": 3}}}, PluginError, "depth"),
+        ({"search_algorithm": "bayes"}, ValidationError, "search_algorithm"),
+        ({"search_algorithm": "grid"}, ConfigError, "infinitely many values"),
         ({"search_space": {"xgboost": {"max_dept": {"uniform": [0, 1]}}}}, ConfigError, "Did you mean 'max_depth'"),
         ({"search_space": {"xgboost": {"max_depth": {"qunifrom": [3, 8, 1]}}}}, ConfigError, "Did you mean 'quniform'"),
         ({"search_space": {"max_depth": {"quniform": [3, 8, 1]}}}, ConfigError, "'max_depth', which is no ranker"),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from rankhammer.analyzers import analyze
 from rankhammer.errors import ExportError
 from rankhammer.feature_sets import Expression, FieldValue, QueryLength, Raw, TextFeature, own_query
-from rankhammer.feature_sets.analyzers import analyze_words, split_words
 from rankhammer.feature_sets.dialects.expression_text import LARGEST
 from rankhammer.feature_sets.dialects.text_queries import require_plain_field, text_query
 from rankhammer.feature_sets.expressions import parse_expression
@@ -98,8 +98,7 @@ def first_query(feature_set: FeatureSet) -> dict[str, Any]:
 
 
 def _query_length(name: str, query: str) -> int:
-    analyzer: Literal["english", "standard"] = "english" if name == f"{_LENGTH}english" else "standard"
-    return len(analyze_words(split_words([query]), analyzer).term)
+    return len(analyze([query], name.removeprefix(_LENGTH)).term)
 
 
 def _plugin_feature(feature: Feature) -> dict[str, Any]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rankhammer.feature_sets.analyzers import AnalyzerName
+    from rankhammer.analyzers import AnalyzerName
     from rankhammer.feature_sources.embedded.segments import Channel
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rankhammer.analyzers import analyze_words, split_words
 from rankhammer.feature_sets import Expression, FieldValue, Match, MatchedTerms, Phrase, QueryLength, TextFeature
-from rankhammer.feature_sets.analyzers import analyze_words, split_words
 from rankhammer.feature_sets.values import expression, field_value, finish
 from rankhammer.feature_sources.embedded.segments import Channel
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from rankhammer.analyzers import AnalyzerName, Words
     from rankhammer.feature_sets import Feature, FeatureSet
-    from rankhammer.feature_sets.analyzers import AnalyzerName, Words
     from rankhammer.feature_sources.embedded.index import CorpusIndex
 
 

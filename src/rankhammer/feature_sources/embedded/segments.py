@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rankhammer.analyzers import analyze_words, split_words
 from rankhammer.errors import EngineError
-from rankhammer.feature_sets.analyzers import analyze_words, split_words
 from rankhammer.feature_sources.embedded.bm25 import length_to_byte
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rankhammer.feature_sets.analyzers import AnalyzerName, Tokens
+    from rankhammer.analyzers import AnalyzerName, Tokens
     from rankhammer.feature_sources.embedded.bm25 import Bm25
 
 

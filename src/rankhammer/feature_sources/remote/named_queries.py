@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 
+from rankhammer.analyzers import analyze_words, split_words
 from rankhammer.feature_sets import (
     Expression,
     FieldValue,
@@ -27,7 +28,6 @@ from rankhammer.feature_sets import (
     TextFeature,
     own_query,
 )
-from rankhammer.feature_sets.analyzers import analyze_words, split_words
 from rankhammer.feature_sets.dialects.text_queries import require_plain_field, text_query
 from rankhammer.feature_sets.raw_queries import fill
 from rankhammer.feature_sets.values import expression, field_value, finish

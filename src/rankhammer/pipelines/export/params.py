@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -19,6 +19,11 @@ def _accepted(value: object) -> object:
     return tuple(corpora.named(value) or ()) if isinstance(value, str | list | tuple) else value
 
 
+def _promoted(value: object) -> object:
+    """Read automatic, by_hand, a list of names, or a text with commas between them."""
+    return value if value in ("automatic", "by_hand") else _accepted(value)
+
+
 class ExportParams(StageParams):
     """Which engines rankers are written for, and how closely an export is checked."""
 
@@ -30,6 +35,11 @@ class ExportParams(StageParams):
     n_ties: int = Field(ge=0, le=100_000, description="splits to try on and just below their threshold at most")
     accept_worse: Annotated[bool | tuple[str, ...], BeforeValidator(_accepted)] = Field(
         description="corpora whose ranker becomes current even where it is worse; true: all"
+    )
+    promotion: Annotated[Literal["automatic", "by_hand"] | tuple[str, ...], BeforeValidator(_promoted)] = Field(
+        "automatic",
+        description="automatic: a ranker becomes current by its export; by_hand, or for the corpora named here: by "
+        "`rankhammer promote`",
     )
     engine: PluginSpec | None = Field(description="engine that has to score logged pairs right: its name and options")
 
@@ -57,6 +67,10 @@ class ExportParams(StageParams):
                 hint=f"Add {gate.target.exporter} to export.targets, or set export.engine: null.",
             )
         return self
+
+    def is_by_hand(self, corpus: str) -> bool:
+        """Say whether a corpus's ranker becomes current by `rankhammer promote` alone."""
+        return self.promotion == "by_hand" or (self.promotion != "automatic" and corpus in self.promotion)
 
     def gate(self) -> EngineGate | None:
         """Return what asks the engine; None where none is to be asked."""

@@ -15,14 +15,14 @@ from rankhammer.click_logs import click_through_by_position, corpus_facts, valid
 from rankhammer.pipelines.ingestion.params import IngestionParams  # noqa: TC001
 from rankhammer.pipelines.ingestion.report import MAX_PLOTTED_POSITION, click_through_figure, ingestion_facts
 from rankhammer.pipelines.params import Corpora, Language  # noqa: TC001
-from rankhammer.queries import add_query_columns
+from rankhammer.queries import group_queries
 from rankhammer.schemas import SERPS
 
 
 def ingest(
     click_log: DataFrame, params: IngestionParams, language: Language, corpora: Corpora
 ) -> tuple[DataFrame, list[dict[str, str]], dict[str, dict[str, Any]]]:
-    """Read a click log, set its faulty pages and robots aside, and normalise its queries."""
+    """Read a click log, set its faulty pages and robots aside, and group its queries."""
     raw_serps = plugins.create("click_logs", params.reader).to_serps(click_log)
     validated = validate_log(
         raw_serps,
@@ -30,9 +30,11 @@ def ingest(
         limits=params.limits(),
         corpora=of_corpora.named(corpora),
         reader_options=plugins.options_of("click_logs", params.reader),
+        visitors=params.visitors(),
     )
-    serps = add_query_columns(validated.serps, language=language)
-    return SERPS.select(serps), [asdict(failure) for failure in validated.failures], validated.report()
+    serps, notes = group_queries(validated.serps, language=language, selection=params.selection())
+    counts = {corpus: counted | notes.get(corpus, {}) for corpus, counted in validated.report().items()}
+    return SERPS.select(serps), [asdict(failure) for failure in validated.failures], counts
 
 
 def report_ingestion(

@@ -8,14 +8,20 @@ from typing import TYPE_CHECKING, Any
 from plotly.graph_objects import Figure, Scatter
 
 from rankhammer import plot_style
+from rankhammer.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from rankhammer.click_logs import PositionRate
 
 MAX_PLOTTED_POSITION = 50
-_COUNTS = ("n_read", "set_aside", "n_robot_serps", "n_robot_sessions", "notes", "clicks", "records", "duplicates")
+_COUNTS = (
+    *("n_read", "set_aside", "n_robot_serps", "n_robot_sessions", "n_abandoned", "robots", "sessions", "notes"),
+    *("clicks", "records", "duplicates"),
+)
+_NOTES = ("uncompared",)
+"""Counts that only some settings bring."""
 
 
 def ingestion_facts(
@@ -32,12 +38,29 @@ def ingestion_facts(
 
     Returns:
         The stage's report.
+
+    Raises:
+        DataError: Pages were sound, and all of them were left out.
     """
-    corpora = {
-        corpus: {**facts.get(corpus, {"n_serps": 0}), **{name: counted[name] for name in _COUNTS}}
-        for corpus, counted in sorted(counts.items())
-    }
+    given_up = {failure["corpus"] for failure in failures}
+    _require_pages(facts, counts.keys() - given_up)
+    names = (*_COUNTS, *_NOTES)
+    corpora: dict[str, dict[str, Any]] = {}
+    for corpus, counted in sorted(counts.items()):
+        of_kept = facts.get(corpus, {"n_serps": 0})
+        corpora[corpus] = {**of_kept, **{name: counted[name] for name in names if name in counted}}
+        left_out = counted["n_serps"] - of_kept["n_serps"]
+        if left_out and corpus not in given_up:
+            corpora[corpus]["n_left_out"] = left_out
     return {"corpora": corpora, "failures": list(failures)}
+
+
+def _require_pages(facts: Mapping[str, Mapping[str, Any]], usable: Collection[str]) -> None:
+    if usable and not facts:
+        raise DataError(
+            "No query was searched for by enough sessions, or the sample is too small: no result page is left.",
+            hint="Lower ingestion.min_sessions, or raise ingestion.sample_pairs.",
+        )
 
 
 def click_through_figure(rates: Sequence[PositionRate]) -> Figure:

@@ -24,7 +24,9 @@ def gains_figure(
     """
     from plotly import graph_objects
 
-    figure = graph_objects.Figure()
+    from rankhammer import plot_style
+
+    figure, colours = graph_objects.Figure(), plot_style.corpus_colours(queries)
     for corpus in sorted(queries)[:max_corpora]:
         # A horizontal bar chart is drawn from the bottom up: the largest gain stands on top.
         found = queries[corpus]
@@ -34,7 +36,9 @@ def gains_figure(
             x=[query["difference"] for query in found],
             y=[[corpus] * len(found), names],
             orientation="h",
+            marker_color=colours[corpus],
         )
     metric = next((one.metric for one in measured.values()), "the metric")
     title = f"{metric}, ranker minus the order before: the test queries that gain and lose most"
-    return figure.update_layout(title=title, xaxis_title=f"difference in {metric}")
+    x = f"difference in {metric} (-1 to 1)"
+    return plot_style.themed(figure, title=title, legend="corpus, and the order before", x=x, y="corpus and query")

@@ -17,7 +17,7 @@ from rankhammer.evaluation import reference_judgments as reference
 from rankhammer.evaluation import systems
 from rankhammer.feature_sets import FeatureSet  # noqa: TC001
 from rankhammer.pipelines.params import Language, RandomState  # noqa: TC001
-from rankhammer.pipelines.training import report
+from rankhammer.pipelines.training import history_figure, report
 from rankhammer.pipelines.training.params import TrainingParams  # noqa: TC001
 from rankhammer.rankers import scoring
 from rankhammer.training import final, matrix_table
@@ -89,7 +89,7 @@ def evaluate(
     """Measure every system on every test query."""
     rankers, oracles = final.models(ranker), final.models(oracle_ranker)
     rows = matrix_table.test_rows(training_matrix, list(rankers)).transform(
-        systems.join_reference, reference_judgments, language=language
+        systems.join_reference, reference_judgments, language=language, known=training_matrix
     )
     shown = scoring.rank_as_shown(rows, baseline_feature=params.baseline_feature)
     scored = scoring.score_rows(shown, {"ranker": rankers, "oracle": oracles})
@@ -119,3 +119,8 @@ def report_training(
     )
     about = {**params.how_measured(), "reference_judgments": reference_found}
     return (*report.pack(facts, rows, failures, about), report.verdict_files(facts, params.how_measured()))
+
+
+def compare_runs(training_report: dict[str, Any], run_history: list[dict[str, Any]]) -> Figure:
+    """Draw what the rankers of earlier runs reached, beside those of this one."""
+    return history_figure.history_figure(run_history, training_report)

@@ -14,7 +14,8 @@ from rankhammer.evaluation.verdict import VerdictRule
 from rankhammer.pipelines.params import StageParams
 from rankhammer.plugins import PluginSpec
 from rankhammer.training.choice import Candidate, RankerChoice
-from rankhammer.training.search import parse_space
+from rankhammer.training.search import Algorithm, Strategy
+from rankhammer.training.search_space import parse_space, require_grid
 from rankhammer.training.tune import Budget
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class TrainingParams(StageParams):
         max_length=100,
         description="ranker to parameter to one function and its arguments; a ranker without trains with its options",
     )
+    search_algorithm: Algorithm = Field(description="how points of the search space are chosen: tpe, random or grid")
     n_trials: int = Field(ge=1, le=10_000, description="trials per corpus; the first one is the ranker's defaults")
     batch_size: int = Field(ge=1, le=1000, description="trials per corpus that run together")
     n_startup_trials: int = Field(ge=1, le=10_000, description="trials drawn at random before the search learns")
@@ -108,8 +110,13 @@ class TrainingParams(StageParams):
 
     @model_validator(mode="after")
     def _is_possible(self) -> Self:
-        """Find an unknown name before anything runs."""
-        self.choice_of()
+        """Find an unknown name, or a grid that cannot be tried whole, before anything runs."""
+        choice = self.choice_of()
+        for candidate in choice.every() if self.search_algorithm == "grid" else ():
+            n_trials = candidate.n_trials or self.n_trials
+            # One trial is no search: it runs with the options.
+            if n_trials > 1:
+                require_grid(candidate.space, ranker=candidate.name, n_trials=n_trials)
         for metric in self.metrics:
             parse_metric(metric)
         if self.headline not in self.metrics:
@@ -183,7 +190,7 @@ class TrainingParams(StageParams):
         return Budget(
             n_trials=self.n_trials,
             batch_size=self.batch_size,
-            n_startup_trials=self.n_startup_trials,
+            strategy=Strategy(self.n_startup_trials, self.search_algorithm),
             n_rounds=self.n_rounds,
             early_stopping_rounds=self.early_stopping_rounds,
             metric_k=self.metric_k,

@@ -47,5 +47,11 @@ def create_pipeline() -> Pipeline:
                 outputs=["training_report", "ndcg_comparison", "feature_importance", "ndcg_summary", "verdicts"],
                 name="report_training",
             ),
+            node(
+                nodes.compare_runs,
+                inputs=["training_report", "run_history"],
+                outputs="ndcg_by_run",
+                name="compare_runs",
+            ),
         ]
     )

@@ -10,7 +10,9 @@ import pandas as pd
 from rankhammer import plugins
 from rankhammer.canonical_json import to_json
 from rankhammer.corpora import corpus_in, folder_of
-from rankhammer.evaluation import systems, verdict
+from rankhammer.evaluation import systems
+from rankhammer.evaluation.corpus_figures import corpus_figures
+from rankhammer.evaluation.metrics import parse_metric
 from rankhammer.training import choice, final
 
 if TYPE_CHECKING:
@@ -94,7 +96,6 @@ def _largest(means: Sequence[Mapping[str, Any]], max_corpora: int) -> list[str]:
 
 
 VERDICT = "verdict.json"
-NDCG_RULE = "gain 2^grade - 1, discount log2(1 + rank); queries without a relevant document are skipped and counted"
 
 Row = dict[str, Any]
 
@@ -128,7 +129,7 @@ def build(
     for name in sorted(files):
         if name.endswith("/manifest.json"):
             corpus, manifest = corpus_in(name), json.loads(files[name])
-            measured = _measured([row for row in summary if row["corpus"] == corpus], headline, rule)
+            measured = corpus_figures([row for row in summary if row["corpus"] == corpus], headline, rule)
             ranker = plugins.create("rankers", made[corpus].ranker)
             importance = ranker.importance(made[corpus].model, tuple(manifest["features"]))
             shared = {key: manifest[key] for key in manifest if key.startswith("n_") or key in _FROM_MANIFEST}
@@ -154,11 +155,12 @@ def pack(
 ) -> tuple[dict[str, Any], Figure, Figure, pd.DataFrame]:
     """Return the report, the comparison of the systems, the features' importance, and the summary as a table."""
     importances = {corpus: facts["feature_importance"] for corpus, facts in corpora.items()}
+    rules = {name: parse_metric(name).rule for name in sorted({row["metric"] for row in summary})}
     return (
-        {"corpora": corpora, "failures": failures, **about, "ndcg_rule": NDCG_RULE},
+        {"corpora": corpora, "failures": failures, **about, "metric_rules": rules},
         ndcg_figure(summary, metric=about["metric"]),
         importance_figure(importances),
-        pd.DataFrame(summary),
+        pd.DataFrame(summary).drop(columns="queries", errors="ignore"),
     )
 
 
@@ -174,7 +176,8 @@ def verdict_files(corpora: Mapping[str, Row], about: Row) -> dict[str, bytes]:
             {
                 **about,
                 "ranker": {"name": facts["ranker"], "options": facts["ranker_options"]},
-                **{name: facts[name] for name in ("truth", "verdict", "verdicts")},
+                **{name: facts[name] for name in ("truth", "verdict", "verdicts", "test_queries")},
+                "measured": facts[about["metric"]],
             }
         )
         for corpus, facts in corpora.items()
@@ -182,34 +185,3 @@ def verdict_files(corpora: Mapping[str, Row], about: Row) -> dict[str, bytes]:
 
 
 _FROM_MANIFEST = ("ranker", "ranker_options", "params", "cross_validation", "features", "feature_set")
-_INTERVAL = ("mean", "lower", "upper")
-_COUNTS = ("n_queries", "n_clusters", "n_skipped")
-
-
-def _measured(rows: Sequence[Row], headline: str, rule: VerdictRule) -> dict[str, Any]:
-    """People's grades are the truth where there are some. Rows that nobody was shown have none of a click model."""
-    truths = {row["truth"] for row in rows if row["n_queries"]}
-    truth = "reference" if "reference" in truths else "clicks"
-    was_shown = any(row["system"] == "logged" for row in rows)
-    chosen = [row for row in rows if row["truth"] == truth and row["metric"] == headline]
-    verdicts = verdict.judge_all(chosen, rule)
-    metrics: dict[str, Any] = {}
-    for row in rows:
-        if row["quantity"] == "mean":
-            facts = {name: row[name] for name in (*_INTERVAL, *_COUNTS)}
-            metrics.setdefault(row["truth"], {}).setdefault(row["metric"], {})[row["system"]] = facts
-    return {
-        "truth": truth if was_shown or truth == "reference" else "given",
-        headline: {row["system"]: _interval(row) for row in chosen if row["quantity"] == "mean"},
-        "differences": {
-            f"{row['system']} - {row['against']}": _interval(row) for row in chosen if row["quantity"] == "difference"
-        },
-        "verdict": verdict.overall(verdicts),
-        "verdicts": verdicts,
-        "oracle_share": next((_interval(row) for row in chosen if row["quantity"] == "oracle_share"), None),
-        "metrics": metrics,
-    }
-
-
-def _interval(row: Row) -> dict[str, float | None]:
-    return {name: row[name] for name in _INTERVAL}

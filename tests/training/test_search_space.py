@@ -10,7 +10,7 @@ from hyperopt import space_eval
 from hyperopt.pyll.stochastic import sample
 
 from rankhammer.errors import ConfigError
-from rankhammer.training.search import parse_space
+from rankhammer.training.search_space import parse_space
 
 KNOWN = ("depth", "rate", "kind")
 

@@ -6,7 +6,7 @@ import re
 import pytest
 import snowballstemmer
 
-from rankhammer.feature_sets.porter import porter_stem
+from rankhammer.analyzers.porter import porter_stem
 
 # Examples of the paper, a few a step.
 PAPER = {

@@ -3,7 +3,8 @@
 References:
     Unicode Standard Annex 29, Unicode Text Segmentation. Kept: letters and digits join (WB5, WB8 to WB10), a letter
     joins a letter over one `'`, `.` or `:` (WB6, WB7), a digit joins a digit over one `'`, `.`, `,` or `;` (WB11,
-    WB12), `_` joins (WB13), marks belong to what they stand on (WB4). Each Han or Hiragana character is a word.
+    WB12), `_` joins (WB13), marks belong to what they stand on (WB4). Each Han or Hiragana character is a word
+    by itself.
 """
 
 from __future__ import annotations
@@ -24,8 +25,13 @@ _MID = {
     **dict.fromkeys(".'\u2018\u2019\u2024\ufe52\uff07\uff0e", _MID_BOTH),
 }
 _CATEGORIES = {"Nd": _DIGIT, "Nl": _LETTER, "Pc": _JOINER, "Mn": _MARK, "Mc": _MARK, "Me": _MARK, "Cf": _MARK}
-_SINGLE_RANGES = ((0x3041, 0x309F), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF))
-_KATAKANA_RANGES = ((0x30A1, 0x30FF), (0x31F0, 0x31FF), (0xFF66, 0xFF9F))
+_SINGLE_RANGES = (
+    *((0x3007, 0x3007), (0x3021, 0x3029), (0x3038, 0x303A), (0x3041, 0x3096), (0x309D, 0x309F)),
+    *((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF)),
+)
+_KATAKANA_RANGES = ((0x30A1, 0x30FF), (0x31F0, 0x31FF), (0xFF66, 0xFF9D))
+_MARKS = "\uff9e\uff9f"
+"""Marks of Japanese in half width, which Unicode calls letters."""
 _N_TABLE = 0x10000
 
 
@@ -68,15 +74,15 @@ def _table() -> NDArray[np.uint8]:
 
 def _kind(code: int) -> int:
     char = chr(code)
-    category = unicodedata.category(char)
+    category = "Mn" if char in _MARKS else unicodedata.category(char)
     if char in _MID:
         return _MID[char]
+    if category[0] in "LN" and any(low <= code <= high for low, high in _SINGLE_RANGES):
+        return _SINGLE
     if category in _CATEGORIES:
         return _CATEGORIES[category]
     if not category.startswith("L"):
         return _BREAK
-    if any(low <= code <= high for low, high in _SINGLE_RANGES):
-        return _SINGLE
     return _KATAKANA if any(low <= code <= high for low, high in _KATAKANA_RANGES) else _LETTER
 
 
@@ -107,8 +113,8 @@ def _begins(kinds: NDArray[np.uint8], inside: NDArray[np.bool_], marks: NDArray[
         return begins
     for place in (special, np.minimum(special + 1, len(kinds) - 1)):
         here, before = kinds[place], kinds[np.maximum(place - 1, 0)]
-        alike = (here == before) & (here != _SINGLE)
-        begins[place] |= ~alike & (here != _JOINER) & (before != _JOINER)
+        single = (here == _SINGLE) | (before == _SINGLE)
+        begins[place] |= single | ((here != before) & (here != _JOINER) & (before != _JOINER))
     begins[marks] = ~inside[np.flatnonzero(marks) - 1] if marks.any() else begins[marks]
     return begins
 

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from rankhammer.feature_sets import analyzers
-from rankhammer.feature_sets.analyzers import ENGLISH_STOP_WORDS, analyze
+from rankhammer.analyzers import AnalyzerName, analyze
+from rankhammer.analyzers import tokens as tokens_module
+from rankhammer.analyzers.stop_words import STOP_WORDS
 
 
-def words(text: str | None, analyzer: analyzers.AnalyzerName = "standard") -> list[str]:
+def words(text: str | None, analyzer: AnalyzerName = "standard") -> list[str]:
     tokens = analyze([text], analyzer)
     return [tokens.terms[number].as_py() for number in tokens.term]
 
@@ -51,7 +52,7 @@ def test_tokens_say_which_text_they_stand_in_and_never_cross_texts() -> None:
 def test_the_size_of_a_run_does_not_change_the_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = ["The quick fox", None, "quick dogs", "", "lazy ünïcode fox", "dog"]
     whole = analyze(texts, "english")
-    monkeypatch.setattr(analyzers, "_CHARS_AT_ONCE", 5)
+    monkeypatch.setattr(tokens_module, "_CHARS_AT_ONCE", 5)
     split = analyze(texts, "english")
     assert split.terms.equals(whole.terms)
     for name in ("term", "text", "position"):
@@ -63,4 +64,4 @@ def test_no_texts_give_no_tokens() -> None:
 
 
 def test_there_are_lucenes_33_stop_words() -> None:
-    assert len(ENGLISH_STOP_WORDS) == 33
+    assert len(STOP_WORDS["english"]) == 33
