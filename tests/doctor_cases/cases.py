@@ -77,9 +77,8 @@ def results(spark: SparkSession) -> None:
 
 
 def closure(spark: SparkSession) -> None:
-    """A function takes 5 MB along."""
-    data = os.urandom(5_000_000)
-    spark.sparkContext.parallelize(range(4), 2).map(lambda x: x + len(data)).count()
+    """Each task takes 6 MB of the driver's data along; large functions PySpark broadcasts by itself."""
+    spark.sparkContext.parallelize([os.urandom(3_000_000)] * 4, 2).map(len).count()
 
 
 def python_crash(spark: SparkSession) -> None:
@@ -109,7 +108,7 @@ def heap(spark: SparkSession) -> None:
 
 def spill(spark: SparkSession) -> None:
     """A sort has less memory than its rows need."""
-    rows = spark.range(3_000_000).select(F.sha2(F.col("id").cast("string"), 256).alias("h"), F.rand(1).alias("r"))
+    rows = spark.range(8_000_000).select(F.sha2(F.col("id").cast("string"), 256).alias("h"), F.rand(1).alias("r"))
     rows.repartition(2).sortWithinPartitions("r").write.format("noop").mode("overwrite").save()
 
 

@@ -16,6 +16,10 @@ from .conftest import run_case, the_log
 
 pytestmark = pytest.mark.doctor_cases
 # What needs a cluster (kills by YARN, a full queue, lost executors and blocks, S3) is shown by tests/chaos.
+CHECKED_SOON = {
+    "spark.scheduler.barrier.maxConcurrentTasksCheck.interval": "1s",
+    "spark.scheduler.barrier.maxConcurrentTasksCheck.maxFailures": "2",
+}
 CASES = {
     "healthy": ({}, {}),
     "skew": ({}, {"D5": "warning"}),
@@ -28,7 +32,7 @@ CASES = {
     "explode": ({}, {"D23": "warning"}),
     "again": ({}, {"D19": "warning"}),
     "files": ({}, {"D20": "warning"}),
-    "barrier": ({}, {"D11": "error"}),
+    "barrier": (CHECKED_SOON, {"D11": "error"}),
 }
 
 
