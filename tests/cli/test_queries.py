@@ -83,7 +83,7 @@ def document(name: str, rank: int, before: int, grade: int | None) -> dict:
 
 
 COMPARED = {
-    "metric": "ndcg@10", "truth": "reference", "query": "red shoe", "ranker": 0.25, "logged": 0.75, "difference": -0.5,
+    "metric": "ndcg@10", "truth": "reference", "query": "red shoe", "ranker": 0.25, "logged": 0.75, "difference": -0.5, "held_back": "",
     "against": "logged", "documents": [document("x", 1, 2, 0), document("y", 2, 1, 3), document("z", 9, 3, None)],
 }  # fmt: skip
 
@@ -111,6 +111,27 @@ def test_both_orders_stand_side_by_side(monkeypatch, arguments, asked):
     assert "1 y 3 x 0 title_bm25 +0.400, price -0.100" in words
     assert "2 x 0 y 3" in words
     assert "1 queries; the grades are those of people." in words
+
+
+def test_a_ranker_that_was_held_back_is_said(monkeypatch):
+    held_back = COMPARED | {"held_back": "000002-ab"}
+    monkeypatch.setattr(searching, "compare", lambda *_, **__: [held_back])
+    assert "not current: version 000002-ab" in CliRunner().invoke(queries.queries, ["--corpus", "shop"]).stderr
+
+
+def test_searches_that_are_no_utf_8_or_empty_are_refused(search, tmp_path):
+    (tmp_path / "searches").write_bytes("gr\u00fcner Schuh\n".encode("latin-1"))
+    for arguments in (["--file", str(tmp_path / "searches")], ["--query", " "]):
+        refused = CliRunner().invoke(queries.rank, ["shop", *arguments])
+        assert refused.exit_code == 2
+        assert "no UTF-8" in refused.stderr or "--query is empty" in refused.stderr
+    assert search.asked == []
+
+
+def test_a_search_that_finds_nothing_says_so(search, monkeypatch):
+    monkeypatch.setattr(search, "answer", lambda given, **_: ((query, []) for query in given))
+    assert "No document has a word of it" in rank("--query", "zzz")
+    assert json.loads(rank("--query", "zzz", "--json")) == []
 
 
 def test_no_query_of_the_kind_is_said(monkeypatch):

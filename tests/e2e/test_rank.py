@@ -41,6 +41,16 @@ def test_fewer_documents_are_the_first_of_them(project, whole):
     assert few == whole[:3]
 
 
+def test_what_no_document_has_is_not_found_and_what_few_have_brings_these_alone(project):
+    assert ranked(project, "--query", "zzzz qqqq") == []
+    assert "No document has a word of it" in project.rankhammer("rank", "network", "--query", "zzzz qqqq")
+    mail = ranked(project, "--query", "mailbox", "--candidates", "1000", "--top", "1000")
+    texts = [sum(v for k, v in document["contributions"].items() if "bm25" in k) for document in mail]
+    assert 0 < len(mail) < 200
+    assert any(texts)
+    assert "--query is empty" in project.rankhammer("rank", "network", "--query", " ", expect=2)
+
+
 def test_a_corpus_without_a_ranker_is_named(project):
     output = project.rankhammer("rank", "netwrok", "--query", "x", expect=2)
     assert "no ranker of corpus 'netwrok'" in output

@@ -172,6 +172,34 @@ def test_encoding_separator_and_times_that_are_not_read_are_said(tmp_path):
     assert "01.05.2024" in " ".join(guesses.doubts["click_log"])
 
 
+@pytest.mark.parametrize("times", [("2024-05-01T12:00:00", "01.05.2024 12:00"), ("gestern", "heute")])
+def test_a_column_named_like_a_time_that_cannot_be_read_is_said(tmp_path, times):
+    given = [row | {"zeitpunkt": times[number % 2]} for number, row in enumerate(rows())]
+    guesses = guess_inputs([write_csv(tmp_path / "log.csv", given)], given={})
+    assert "shown_at" not in guesses.log.columns
+    (said,) = [doubt for doubt in guesses.doubts["click_log"] if "'zeitpunkt'" in doubt]
+    assert "shown_at is left out" in said
+
+
+def test_what_divides_log_and_documents_alike_may_be_corpora_and_is_said(tmp_path):
+    areas = ("blog", "laden", "hilfe")
+    log = write_csv(tmp_path / "log.csv", [row | {"bereich": areas[n % 3]} for n, row in enumerate(rows())])
+    texts = [{"doc_id": f"p{n}", "bereich": areas[n % 3], "titel": f"red shoe {n}"} for n in range(21)]
+    documents = write_lines(tmp_path / "docs.jsonl", texts)
+    guesses = guess_inputs([log], documents=documents, given={})
+    (said,) = [doubt for doubt in guesses.doubts["click_log"] if "'bereich'" in doubt]
+    assert "--column corpus=bereich" in said
+    named = guess_inputs([log], documents=documents, given={"corpus": "bereich"})
+    assert not [doubt for doubt in named.doubts["click_log"] if "--column corpus" in doubt]
+    assert columns(named, "documents")["corpus"] == "bereich"
+
+
+def test_the_field_that_names_a_document_is_set(shop):
+    guesses = guess_inputs([str(shop / "klicks.csv")], documents=str(shop / "artikel.jsonl"), given={})
+    written = yaml.safe_load(settings_files(guesses)["parameters/query_report.yml"])
+    assert written == {"query_report": {"title_field": guesses.documents.texts[0]}}
+
+
 def test_what_cannot_be_guessed_is_an_error_with_candidates_and_a_column_can_be_named(tmp_path):
     path = write_csv(tmp_path / "log.csv", rows(doc_id="x17", clicked="y"))
     with pytest.raises(SchemaError, match=r"'clicked'.*y \(whole numbers from 0 to 1\)"):

@@ -54,6 +54,21 @@ def test_ctrl_c_is_not_logged_with_a_traceback_before_it_is_raised(logger):
     assert output._is_news(record)
 
 
+def test_what_pyspark_sends_at_ctrl_c_by_a_connection_that_is_in_use_is_not_logged():
+    try:
+        try:
+            raise RuntimeError("reentrant call inside <_io.BufferedReader>")
+        except RuntimeError as inner:
+            raise OSError("Error while sending") from inner
+    except OSError as error:
+        info = (OSError, error, error.__traceback__)
+    record = logging.LogRecord("root", logging.ERROR, "", 1, output._SENDING, (), info)
+    assert not output._is_news(record)
+    assert f'"{output._SENDING}"' in Path(java_gateway.__file__).read_text()
+    record.exc_info = (OSError, OSError("The JVM is gone"), None)
+    assert output._is_news(record)
+
+
 @pytest.mark.parametrize(("logger", "module"), list(zip(output._OF_CTRL_C, [java_gateway, clientserver], strict=True)))
 def test_py4j_says_of_ctrl_c_what_is_left_out(logger, module):
     source = Path(module.__file__).read_text()

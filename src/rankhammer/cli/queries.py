@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from rankhammer.runs.searching import Search
 
 _ORDERS = {"logged": "logged order", "baseline": "baseline"}
+_HELD_BACK = "This ranker was held back and is not current: version {}."
 _MOST_FEATURES = 3
 _MOST_CHARS = 44
 
@@ -51,7 +53,7 @@ def rank(
     """
     from rankhammer.runs.searching import opened
 
-    given = [*queries, *(_lines(file) if file else ())]
+    given = [*_asked_for(queries), *(_lines(file) if file else ())]
     is_single = len(given) == 1 and file is None
 
     def show(query: str, found: Sequence[RankedDocument]) -> None:
@@ -59,7 +61,7 @@ def rank(
 
     with opened(place["env"], corpus, fields=fields, run=place["run"]) as search:
         if search.held_back:
-            click.echo(f"This ranker was held back and is not current: version {search.held_back}.", err=True)
+            click.echo(_HELD_BACK.format(search.held_back), err=True)
         if given or file is not None:
             _answer(search, given, show, n_candidates=max(candidates, top))
         else:
@@ -96,12 +98,34 @@ def queries(*, worst: int | None, best: int | None, as_json: bool, **given: Any)
     if as_json:
         print_json(found)
         return
+    if found and found[0]["held_back"]:
+        click.echo(_HELD_BACK.format(found[0]["held_back"]), err=True)
     for line in _comparison_lines(found):
         click.echo(line)
 
 
+def _asked_for(queries: Sequence[str]) -> Sequence[str]:
+    from rankhammer.errors import ConfigError
+
+    if not all(query.strip() for query in queries):
+        raise ConfigError("--query is empty.", hint="Name a search, as a user types it: --query 'read a file'.")
+    return queries
+
+
+@contextmanager
+def _of_utf8(name: str) -> Iterator[None]:
+    try:
+        yield
+    except UnicodeDecodeError as exc:
+        from rankhammer.errors import DataError
+
+        hint = "Write the searches in UTF-8, as by: iconv -f latin1 -t utf-8 FILE."
+        raise DataError(f"{name} holds bytes that are no UTF-8.", hint=hint) from exc
+
+
 def _lines(file: IO[str]) -> list[str]:
-    return [text for line in file if (text := line.strip())]
+    with _of_utf8(getattr(file, "name", "The input")):
+        return [text for line in file if (text := line.strip())]
 
 
 def _asked() -> Iterator[str]:
@@ -110,7 +134,8 @@ def _asked() -> Iterator[str]:
     while True:
         if is_typed:
             click.echo("query> ", nl=False, err=True)
-        line = sys.stdin.readline()
+        with _of_utf8("The input"):
+            line = sys.stdin.readline()
         if not line:
             return
         if text := line.strip():
@@ -134,6 +159,9 @@ def _print_ranked(query: str, found: Sequence[RankedDocument], *, as_json: bool,
         return
     if not is_single:
         click.echo(f"\n{_shown(query)}")
+    if not found:
+        click.echo("No document has a word of it, by the text features.")
+        return
     click.echo(f"{'rank':>4} {'by words':>8} {'score':>9}  document, and the three features that say most")
     for document in found:
         first = f"{document.rank:4} {document.rank_by_words:8} {document.score:9.4f}"

@@ -91,7 +91,7 @@ def rollback(corpus: str, *, to: str | None, env: str | None, as_json: bool) -> 
 def promote(corpus: str, ranker: str | None, *, reason: str | None, as_json: bool, **place: str | None) -> int:
     """Make the newest ranker of CORPUS, or RANKER, current if it is significantly better than the one that is.
 
-    Both are measured on the same test queries, those of today's training matrix. Exit codes: 0, or 4 where there is no
+    Both are measured on the same test queries, those of today's training matrix. Exit codes: 0, or 6 where there is no
     significant gain and nothing was changed.
     """
     from rankhammer.errors import ConfigError

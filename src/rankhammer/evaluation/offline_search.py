@@ -83,7 +83,8 @@ class OfflineRanker:
             fields: Fields of the documents to show.
 
         Returns:
-            Query to all its candidates, best first; equal scores in the order of doc_id.
+            Query to all its candidates, best first; equal scores in the order of doc_id. None where no document has a
+            word of the query, by the text features.
 
         Raises:
             DataError: The corpus has no document.
@@ -99,10 +100,13 @@ class OfflineRanker:
         pairs = mine.select("corpus", "doc_id", *shown).crossJoin(F.broadcast(asked))
         found = source.collect(pairs, documents=mine, feature_set=feature_set).where("features IS NOT NULL")
         by_words = Window.partitionBy("query").orderBy(self._by_words().desc(), "doc_id")
-        first = found.withColumn(_PLACE, F.row_number().over(by_words)).where(F.col(_PLACE) <= n_candidates)
+        # An engine would not find the others, and no result page has ever shown them to the ranker.
+        matching = found.where(self._by_words() > 0) if self._texts() else found
+        first = matching.withColumn(_PLACE, F.row_number().over(by_words)).where(F.col(_PLACE) <= n_candidates)
         # An action: the candidates, as many as are asked for, are what the command shows.
         rows = sorted(first.collect(), key=itemgetter(_PLACE))
-        if not rows:
+        # Asked only where nothing was found.
+        if not rows and mine.isEmpty():
             raise DataError(f"Corpus {corpus!r} has no document.", hint="See documents.path in globals.yml.")
         return {query: self._order([row for row in rows if row["query"] == query], fields) for query in queries}
 
@@ -110,8 +114,10 @@ class OfflineRanker:
         """A feature that is absent (NaN) counts as no match."""
         from pyspark.sql import functions as F
 
-        texts = [feature.name for feature in self.trained.feature_set.features if isinstance(feature, Match | Phrase)]
-        return reduce(add, [F.nanvl(F.col(f"features.{name}"), F.lit(0.0)) for name in texts], F.lit(0.0))
+        return reduce(add, [F.nanvl(F.col(f"features.{name}"), F.lit(0.0)) for name in self._texts()], F.lit(0.0))
+
+    def _texts(self) -> list[str]:
+        return [feature.name for feature in self.trained.feature_set.features if isinstance(feature, Match | Phrase)]
 
     def _order(self, rows: Sequence[Row], fields: Sequence[str]) -> list[RankedDocument]:
         """Order one query's candidates, which stand as their words put them."""

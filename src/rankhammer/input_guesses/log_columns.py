@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from rankhammer.datasets.input_samples import InputSample, value_at
@@ -173,7 +173,27 @@ def guess_log(sample: InputSample, *, given: Mapping[str, str], documents: Mappi
     if reader == "serps":
         chosen |= _lists(lists, given)
     _require(reader, chosen, columns)
-    return _log_guess(reader, chosen, columns)
+    guess = _log_guess(reader, chosen, columns)
+    return replace(guess, doubts=[*guess.doubts, *_corpora_unsaid(chosen, columns, documents)])
+
+
+def _corpora_unsaid(
+    chosen: Mapping[str, Guess], columns: Mapping[str, Contents], documents: Mapping[str, frozenset[str]]
+) -> list[str]:
+    """Name what divides log and documents alike, and may be their corpora under a name that says nothing here."""
+    taken = {guess.column for guess in chosen.values()}
+    shared = [
+        (name, other)
+        for name, column in columns.items()
+        if "corpus" not in chosen and name not in taken and contents.can_be_corpus(column) and column.n_distinct > 1
+        for other, values in documents.items()
+        if values == frozenset(column.texts)
+    ]
+    return [
+        f"{name!r} has the same {columns[name].n_distinct} values as {other!r} of the documents. If they are corpora "
+        f"(shops, languages), each of which gets a ranker of its own: --column corpus={name}."
+        for name, other in shared[:1]
+    ]
 
 
 def _has_places(columns: Mapping[str, Contents]) -> bool:
@@ -308,6 +328,13 @@ def _log_guess(reader: str, chosen: Mapping[str, Guess], columns: Mapping[str, C
         "them as 2024-05-01T12:00:00, and map the column."
         for name, column in columns.items()
         if column.local_time > 0.5 and name not in taken and "shown_at" not in chosen
+    ]
+    doubts += [
+        f"{name!r} is named like a time, and not all of its values are one that ingestion reads, such as "
+        f"{column.texts[0]!r}: shown_at is left out. Write them as 2024-05-01T12:00:00, and map the column."
+        for name, column in columns.items()
+        if column.local_time <= 0.5 and name_score("shown_at", name) >= 0.8
+        if name not in taken and "shown_at" not in chosen and column.texts
     ]
     if not {"session_id", "user_id", "address"} & chosen.keys():
         doubts.append("No column is clearly a session or a user: robots cannot be told from people without one.")

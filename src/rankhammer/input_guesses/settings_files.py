@@ -43,6 +43,8 @@ def settings_files(guesses: InputGuesses) -> dict[str, str]:
         features, baseline = features_of(guesses.documents)
         files["parameters/feature_set.yml"] = _feature_set(features, guesses.documents)
         files["parameters/training.yml"] = _training(baseline)
+        if guesses.documents.texts:
+            files["parameters/query_report.yml"] = _query_report(guesses.documents.texts[0])
     return files
 
 
@@ -214,6 +216,11 @@ def _feature_set(features: Sequence[Mapping[str, Any]], documents: DocumentsGues
 def _training(baseline: str) -> str:
     head = _HEAD.format(name="parameters/training.yml")
     return f"{head}training:\n  # The order that the ranker is compared with.\n  baseline_feature: {baseline}\n"
+
+
+def _query_report(title: str) -> str:
+    head = _HEAD.format(name="parameters/query_report.yml")
+    return f"{head}query_report:\n  # The field that names a document for a person.\n  title_field: {_flow(title)}\n"
 
 
 def _flow(value: Any) -> str:

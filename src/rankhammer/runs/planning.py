@@ -13,6 +13,7 @@ from rankhammer.datasets import CheckpointDataset, InputDataset
 from rankhammer.runs import run_ids, run_selection
 from rankhammer.runs.catalog_entries import RUN_HISTORY
 from rankhammer.runs.expected_fingerprints import (
+    LINEAGE,
     chosen,
     compute_expected,
     handoff_of,
@@ -49,6 +50,8 @@ ROWS_OF = {
 }
 """The count by which a stage's work grows."""
 FEATURE_ROWS = "n_feature_rows"
+_OF_EVERY_RUN = {RUN_HISTORY, LINEAGE}
+"""What nodes read and nobody gives: left by earlier runs, or worked out before the first node."""
 WORKED_ON = ("done", "failed")
 _KEYS = frozenset(("stage_seconds", "core_hours", "corpora"))
 
@@ -263,7 +266,7 @@ class _RequestedRun:
 
 def _read(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
     """List what a run reads and does not make, without parameters and what earlier runs have left."""
-    given = sorted(name for name in pipeline.inputs() - {RUN_HISTORY} if name in catalog and not _is_parameter(name))
+    given = sorted(name for name in pipeline.inputs() - _OF_EVERY_RUN if name in catalog and not _is_parameter(name))
     return [name for name in given if not isinstance(catalog[name], CheckpointDataset)]
 
 

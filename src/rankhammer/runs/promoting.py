@@ -190,8 +190,8 @@ def _comparison(project: _Project, published: Published, entry: RankerEntry) -> 
         raise DataError(
             f"Ranker {entry.ranker} of corpus {entry.corpus!r} was measured on other queries ({held_out or 'unknown'}) "
             f"than today's test queries ({figures['test_queries']}): it may have been trained on some of these.",
-            hint="Promote a ranker of the run that made today's training matrix, or name that run by --run; "
-            "--accept-without-gain REASON goes without a comparison.",
+            hint="Promote a ranker of the run that made today's training matrix, or name that run by --run. Without a "
+            f"comparison: `rankhammer promote {entry.corpus} {entry.ranker} --accept-without-gain REASON`.",
             ranker=entry.ranker,
         )
     return {

@@ -108,7 +108,8 @@ def compare(
         run: Id of the run, where runs have ids; None for the newest that was measured.
 
     Returns:
-        See `compared_queries.compare_queries`; `metric` and `truth` stand beside.
+        See `compared_queries.compare_queries`; `metric` and `truth` stand beside, and `held_back`: the version that the
+        ranker stands in where it is not the current one, else empty.
 
     Raises:
         ConfigError: The corpus was not measured.
@@ -138,7 +139,8 @@ def compare(
             choice=complete,
             score=rescoring.scorer(ranker),
         )
-        about = {"metric": measured[corpus].metric, "truth": measured[corpus].truth}
+        held_back = catalog["exported_model"].held_back().get(corpus, "")
+        about = {"metric": measured[corpus].metric, "truth": measured[corpus].truth, "held_back": held_back}
         return [about | one for one in found[corpus]]
 
 

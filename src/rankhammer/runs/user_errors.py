@@ -139,6 +139,8 @@ _ENDED = "Code that was called ended the process (SystemExit: {}) before the wor
 _NO_SUCH_NODES = ("Pipeline does not contain", "Pipeline contains no nodes")
 _NODE_FAILED = "Node %s failed with error: \n%s"
 """What Kedro logs."""
+_NOTHING_RAN, _NOT_RUN = "No nodes ran.", re.compile(r"There are (\d+) nodes that have not run\.")
+"""How it begins what it says after a run that failed."""
 _ENTRY = "An exception occurred when parsing config for dataset '"
 """How Kedro begins to tell of an entry of the catalog."""
 _WRONG_ENTRY = re.compile(
@@ -163,6 +165,7 @@ def report_user_errors(action: Callable[[], None]) -> int:
     # A function counts once, however often it is added.
     logging.getLogger("kedro.pipeline.node").addFilter(_names_the_node)
     logging.getLogger("kedro.validation.parameter_validator").addFilter(_is_no_error)
+    logging.getLogger("kedro.runner.sequential_runner").addFilter(_says_how_to_go_on)
     try:
         action()
     except SystemExit as exc:
@@ -250,6 +253,15 @@ def _names_the_node(record: logging.LogRecord) -> bool:
     """Let Kedro say which node failed, and leave its error, hundreds of lines where it is Spark's, out."""
     if record.msg == _NODE_FAILED and record.args:
         record.msg, record.args = "Node %s failed", (str(record.args[0]).partition(":")[0],)  # type: ignore[index]
+    return True
+
+
+def _says_how_to_go_on(record: logging.LogRecord) -> bool:
+    """Put our way to go on in the place of Kedro's; where nothing has run, there is nothing to go on from."""
+    if str(record.msg).startswith(_NOTHING_RAN):
+        return False
+    if found := _NOT_RUN.match(str(record.msg)):
+        record.msg = f"{found[1]} nodes have not run. Once the fault is cured, {GO_ON}."
     return True
 
 

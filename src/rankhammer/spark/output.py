@@ -18,6 +18,8 @@ _OF_CTRL_C = {
     "py4j.clientserver": "Exception occurred while shutting down connection",
 }
 """What py4j logs of Ctrl-C, by logger: the second when the JVM has closed its end of the connection first."""
+_SENDING, _REENTERED = "Exception while sending command.", "reentrant call"
+"""What it logs where Ctrl-C came while it was reading: pyspark's handler cancels the jobs, by the same connection."""
 _STDERR = 2
 logger = logging.getLogger(__name__)
 _BLOCK = 1 << 16
@@ -84,6 +86,9 @@ def launch(conf: SparkConf) -> None:
 
 def _is_news(record: logging.LogRecord) -> bool:
     """Say no to what py4j logs of Ctrl-C, with a traceback, before it raises it."""
+    error = record.exc_info[1] if record.exc_info else None
+    if record.msg == _SENDING and error is not None:
+        return not any(_REENTERED in str(one) for one in (error, error.__cause__, error.__context__))
     return record.msg not in _OF_CTRL_C.values()
 
 
