@@ -83,8 +83,9 @@ def document(name: str, rank: int, before: int, grade: int | None) -> dict:
 
 
 COMPARED = {
-    "metric": "ndcg@10", "truth": "reference", "query": "red shoe", "ranker": 0.25, "logged": 0.75, "difference": -0.5, "held_back": "",
-    "against": "logged", "documents": [document("x", 1, 2, 0), document("y", 2, 1, 3), document("z", 9, 3, None)],
+    "metric": "ndcg@10", "truth": "reference", "query": "red shoe", "ranker": 0.25, "logged": 0.75, "difference": -0.5,
+    "held_back": "", "against": "logged",
+    "documents": [document("x", 1, 2, 0), document("y", 2, 1, 3), document("z", 9, 3, None)],
 }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ from rankhammer.cli.main import rankhammer
 from rankhammer.datasets import FilesDataset
 from rankhammer.errors import CorpusFailure, DataError, SchemaError, did_you_mean, stop_if_all_failed
 from rankhammer.runs import execute
-from rankhammer.runs.user_errors import report_user_errors, user_error
+from rankhammer.runs.user_errors import GO_ON, report_user_errors, user_error
 
 
 def wrapped(error: Exception) -> DatasetError:
@@ -85,6 +86,17 @@ def test_settings_that_cannot_be_imported_are_no_settings_of_kedros(monkeypatch)
     monkeypatch.setitem(sys.modules, "rankhammer.settings", None)
     with pytest.raises(ImportError, match=r"rankhammer\.settings"):
         execute.open_session({"env": None, "conf_source": None, "params": {}})
+
+
+def test_a_run_that_failed_says_once_how_to_go_on(caplog):
+    logger = logging.getLogger("kedro.runner.sequential_runner")
+
+    def action() -> None:
+        logger.warning("No nodes ran. Repeat the previous command to attempt a new run.")
+        logger.warning("There are 9 nodes that have not run.\nYou can resume the pipeline run from ...")
+
+    assert report_user_errors(action) == 0
+    assert [record.message for record in caplog.records] == [f"9 nodes have not run. Once the fault is cured, {GO_ON}."]
 
 
 def test_a_defect_keeps_its_traceback():
