@@ -121,6 +121,8 @@ class OfflineRanker:
 
     def _order(self, rows: Sequence[Row], fields: Sequence[str]) -> list[RankedDocument]:
         """Order one query's candidates, which stand as their words put them."""
+        if not rows:
+            return []
         names = self.trained.feature_set.names
         features = np.array([list(row["features"]) for row in rows], np.float32).reshape(len(rows), len(names))
         scores = PlainJson(PlainJsonOptions()).score(self.exported, features, names)
