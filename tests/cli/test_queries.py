@@ -111,7 +111,7 @@ def test_both_orders_stand_side_by_side(monkeypatch, arguments, asked):
     assert "red shoe ndcg@10: -0.500 (ranker 0.250, logged order 0.750)" in words
     assert "1 y 3 x 0 title_bm25 +0.400, price -0.100" in words
     assert "2 x 0 y 3" in words
-    assert "1 queries; the grades are those of people." in words
+    assert "1 query; the grades are those of people." in words
 
 
 def test_a_ranker_that_was_held_back_is_said(monkeypatch):
@@ -137,4 +137,6 @@ def test_a_search_that_finds_nothing_says_so(search, monkeypatch):
 
 def test_no_query_of_the_kind_is_said(monkeypatch):
     monkeypatch.setattr(searching, "compare", lambda *_, **__: [])
-    assert "none has lost or gained" in CliRunner().invoke(queries.queries, ["--corpus", "shop"]).stdout
+    assert (
+        "none that was asked for has lost or gained" in CliRunner().invoke(queries.queries, ["--corpus", "shop"]).stdout
+    )

@@ -179,7 +179,7 @@ def _described(fields: Mapping[str, str | None]) -> str:
 
 def _comparison_lines(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if not found:
-        yield "No test query of this kind: none has lost or gained."
+        yield "No test query of this kind: none that was asked for has lost or gained."
         return
     for query in found:
         other = _ORDERS[query["against"]]
@@ -189,7 +189,8 @@ def _comparison_lines(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield from _side_by_side(query["documents"], query["truth"])
         yield ""
     whose = {"reference": "those of people", "given": "those that feature_rows came with"}
-    yield f"{len(found)} queries; the grades are {whose.get(found[0]['truth'], 'from clicks')}."
+    counted = "1 query" if len(found) == 1 else f"{len(found)} queries"
+    yield f"{counted}; the grades are {whose.get(found[0]['truth'], 'from clicks')}."
 
 
 def _side_by_side(documents: Sequence[Mapping[str, Any]], truth: str) -> Iterator[str]:

@@ -192,3 +192,15 @@ def is_text_field(column: Contents) -> bool:
 
 def _is_address(column: Contents) -> bool:
     return _share(column.texts, lambda text: bool(_NOT_TEXT.match(text))) > 0.5
+
+
+_VALUES = {
+    "clicked": "true and false, 0 and 1, or counts of clicks",
+    "position": "whole numbers",
+    "grade": "whole numbers from 0 to 31, the best the highest: scale others",
+}
+
+
+def values_of(role: str) -> str:
+    """Say which values a column may have, as a sentence to add; empty where ids and texts are taken as they are."""
+    return f" Its values have to be {_VALUES[role]}." if role in _VALUES else ""

@@ -239,7 +239,7 @@ def _judgments(
         candidates = "; ".join(f"{name} ({column.description()})" for name, column in columns.items())
         raise SchemaError(
             f"The grades have no column that is clearly {', '.join(map(repr, missing))}. Candidates: {candidates}.",
-            hint=f"Name it: --column judgments.{missing[0]}=NAME.",
+            hint=f"Name it: --column judgments.{missing[0]}=NAME.{contents.values_of(missing[0])}",
             candidates=sorted(columns),
         )
     corpus = said.get("corpus") or _corpus_of(columns, {*names.values()}, keys)

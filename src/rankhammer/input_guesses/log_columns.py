@@ -306,8 +306,8 @@ def _require(
     candidates = "; ".join(f"{name} ({column.description()})" for name, column in free.items()) or "none"
     raise SchemaError(
         f"The click log has no column that is clearly {', '.join(map(repr, missing))}. Candidates: {candidates}.",
-        hint=f"Name {'it' if len(missing) == 1 else 'each'}: --column {missing[0]}=NAME. The columns are described in "
-        "docs/stages/ingestion.md.",
+        hint=f"Name {'it' if len(missing) == 1 else 'each'}: --column {missing[0]}=NAME."
+        f"{contents.values_of(missing[0])} The columns are described in docs/stages/ingestion.md.",
         missing=missing,
         candidates=sorted(free),
     )
