@@ -202,8 +202,9 @@ def test_the_field_that_names_a_document_is_set(shop):
 
 def test_what_cannot_be_guessed_is_an_error_with_candidates_and_a_column_can_be_named(tmp_path):
     path = write_csv(tmp_path / "log.csv", rows(doc_id="x17", clicked="y"))
-    with pytest.raises(SchemaError, match=r"'clicked'.*y \(whole numbers from 0 to 1\)"):
+    with pytest.raises(SchemaError, match=r"'clicked'.*y \(whole numbers from 0 to 1\)") as caught:
         guess_inputs([path], given={"doc_id": "x17"})
+    assert "--column clicked=NAME. Its values have to be true and false, 0 and 1" in caught.value.hint
     assert columns(guess_inputs([path], given={"doc_id": "x17", "clicked": "y"}))["clicked"] == "y"
     with pytest.raises(SchemaError, match="no column 'yy'"):
         guess_inputs([path], given={"clicked": "yy"})
