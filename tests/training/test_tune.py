@@ -145,7 +145,7 @@ def test_every_batch_is_told_in_one_line(spark, corpora, caplog):
     caplog.set_level(logging.INFO, "rankhammer.training.tune")
     _tune(OneByOne(spark.sparkContext), corpora)
     messages = [record.getMessage() for record in caplog.records]
-    lines = [message for message in messages if message.startswith("Tuning:")]
+    lines = [message for message in messages if message.startswith("Tuning:") and "trials per corpus" in message]
     assert [line.split(" trials")[0] for line in lines] == ["Tuning: 2 of 5", "Tuning: 4 of 5", "Tuning: 5 of 5"]
 
 
