@@ -64,7 +64,9 @@ class Case:
                     columns=self.documents,
                     constants={"corpus": "main"},
                 ),
-                "reference_judgments": InputDataset(filepath=self.judgments, file_format="csv", optional=True),
+                "reference_judgments": InputDataset(
+                    filepath=self.judgments, file_format="csv", load_args={"header": True}, optional=True
+                ),
                 "parameters": MemoryDataset({}),
             }
         )
@@ -128,6 +130,26 @@ def test_all_faults_are_in_one_message_with_their_remedies(case, monkeypatch):
     words = ("nowhere.csv does not exist", "'body_bm25', which is not in", "'suche'", "'klicks'", "'brand'", "'price'")
     assert [word for word in words if word not in text] == []
     assert text.count("Hint:") == 7
+
+
+@pytest.mark.parametrize(
+    ("grades", "n_faults"), [(("gut", "1.5"), 1), (("95", "-1"), 1), (("gut", "2.0"), 0), (("", "3"), 0)]
+)
+def test_grades_none_of_which_can_be_read_stop_a_run_before_its_first_stage(case, monkeypatch, grades, n_faults):
+    case.judgments = str(case.folder / "grades.csv")
+    lines = [f"de,rote schuhe,p{n},{grade}" for n, grade in enumerate(grades)]
+    (case.folder / "grades.csv").write_text("\n".join(["corpus,query,doc_id,grade", *lines]) + "\n")
+    found = case.check(monkeypatch)
+    assert len(found.faults) == n_faults
+    assert all("can be read as 'grade'" in fault.message and "from 0 to 31" in fault.hint for fault in found.faults)
+
+
+def test_clicks_none_of_which_can_be_read_stop_a_run_before_its_first_stage(case, monkeypatch):
+    case.columns |= {"clicked": "frage"}
+    (message,) = [message for message in messages(case.check(monkeypatch)) if "'clicked'" in message]
+    assert (
+        message == "click_log: none of the 2 values of column 'frage' can be read as 'clicked', such as 'rote schuhe'."
+    )
 
 
 def test_a_single_fault_is_raised_as_it_is(case, monkeypatch):

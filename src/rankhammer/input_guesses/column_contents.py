@@ -204,3 +204,22 @@ _VALUES = {
 def values_of(role: str) -> str:
     """Say which values a column may have, as a sentence to add; empty where ids and texts are taken as they are."""
     return f" Its values have to be {_VALUES[role]}." if role in _VALUES else ""
+
+
+def first_unreadable(role: str, values: Sequence[Any]) -> str:
+    """Return a column's first value where none of its values can be read as what the column is for; else nothing.
+
+    Args:
+        role: "clicked", "position" or "grade".
+        values: Of all rows; lists, as rows of whole pages have them, are left alone.
+    """
+    texts = [] if any(isinstance(value, dict | list) for value in values) else [_text(value) for value in values]
+    there = [text for text in texts if text]
+    return there[0] if there and not any(_is_readable(role, text) for text in there) else ""
+
+
+def _is_readable(role: str, text: str) -> bool:
+    is_whole = bool(_WHOLE.match(text))
+    if role == "clicked":
+        return text.casefold() in _FLAGS or (is_whole and float(text) >= 0)
+    return is_whole and (role == "position" or 0 <= float(text) <= MAX_GRADE)

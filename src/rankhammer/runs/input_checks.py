@@ -10,9 +10,10 @@ from rankhammer.analyzers.languages import ANALYZERS, WITHOUT_STEMS
 from rankhammer.click_logs.columns import Columns, column_faults
 from rankhammer.datasets.input_samples import InputSample, value_at
 from rankhammer.datasets.input_validator import InputValidator
-from rankhammer.errors import ConfigError, RankhammerError
+from rankhammer.errors import ConfigError, DataError, RankhammerError
 from rankhammer.feature_sets.model import Match, MatchedTerms, Phrase
 from rankhammer.feature_sources.base import ChecksFields
+from rankhammer.input_guesses import column_contents
 from rankhammer.queries.rules import QueryRules
 from rankhammer.queries.text_language import text_language
 from rankhammer.runs.expected_fingerprints import checked_parameters, given_inputs
@@ -135,6 +136,7 @@ def check_inputs(pipeline: Pipeline, catalog: DataCatalog, *, variables: Collect
     }
     for name, found in types.items():
         _check_table(name, found, samples[name], seen.faults)
+    _check_values(inputs, samples, log, seen.faults)
     if DOCUMENTS in types:
         _check_fields(own, types[DOCUMENTS], samples[DOCUMENTS], seen.faults)
         named = _Named(inputs, samples)
@@ -223,6 +225,28 @@ def _check_table(name: str, types: dict[str, str] | None, sample: InputSample, f
         column = str(fault.values["column"])
         if column in types or sample.lacks(column):
             faults.add(fault)
+
+
+def _check_values(
+    inputs: Mapping[str, InputDataset], samples: Mapping[str, InputSample], log: Columns | None, faults: Faults
+) -> None:
+    """Refuse a column of which no value can be read; it takes every row, as the stage that reads it would say later."""
+    looked_at = [(LOG, role, getattr(log, role, "")) for role in ("clicked", "position")] if log is not None else []
+    if JUDGMENTS in inputs:
+        looked_at.append((JUDGMENTS, "grade", inputs[JUDGMENTS].mapped.get("grade", "grade")))
+    for name, role, column in looked_at:
+        sample = samples.get(name)
+        # Of the rest of a large input nothing is known.
+        values = sample.values(str(column)) if sample is not None and sample.is_whole else []
+        if unreadable := column_contents.first_unreadable(role, values):
+            faults.add(
+                DataError(
+                    f"{name}: none of the {len(values)} values of column {column!r} can be read as {role!r}, such as "
+                    f"{unreadable!r}.",
+                    hint=f"{column_contents.values_of(role).strip()} Write them so, or map another column.",
+                    column=column,
+                )
+            )
 
 
 def _known(types: Mapping[str, str]) -> dict[str, str]:
