@@ -65,7 +65,11 @@ class FingerprintHook:
         for note in checked.notes:
             logger.warning("%s", note)
         expected = compute_expected(pipeline, catalog, variables=variables)
-        catalog[LINEAGE] = MemoryDataset(expected.lineage)
+        if LINEAGE in catalog:
+            # The catalog's own entry says where kedro-viz draws it; to replace it, Kedro would warn.
+            catalog[LINEAGE].save(expected.lineage)
+        else:
+            catalog[LINEAGE] = MemoryDataset(expected.lineage)
         self._expected, self._catalog = expected.fingerprints, catalog
         self._checkpoints = bind_checkpoints(pipeline, catalog, expected.fingerprints)
         _require_writable(pipeline, catalog)
