@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 CONF = Path(__file__).parents[2] / "conf" / "base" / "parameters" / "ingestion.yml"
-MAX_S = 30.0
+MAX_S = 90.0
+"""A log of visitors without sessions takes a dozen small Spark jobs."""
 
 
 @dataclass
