@@ -50,7 +50,7 @@ def test_parallel_coordinates_go_through_the_parameters_of_the_ranker_that_was_s
     corpus, depth, rate, reached = drawn.dimensions
     assert (corpus.ticktext, corpus["values"]) == (("de", "fr"), (0, 0, 0, 1))
     assert (depth.label, depth["values"]) == ("depth", (0, 1, 2, 0))
-    assert rate.label == "rate (log scale)"
+    assert rate.label == "rate, log"
     assert rate["values"] == pytest.approx((-2, -1, 0, -2))
     assert dict(zip(rate.ticktext, rate.tickvals, strict=True))["0.1"] == pytest.approx(-1)
     assert reached["values"] == pytest.approx((0.5, 0.6, 0.7, 0.4))

@@ -84,7 +84,8 @@ def parallel_parameters(trials: Sequence[Trial], *, metric: str) -> Figure:
     figure = graph_objects.Figure()
     if drawn:
         names = sorted(set.intersection(*(set(trial.params) for trial in drawn)))
-        text = {"color": plot_style.TEXT, "size": 13}
+        # Plotly puts a white shadow behind the signs of these axes, on dark pages, too.
+        text = {"color": plot_style.TEXT, "size": 11, "shadow": "none"}
         figure.add_parcoords(
             dimensions=[
                 _categories("corpus", [trial.corpus for trial in drawn]),
@@ -139,7 +140,7 @@ def _numbers(name: str, values: Sequence[float]) -> dict[str, Any]:
     marks = [step * 10.0**power for power in range(first, last + 1) for step in steps]
     marks = [mark for mark in marks if low <= mark <= high]
     return {
-        "label": f"{name} (log scale)",
+        "label": f"{name}, log",
         "values": [math.log10(value) for value in values],
         "tickvals": [math.log10(mark) for mark in marks],
         "ticktext": [f"{mark:g}" for mark in marks],
