@@ -3,6 +3,8 @@
     python benchmarks/cranfield.py prepare --data DIR    # writes data/01_raw/cranfield
     python benchmarks/cranfield.py run                   # all stages, then five test splits; prints one JSON line
 
+`ranker / oracle` is how much of the NDCG of a ranker that learned from people one reaches that learned from clicks.
+
 DIR holds cran_docs.json, cran_queries.json and cran_qrels.json. Texts, queries and judgments are real; clicks are
 simulated from the judgments by a known DBN over result pages in a noisy BM25 order.
 
@@ -32,7 +34,7 @@ from kedro.runner import SequentialRunner
 from rankhammer.demo.queries import popularity
 from rankhammer.demo.simulate import Pool, Users, impressions, people, search_pages
 from rankhammer.demo.truth import TextIndex
-from rankhammer.evaluation.bootstrap import Bootstrap, compare_systems
+from rankhammer.evaluation.bootstrap import Bootstrap, compare_systems, resampled_means
 from rankhammer.pipeline_registry import STAGES
 
 if TYPE_CHECKING:
@@ -130,10 +132,12 @@ def read_grades(data: Path, doc_ids: Sequence[str], n_queries: int) -> np.ndarra
     return grades
 
 
-def make_pool(documents: pa.Table, queries: Sequence[str], grades: np.ndarray) -> Pool:
+def make_pool(
+    documents: pa.Table, queries: Sequence[str], grades: np.ndarray, *, n_candidates: int = N_CANDIDATES
+) -> Pool:
     """Let the site's search find candidates by BM25 of the whole abstract."""
     scores = TextIndex.build(documents["body"].to_pylist()).bm25(queries)
-    candidates = np.argsort(-scores, axis=1, kind="stable")[:, :N_CANDIDATES]
+    candidates = np.argsort(-scores, axis=1, kind="stable")[:, :n_candidates]
     return Pool(
         candidates, np.take_along_axis(scores, candidates, axis=1), np.take_along_axis(grades, candidates, axis=1)
     )
@@ -221,7 +225,19 @@ def facts(values: Mapping[str, Mapping[str, float]], n_splits: int, env: str) ->
         "n_splits": n_splits,
         **means,
         "differences": gains,
+        "ranker / oracle": ratio(arrays["ranker"], arrays["oracle"], bootstrap),
     }
+
+
+def ratio(one: np.ndarray, other: np.ndarray, bootstrap: Bootstrap) -> dict[str, float]:
+    """Return one system's mean over another's on the same queries, with an interval by resampling queries."""
+    both = ~np.isnan(one) & ~np.isnan(other)
+    values = np.column_stack([one[both], other[both]])
+    means = resampled_means(values, np.arange(len(values)), bootstrap)
+    tail = (1.0 - bootstrap.confidence) / 2.0
+    lower, upper = np.quantile(means[:, 0] / means[:, 1], [tail, 1.0 - tail])
+    found = {"mean": values[:, 0].mean() / values[:, 1].mean(), "lower": lower, "upper": upper}
+    return {name: round(float(value), 4) for name, value in found.items()}
 
 
 def interval(row: Mapping[str, Any]) -> dict[str, float]:

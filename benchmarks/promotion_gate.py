@@ -6,8 +6,10 @@ Each seed trains trees as the run's training does, without a search, on the trai
 the gate decides as `rankhammer promote` does (paired, 95 % interval by resampling queries, at least 20). Challengers:
 
 - `shuffled against the run's ranker`, `... the baseline`: the labels are shuffled over all training rows
-- `shuffled against shuffled`: the champion has learned as little: neither is better, so 2.5 % may pass by luck
-- `halves of the labels`: each of the two has learned from another half of the training queries: about as good
+- `shuffled against shuffled`: the champion has learned as little. Not a draw: what either made of noise ranks with or
+  against a good feature, so one is often really better than the other, by a little
+- `halves of the labels`: each of the two has learned from another half of the training queries: about as good, and by
+  what its half has, better or worse
 - `labels against shuffled`: a real gain, which has to pass
 
 One JSON line for each pair, with how many of the seeds passed. No Spark.

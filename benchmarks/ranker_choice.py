@@ -144,12 +144,13 @@ def _cut(rows: Rows, train: NDArray[np.bool_], chosen: NDArray[np.int32]) -> tup
     return fewer, train[kept]
 
 
-def cranfield_rows(data: Path) -> Rows:
-    """Make the features of every query's 60 best documents by BM25 of the abstract."""
+def cranfield_rows(data: Path, *, n_candidates: int = 60) -> Rows:
+    """Make the features of every query's best documents by BM25 of the abstract."""
     from cranfield import make_pool, read_documents, read_grades, read_queries
 
     documents, queries = read_documents(data), read_queries(data)
-    pool = make_pool(documents, queries, read_grades(data, documents["doc_id"].to_pylist(), len(queries)))
+    grades = read_grades(data, documents["doc_id"].to_pylist(), len(queries))
+    pool = make_pool(documents, queries, grades, n_candidates=n_candidates)
     of_query = np.repeat(np.arange(len(queries), dtype=np.int32), pool.candidates.shape[1])
     of_document = pool.candidates.ravel()
     fields = {"title": "title", "body": "body", "related": "related"}
@@ -162,9 +163,9 @@ def cranfield_rows(data: Path) -> Rows:
     found["query_length"] = n_words
     found["title_blend"] = (found["body_bm25"] + 0.5 * found["title_bm25"]) / n_words
     found["related_blend"] = (found["body_bm25"] + 0.5 * found["related_bm25"]) / n_words
-    grades = pool.grades.ravel().astype(np.float32)
+    truth = pool.grades.ravel().astype(np.float32)
     features = np.column_stack(list(found.values())).astype(np.float32)
-    return Rows(features, of_query, grades, grades, tuple(found), "body_bm25")
+    return Rows(features, of_query, truth, truth, tuple(found), "body_bm25")
 
 
 def click_labels(data: Path, *, n_serps: int = 30_000) -> NDArray[np.float32]:

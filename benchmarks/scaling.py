@@ -101,7 +101,8 @@ def follow(pid: int, cpu_s: dict[int, float], rss: dict[str, int], done: threadi
         for process in processes:
             try:
                 times, memory = process.cpu_times(), process.memory_info().rss
-                kind = "driver" if process.pid == pid else "jvm" if process.name() == "java" else "worker"
+                # A JVM that starts a program is for a moment two, and the copy has the name of a thread.
+                kind = "driver" if process.pid == pid else "worker" if "python" in process.name() else "jvm"
             except psutil.Error:
                 continue
             cpu_s[process.pid] = times.user + times.system

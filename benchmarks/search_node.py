@@ -112,7 +112,7 @@ def node(given: argparse.Namespace) -> Iterator[str]:
     folder = Path(gettempdir()) / f"rankhammer-bench-node-{os.getpid()}"
     watchdog.start()
     try:
-        yield engine_node.start(folder, "opensearch", given.version, 19400)
+        yield engine_node.start(folder, "opensearch", given.version, 19400, java_options="")
     finally:
         engine_node.stop(folder)
         shutil.rmtree(folder, ignore_errors=True)

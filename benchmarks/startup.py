@@ -5,14 +5,18 @@
 
 Each checkout runs by its own .venv. `session`: a bare session to the first result; `help`: `rankhammer --help`; `run`:
 `kedro run` on the demo; `rank`: one query by `rankhammer rank`. Seconds of wall time: median of each side and of the
-pairs' ratios, this checkout over the other. `slowdown`: of this machine, see dev/machine_speed.py.
+pairs' ratios, this checkout over the other. `cpu_*`: the same of the seconds of CPU of the command and all that it
+starts, which say more than wall time where others use the machine. `slowdown`: of this machine, see
+dev/machine_speed.py.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -43,6 +47,10 @@ MEASURES = {
 }
 
 
+PR_SET_CHILD_SUBREAPER = 36
+"""See prctl(2): what a command leaves behind becomes a child of this process, and its seconds are counted."""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("other", type=Path, help="the other checkout, set up")
@@ -70,22 +78,44 @@ def project(checkout: Path, folder: Path) -> tuple[Path, Path]:
 def compare(arguments: tuple[str, ...], sides: list[tuple[Path, Path]], n_pairs: int) -> dict[str, object]:
     """Run a command on both sides, one after the other, and sum up."""
     taken = [[seconds(arguments, *side) for side in sides] for _ in range(n_pairs)]
-    ratios = [this / other for this, other in taken]
-    return {
-        "seconds": round(statistics.median(this for this, _ in taken), 2),
-        "other_seconds": round(statistics.median(other for _, other in taken), 2),
-        "ratio": round(statistics.median(ratios), 3),
-        "ratios": [round(ratio, 3) for ratio in ratios],
-    }
+    found: dict[str, object] = {}
+    for place, prefix in enumerate(("", "cpu_")):
+        pairs = [(this[place], other[place]) for this, other in taken]
+        ratios = [this / other for this, other in pairs]
+        found |= {
+            f"{prefix}seconds": round(statistics.median(this for this, _ in pairs), 2),
+            f"{prefix}other_seconds": round(statistics.median(other for _, other in pairs), 2),
+            f"{prefix}ratio": round(statistics.median(ratios), 3),
+            f"{prefix}ratios": [round(ratio, 3) for ratio in ratios],
+        }
+    return found
 
 
-def seconds(arguments: tuple[str, ...], python: Path, folder: Path) -> float:
-    """Run a Python in a folder, and return its wall seconds."""
+def seconds(arguments: tuple[str, ...], python: Path, folder: Path) -> tuple[float, float]:
+    """Run a Python in a folder, and return its wall seconds and the seconds of CPU of all processes that it started."""
     environ = {**os.environ, "PYTHONPATH": str(folder / "src")}
+    before = _cpu_seconds()
     began = time.perf_counter()
     subprocess.run([python, *arguments], cwd=folder, env=environ, stdout=subprocess.DEVNULL, check=True)
-    return time.perf_counter() - began
+    taken = time.perf_counter() - began
+    _wait_for_all()
+    return taken, _cpu_seconds() - before
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _wait_for_all() -> None:
+    """Wait for what the command left, such as a JVM that is ending."""
+    while True:
+        try:
+            os.wait()
+        except ChildProcessError:
+            return
 
 
 if __name__ == "__main__":
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     main()

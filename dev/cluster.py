@@ -34,12 +34,13 @@ def missing() -> str:
     return hadoop_cluster.missing() or s3_server.missing()
 
 
-def start(folder: Path, demo: Path | None = None) -> dict[str, str]:
+def start(folder: Path, demo: Path | None = None, extra: dict[str, str] | None = None) -> dict[str, str]:
     """Start what does not run yet, and put on HDFS what is not there yet.
 
     Args:
         folder: Home of all servers.
         demo: Folder that `rankhammer demo` made; None leaves HDFS without input.
+        extra: More settings of all daemons, as `hadoop_cluster.start` takes them.
 
     Returns:
         The environment variables of a client.
@@ -48,7 +49,7 @@ def start(folder: Path, demo: Path | None = None) -> dict[str, str]:
     s3.mkdir(parents=True, exist_ok=True)
     s3_server.start(s3, BUCKET)
     hadoop = folder / "hadoop"
-    conf = hadoop_cluster.start(hadoop, s3_server.hadoop_settings(s3))
+    conf = hadoop_cluster.start(hadoop, s3_server.hadoop_settings(s3) | (extra or {}))
     for path in (ROOT, JARS, HISTORY):
         hadoop_cluster.make_folder(hadoop, path)
     _put_jars(hadoop)

@@ -76,7 +76,7 @@ def start(folder: Path, extra: dict[str, str] | None = None) -> Path:
 
     Args:
         folder: Its home; what is on its HDFS outlives a stop.
-        extra: More settings of core-site.xml.
+        extra: More settings of core-site.xml and, where they begin with yarn., of yarn-site.xml.
 
     Returns:
         HADOOP_CONF_DIR of its clients.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
+import random
 import socket
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 FIXED_PORTS = ("nn_rpc", "nn_http", "rm_rpc", "rm_scheduler", "rm_tracker", "rm_admin", "rm_http")
 NODE_PORTS = ("rpc", "localizer", "http")
+_PORTS = range(20_000, 32_000)
+"""Below those that Linux gives to outgoing connections (from 32768 on), one of which could have a port by then."""
 MEMORY_MB, CORES = 6144, 4
 """What each NodeManager offers; nothing is set aside before a container runs."""
 
@@ -30,15 +34,23 @@ log4j.appender.out.layout.ConversionPattern=%d{ISO8601} %p %c{2}: %m%n
 
 
 def free_ports(names: list[str]) -> dict[str, int]:
-    """Give each name a TCP port that is free now."""
-    sockets = [socket.socket() for _ in names]
+    """Give each name a TCP port that is free now, and that no outgoing connection takes before it is used."""
+    found: dict[str, int] = {}
+    left = iter(random.SystemRandom().sample(_PORTS, len(_PORTS)))
+    with contextlib.ExitStack() as held:
+        for name in names:
+            # Held until all are found, so that each is another one.
+            one = held.enter_context(socket.socket())
+            found[name] = next(port for port in left if _binds(one, port))
+    return found
+
+
+def _binds(one: socket.socket, port: int) -> bool:
     try:
-        for one in sockets:
-            one.bind((HOST, 0))
-        return {name: one.getsockname()[1] for name, one in zip(names, sockets, strict=True)}
-    finally:
-        for one in sockets:
-            one.close()
+        one.bind((HOST, port))
+    except OSError:
+        return False
+    return True
 
 
 def write(folder: Path, ports: dict[str, int], *, n_nodes: int, queues: dict[str, int], extra: dict[str, str]) -> None:
@@ -50,16 +62,17 @@ def write(folder: Path, ports: dict[str, int], *, n_nodes: int, queues: dict[str
         ports: By name.
         n_nodes: DataNodes, each with two copies' worth of every block where there are two.
         queues: Name to percent of the cluster that it is sure of; each may grow to all of it.
-        extra: More settings of core-site.xml, such as where S3 is.
+        extra: More settings, such as where S3 is: of yarn-site.xml where they begin with yarn., else of core-site.xml.
     """
     conf = folder / "conf"
     conf.mkdir(parents=True, exist_ok=True)
-    core = _core(folder, ports) | extra
+    core = _core(folder, ports) | {key: value for key, value in extra.items() if not key.startswith("yarn.")}
     _write_xml(conf / "core-site.xml", core)
     (folder / "node").mkdir(exist_ok=True)
     _write_xml(folder / "node" / "core-site.xml", core | {"fs.AbstractFileSystem.file.impl": NODE_FS})
     _write_xml(conf / "hdfs-site.xml", _hdfs(folder, ports, n_nodes))
-    _write_xml(conf / "yarn-site.xml", _yarn(ports))
+    # YARN's defaults are read behind core-site.xml, and would win there.
+    _write_xml(conf / "yarn-site.xml", _yarn(ports) | {key: extra[key] for key in extra if key.startswith("yarn.")})
     _write_xml(conf / "capacity-scheduler.xml", _queues(queues))
     (conf / "log4j.properties").write_text(LOG4J)
 

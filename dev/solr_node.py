@@ -60,7 +60,7 @@ def start(folder: Path, port: int) -> str:
     (folder / "home").mkdir(parents=True, exist_ok=True)
     (folder / "home" / "solr.xml").write_text("<solr/>\n")
     log = folder / "console.log"
-    command = [_java(), f"-Xmx{HEAP}", "-XX:+UseSerialGC", f"-Dsolr.log.dir={folder}", "-cp"]
+    command = [_java(), f"-Xmx{HEAP}", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", f"-Dsolr.log.dir={folder}", "-cp"]
     command += [f"{jars}/*", str(HERE / "SolrNode.java"), str(folder / "home"), str(port)]
     with log.open("ab") as out:
         process = subprocess.Popen(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import sys
 import tempfile
+import threading
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -33,6 +35,10 @@ pytest_plugins = [
     f"pytest_plugins.{name}" for name in ("leftovers", "limits", "slowest", "in_time", "note_seconds", "groups")
 ]
 
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+    # As in a job in the background: what tests start would inherit it, and Ctrl-C would never reach it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 SPARK_SETTINGS = {
     "spark.master": "local[2]",
     "spark.app.name": "rankhammer-tests",
@@ -44,10 +50,12 @@ SPARK_SETTINGS = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.memory": "1g",
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=128m",
+    "spark.python.sql.dataFrameDebugging.enabled": "false",
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
+    "spark.sql.legacy.javaCharsets": "true",
 }
 
 

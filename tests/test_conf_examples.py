@@ -33,7 +33,7 @@ def test_an_example_counts_for_nothing(conf):
 
 
 def test_copied_examples_are_taken(conf):
-    assert len(EXAMPLES) == 3
+    assert len(EXAMPLES) == 2
     for example in EXAMPLES:
         shutil.copy(example, conf / "local" / example.stem)
     found = loader(conf)

@@ -237,3 +237,15 @@ def test_the_closest_name_that_a_validator_knows_stands_in_the_hint_once():
         plugins.create("click_logs", plugins.PluginSpec(name="impressions", options={"time_zone": "ESTT"}))
     assert caught.value.message.endswith("time_zone: there is no time zone 'ESTT'.")
     assert caught.value.hint.startswith("Did you mean 'EST'? Its options are: ")
+
+
+def test_a_folder_without_conf_is_no_project_and_an_environment_that_is_not_there_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - Kedro's: what is told is looked at
+        ConfigLoader(str(tmp_path / "conf"), env="base", **CONFIG_LOADER_ARGS)["parameters"]
+    error = user_error(caught.value)
+    assert (error.message, "rankhammer new" in error.hint) == (f"{tmp_path} is not in a project.", True)
+    shutil.copytree(CONF / "base", tmp_path / "conf/base")
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - Kedro's: what is told is looked at
+        ConfigLoader(str(tmp_path / "conf"), env="nope", **CONFIG_LOADER_ARGS)["parameters"]
+    assert "conf/nope" in user_error(caught.value).message

@@ -9,7 +9,7 @@ from kedro.framework.cli.project import run as kedro_run
 
 from rankhammer import corpora
 from rankhammer.errors import DataError
-from rankhammer.runs.params_option import with_corpora
+from rankhammer.runs.params_option import read_params, with_corpora
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,8 @@ def test_the_command_line_takes_several_corpora_between_other_values():
     assert params_of("run=r1") == {"run": "r1"}
     with pytest.raises(AssertionError, match="must contain a key and a value"):
         params_of("run=r1,oops")
+
+
+def test_parameters_that_are_no_pairs_are_refused_where_a_command_reads_them_itself():
+    with pytest.raises(click.UsageError, match="Item `foo` must contain a key and a value"):
+        read_params(click.Context(click.Command("launch")), None, "foo")

@@ -11,7 +11,15 @@ import pytest
 from kedro.io import DataCatalog
 
 from rankhammer.config_loader import ConfigLoader
-from rankhammer.pipeline_registry import BRANCHES, COMPOSITES, STAGES, full_names, register_pipelines, short_name
+from rankhammer.pipeline_registry import (
+    BRANCHES,
+    COMPOSITES,
+    ON_DEMAND,
+    STAGES,
+    full_names,
+    register_pipelines,
+    short_name,
+)
 from rankhammer.settings import CONFIG_LOADER_ARGS
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -50,7 +58,7 @@ def test_the_layers_of_the_whole_line_stand_in_the_order_of_the_data_folders():
 
 def test_the_whole_line_collapses_to_its_stages():
     tree = drawn().create_modular_pipelines_tree_for_registered_pipeline("__default__")
-    assert {name for name in tree if name != "__root__"} == {*STAGES, *BRANCHES}
+    assert {name for name in tree if name != "__root__"} == {*STAGES, *BRANCHES} - ON_DEMAND
 
 
 def test_tables_and_parameters_keep_their_names():

@@ -15,6 +15,8 @@ READS = {
     "export": {"training"},
     "judgment_export": {"labeling"},
     "query_report": {"training"},
+    "ranker_report": {"folding", "training"},
+    "experiment_report": set(),
 }
 """Stages whose tables each stage reads; docs/stages/<stage>.md says the same."""
 PIPELINES = register_pipelines()

@@ -36,8 +36,12 @@ BUILT_IN: dict[str, dict[str, str]] = {
     },
     "rankers": {
         "baseline": "rankhammer.rankers.baseline:BaselineRanker",
+        "blend": "rankhammer.rankers.blend:BlendRanker",
+        "catboost": "rankhammer.rankers.catboost:CatBoostRanker",
         "lightgbm": "rankhammer.rankers.lightgbm:LightGBMRanker",
         "linear": "rankhammer.rankers.linear:LinearRanker",
+        "neural": "rankhammer.rankers.neural:NeuralRanker",
+        "selected": "rankhammer.rankers.selected:SelectedRanker",
         "xgboost": "rankhammer.rankers.xgboost:XGBoostRanker",
     },
     "exporters": {

@@ -108,15 +108,17 @@ NOBODY = (
     "(not set)",
 )
 """Words, in small letters, by which databases, scripts and analytics write that there is no id."""
-_NOBODY_CHARS = 16
-_VISIBLE_ASCII = (0x21, 0x7E)
+_NOBODY_BYTES = 16
+_VISIBLE_ASCII = ("!", "\x7f")
+"""Texts from the first one up to the other, which is none of them, begin with a letter, digit or sign of ASCII."""
 _VISIBLE = rf"(?U)[^{_INVISIBLE}]"
 
 
 def is_blank(text: Column) -> Column:
     """Tell whether a text is null, empty, or holds nothing that can be seen: white space of any script, zero widths."""
-    # Most texts begin with a letter or digit of ASCII, and need no pattern.
-    return text.isNull() | ~(F.ascii(text).between(*_VISIBLE_ASCII) | text.rlike(_VISIBLE))
+    # Most texts begin with a letter or digit of ASCII, and need no pattern. Bytes are compared, and nothing is copied.
+    first, end = _VISIBLE_ASCII
+    return text.isNull() | ~(((text >= first) & (text < end)) | text.rlike(_VISIBLE))
 
 
 def is_nobody(text: Column) -> Column:
@@ -126,7 +128,7 @@ def is_nobody(text: Column) -> Column:
         text: As for `is_blank`; an id that strangers share makes them one robot, or their pages one.
     """
     # Longer texts need not be folded.
-    is_word = (F.length(text) < _NOBODY_CHARS) & F.lower(F.trim(text)).isin(*NOBODY)
+    is_word = (F.octet_length(text) < _NOBODY_BYTES) & F.lower(F.trim(text)).isin(*NOBODY)
     return is_blank(text) | is_word
 
 
@@ -211,7 +213,9 @@ def as_id(value: Column, type_name: str) -> Column:
     """
     if not type_name.startswith(_FRACTIONS):
         text = _text(value, type_name)
-        return F.when(~is_blank(text), F.left(text, F.lit(MAX_TEXT_CHARS + 1)))
+        # A text of so few bytes has no more characters, and need not be copied.
+        cut = F.when(F.octet_length(text) <= MAX_TEXT_CHARS, text).otherwise(F.left(text, F.lit(MAX_TEXT_CHARS + 1)))
+        return F.when(~is_blank(text), cut)
     return _whole_digits(value, type_name)
 
 

@@ -47,7 +47,10 @@ class ConfigLoader(OmegaConfigLoader):
         if key == "globals" and is_read:
             check_globals(found, self._used_globals())
             return with_folders(found)
-        return _naming_logins(found) if key == "catalog" and is_read else found
+        if key != "catalog" or not is_read:
+            return found
+        _require_paths(found)
+        return _naming_logins(found)
 
     def _used_globals(self) -> set[str]:
         """Return the keys of globals.yml that some file of conf uses."""
@@ -93,6 +96,8 @@ class ConfigLoader(OmegaConfigLoader):
         return merged
 
     def _merge_and_resolve(self, key: str, config_per_file: dict[Path, DictConfig]) -> dict[str, Any]:
+        for path, found in config_per_file.items():
+            _require_text_keys(path, found)
         # Kedro takes the resolver away while it reads globals.
         self._register_runtime_params_resolver()
         merged: dict[str, Any] = super()._merge_and_resolve(key, config_per_file)
@@ -119,6 +124,18 @@ def _require_readable(path: str, content: bytes) -> None:
         raise ConfigError(
             f"{path} holds a list, expected keys with values.",
             hint="Write `key: value` lines; every file of conf/base shows its keys.",
+            path=path,
+        )
+
+
+def _require_text_keys(path: Path, found: DictConfig) -> None:
+    """Refuse a key that YAML reads as something else, such as 1, yes or 2026-01-01."""
+    key = next((key for key in found if not isinstance(key, str)), None)
+    if key is not None:
+        named = "a key" if _holds_secrets(path.as_posix()) else f"the key {key!r}"
+        raise ConfigError(
+            f"{path} has {named} that is no text.",
+            hint="Quote keys that YAML takes for numbers, dates or yes.",
             path=path,
         )
 
@@ -161,6 +178,18 @@ def _refusal(key: str, error: Exception) -> RankhammerError:
 
 def _holds_secrets(path: str) -> bool:
     return "/credentials" in path
+
+
+def _require_paths(catalog: dict[str, Any]) -> None:
+    """Refuse a path that is no text: some datasets would write to a file that is called like a list."""
+    for name, entry in catalog.items():
+        path = entry.get("filepath") if isinstance(entry, dict) else None
+        if path is not None and not isinstance(path, str):
+            raise ConfigError(
+                f"Catalog entry {name!r}: filepath is {str(path)[:80]!r}, and not a text.",
+                hint="Write a path or an address, as in data/08_reporting/report.json.",
+                name=name,
+            )
 
 
 def _naming_logins(catalog: dict[str, Any]) -> dict[str, Any]:

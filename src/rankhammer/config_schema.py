@@ -24,10 +24,11 @@ FOLDERS = {
 _TEXT, _FOLDER, _MAP, _ANY = "text", "folder", "map", "any"
 _INPUT = {"path": _TEXT, "format": _TEXT, "load_args": _MAP, "columns": _MAP}
 _KEYS: dict[str, Any] = {
-    "paths": {"root": _FOLDER, **dict.fromkeys(FOLDERS, _FOLDER), "published": _TEXT, "history": _TEXT},
+    "paths": {"root": _FOLDER, **dict.fromkeys(FOLDERS, _FOLDER), "published": _TEXT, "history": _TEXT, "days": _TEXT},
     "click_log": {"path": _TEXT, "format": _TEXT, "load_args": _MAP, "reader": _TEXT, "options": _MAP},
     "documents": _INPUT,
     "reference_judgments": _INPUT,
+    "result_lists": _INPUT,
     "previous_click_model": {"path": _TEXT},
     "text_field": _TEXT,
     "language": _ANY,

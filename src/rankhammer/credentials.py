@@ -8,9 +8,10 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from rankhammer.errors import ConfigError, did_you_mean
+from rankhammer.strict_model import StrictModel
 from rankhammer.validation_text import hint_for
 
 if TYPE_CHECKING:
@@ -25,10 +26,10 @@ _ONE_LINE = r"[^\x00-\x1f\x7f]*"
 _entries: Callable[[], Mapping[str, Any]] = dict
 
 
-class Login(BaseModel):
+class Login(StrictModel):
     """How a server is told who asks: by user and password, by an API key, or not at all."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     username: str = Field("", pattern=_USER, description="user of basic authentication")
     password: SecretStr = Field(SecretStr(""), description="password of basic authentication")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 
 
 _NAMES_LISTED = 60
+_WORD_CHARS = 1_000
+"""Characters of a word that a message shows: a value from outside may be as long as it likes."""
 
 
 class RankhammerError(Exception):
@@ -23,6 +26,7 @@ class RankhammerError(Exception):
     """
 
     def __init__(self, message: str, *, hint: str = "", **values: Any) -> None:
+        message, hint = _with_short_words(message), _with_short_words(hint)
         super().__init__(message)
         self.message = message
         self.hint = hint
@@ -35,8 +39,20 @@ class RankhammerError(Exception):
         return _rebuild, (type(self), self.message, self.hint, self.values)
 
 
+def _with_short_words(text: str) -> str:
+    if len(text) <= _WORD_CHARS:
+        return text
+    return re.sub(rf"(\S{{{_WORD_CHARS}}})\S+", r"\1…", text)
+
+
 class ConfigError(RankhammerError):
     """A parameter, path or environment setting is wrong."""
+
+
+def not_in_a_project(folder: object) -> ConfigError:
+    """Return the error of a command that needs a project folder and was started elsewhere."""
+    hint = "Start this in a project folder; `rankhammer new DIR` makes one."
+    return ConfigError(f"{folder} is not in a project.", hint=hint)
 
 
 class SchemaError(RankhammerError):
@@ -102,6 +118,20 @@ def stop_if_all_failed(failures: Sequence[CorpusFailure], n_corpora: int) -> Non
             hint=first.hint,
             corpora=[failure.corpus for failure in failures],
         )
+
+
+def one_line(text: str, *, at_most: int = 300, whole: str = "") -> str:
+    """Shorten a text for the terminal: one line, the beginning of it where it is long.
+
+    Args:
+        text: Of any length, such as the words of a library.
+        at_most: Characters that are kept.
+        whole: Where the whole text is; said where it is shortened.
+    """
+    line = " ".join(text.split())
+    if len(line) <= at_most:
+        return line
+    return f"{line[:at_most].rstrip()} ..." + (f" (whole: {whole})" if whole else "")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -14,6 +14,10 @@ SOME_CORPORA_FAILED = 3
 DOCTOR_WARNINGS = 4
 DOCTOR_ERRORS = 5
 NOT_PROMOTED = 6
+JOB_FAILED = 7
+NO_CLUSTER = 8
+CLUSTER_LOST = 9
+CLUSTER_ENDED = 10
 INTERRUPTED = 130
 
 MEANINGS: Mapping[int, str] = {
@@ -26,6 +30,10 @@ MEANINGS: Mapping[int, str] = {
     DOCTOR_WARNINGS: "of `rankhammer doctor`: something should be changed",
     DOCTOR_ERRORS: "of `rankhammer doctor`: something has failed, or will",
     NOT_PROMOTED: "`rankhammer promote` has measured no significant gain, and what was current stays",
+    JOB_FAILED: "of `rankhammer emr`: the job on the cluster failed",
+    NO_CLUSTER: "of `rankhammer emr`: the cluster did not start: no such instances, or a bootstrap action failed",
+    CLUSTER_LOST: "of `rankhammer emr`: the cluster was lost while the job ran, as when spot instances are taken back",
+    CLUSTER_ENDED: "of `rankhammer emr`: somebody else ended the cluster or cancelled its step",
     INTERRUPTED: "interrupted by Ctrl-C: the lock and the terminal are given back, and what was finished stays",
 }
 """Exit code to what it means, of every command."""

@@ -13,16 +13,27 @@ if TYPE_CHECKING:
     from kedro.pipeline.node import Node
 
 STAGES = ("ingestion", "labeling", "features", "folding", "training", "export")
-BRANCHES = ("judgment_export", "query_report")
+BRANCHES = ("judgment_export", "query_report", "ranker_report", "experiment_report")
 """Pipelines beside the line: they read a stage's table, and no stage reads what they write."""
-COMPOSITES = {"collect": (*STAGES[:3], "judgment_export"), "train": STAGES[3:], "__default__": (*STAGES, *BRANCHES)}
+ON_DEMAND = frozenset({"ranker_report", "experiment_report"})
+"""Branches that run only where they are named: they take long, or are not about the run."""
+COMPOSITES = {
+    "collect": (*STAGES[:3], "judgment_export"),
+    "train": STAGES[3:],
+    "__default__": (*STAGES, *(name for name in BRANCHES if name not in ON_DEMAND)),
+}
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Return every pipeline by name: each stage and branch, `collect`, `train` and `__default__` (all of them)."""
+    """Return every pipeline by name: each stage and branch, `collect`, `train` and `__default__`."""
     stages = {name: _stage(name) for name in (*STAGES, *BRANCHES)}
     composites = {name: Pipeline([stages[part] for part in parts]) for name, parts in COMPOSITES.items()}
     return stages | composites
+
+
+def every_node() -> Pipeline:
+    """Return all nodes of the project, also those that run only where they are named."""
+    return Pipeline([_stage(name) for name in (*STAGES, *BRANCHES)])
 
 
 def trains_only(stages: Collection[str]) -> bool:
@@ -41,7 +52,7 @@ def full_names(names: Iterable[str]) -> tuple[str, ...]:
     Args:
         names: As typed; one that no node has is returned as it is, for Kedro to refuse.
     """
-    full = {short_name(node): node.name for node in register_pipelines()["__default__"].nodes}
+    full = {short_name(node): node.name for node in every_node().nodes}
     return tuple(full.get(name, name) for name in names)
 
 

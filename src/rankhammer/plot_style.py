@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ TEXT, LINES = "#7d8590", "rgba(125, 133, 144, 0.3)"
 SYSTEMS = {
     "logged": ("logged order", "#8a939c"),
     "baseline": ("baseline", "#d4a514"),
+    "champion": ("current before", "#9a76c4"),
     "ranker": ("ranker", "#4c8fd0"),
     "oracle": ("trained on truth", "#3fa66b"),
 }
@@ -60,7 +62,8 @@ def themed(figure: Figure, *, title: str, legend: str, x: str, y: str, **layout:
     Returns:
         The figure. Panels beside the first one carry the colours themselves: kedro-viz repaints the first one alone.
     """
-    figure.update_layout(template={"layout": _LAYOUT}, showlegend=True)
+    _set_theme(figure)
+    figure.update_layout(showlegend=True)
     figure.update_layout(title={"text": title}, legend={"title": {"text": legend}}, **layout)
     figure.update_xaxes(**_AXIS, title_text=x)
     figure.update_yaxes(**_AXIS)
@@ -75,9 +78,39 @@ def themed_without_axes(figure: Figure, *, title: str) -> Figure:
         figure: With its trace; it is changed.
         title: What is shown.
     """
-    return figure.update_layout(
-        template={"layout": _LAYOUT}, title={"text": title}, margin={"t": 110, "l": 90, "r": 90}
-    )
+    _set_theme(figure)
+    return figure.update_layout(title={"text": title}, margin={"t": 110, "l": 90, "r": 90})
+
+
+def _set_theme(figure: Figure) -> None:
+    """Put the theme over plotly's own; to merge them takes most of what a figure takes, so that is done once."""
+    from plotly import io
+
+    # Plotly checks each property of a template again; these it has checked.
+    figure.layout._validate = False
+    try:
+        figure.layout.template = _theme_over(str(io.templates.default))
+    finally:
+        figure.layout._validate = True
+
+
+@cache
+def _theme_over(_: str) -> Any:
+    """Return the theme merged into plotly's default one of that name."""
+    from plotly import graph_objects
+
+    return graph_objects.Figure().update_layout(template={"layout": _LAYOUT}).layout.template
+
+
+def pale(colour: str, opacity: float = 0.2) -> str:
+    """Return a colour that lets what is behind it through.
+
+    Args:
+        colour: As #rrggbb.
+        opacity: 0 to 1.
+    """
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, {opacity:g})"
 
 
 def bar_with_interval(colour: str, *, above: list[float], below: list[float]) -> dict[str, Any]:
@@ -88,9 +121,8 @@ def bar_with_interval(colour: str, *, above: list[float], below: list[float]) ->
         above: Length of each error bar above the bar's end.
         below: Likewise below.
     """
-    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
     return {
-        "marker": {"color": f"rgba({red}, {green}, {blue}, 0.4)", "line": {"color": colour, "width": 1}},
+        "marker": {"color": pale(colour, 0.4), "line": {"color": colour, "width": 1}},
         "error_y": {"array": above, "arrayminus": below, "color": colour, "thickness": 2.5, "width": 7},
     }
 

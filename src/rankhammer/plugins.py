@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
+import sys
 from dataclasses import dataclass, replace
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from rankhammer.built_in import BUILT_IN
 from rankhammer.errors import PluginError, did_you_mean
 from rankhammer.plugin_loading import BrokenPluginError, contained, import_class, summary_of
+from rankhammer.strict_model import StrictModel
 from rankhammer.validation_text import describe_fault, hint_for
 
 if TYPE_CHECKING:
@@ -25,15 +28,13 @@ LOAD_PLUGINS = "RANKHAMMER_LOAD_PLUGINS"
 _OWN = "rankhammer"
 
 
-class PluginSpec(BaseModel):
+class PluginSpec(StrictModel):
     """A strategy named in the parameters: a registered short name, and options of its own.
 
     Args:
         name: The plugin's registered name.
         options: Checked against the plugin's own options model.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(description="registered name of the plugin")
     options: dict[str, Any] = Field(default_factory=dict, description="options of this plugin alone")
@@ -184,12 +185,10 @@ def names(group: str) -> list[str]:
 
 def origins() -> list[Origin]:
     """Tell where every registered plugin comes from; none is imported."""
-    # Its class has another name in Python 3.11.
-    points: Any = metadata.entry_points()
     return [
         Origin(group, found.point.name, found.point.value, found.distribution, found.version)
         for group in GROUPS
-        for found in _counting(group, points)
+        for found in _counting(group)
     ]
 
 
@@ -208,18 +207,13 @@ def _registration(group: str, name: str) -> _Registration:
     return known[name]
 
 
-def _counting(group: str, points: Any = None) -> Iterator[_Registration]:
+def _counting(group: str) -> Iterator[_Registration]:
     """Yield the registrations that count: one a name."""
-    return (found for found in _registrations(group, points) if not found.taken_by)
+    return (found for found in _registrations(group) if not found.taken_by)
 
 
-def _registrations(group: str, points: Any = None) -> Iterator[_Registration]:
-    """Built-ins first, then entry points, in the order of names and packages: the first of a name wins.
-
-    Args:
-        group: One of GROUPS.
-        points: All entry points; None: they are looked for, which reads a file of every installed package.
-    """
+def _registrations(group: str) -> Iterator[_Registration]:
+    """Built-ins first, then entry points, in the order of names and packages: the first of a name wins."""
     if group not in GROUPS:
         raise PluginError(f"Unknown plugin group {group!r}.", hint=did_you_mean(group, GROUPS), group=group)
     from rankhammer import __version__
@@ -229,14 +223,32 @@ def _registrations(group: str, points: Any = None) -> Iterator[_Registration]:
     for name, target in BUILT_IN[group].items():
         seen[name] = _Registration(metadata.EntryPoint(name, target, full_group), _OWN, __version__)
         yield seen[name]
-    found: Any = metadata.entry_points() if points is None else points
-    others = filter(_is_wanted, map(_of_package, found.select(group=full_group)))
+    points = _entry_points(tuple(map(_folder_state, sys.path))).select(group=full_group)
+    others = filter(_is_wanted, map(_of_package, points))
     for one in sorted(others, key=lambda one: (one.point.name, one.distribution, one.point.value)):
         first = seen.setdefault(one.point.name, one)
         if first is one:
             yield one
         elif (first.distribution, first.point.value) != (one.distribution, one.point.value):
             yield replace(one, taken_by=first.provider)
+
+
+@functools.lru_cache(maxsize=1)
+def _entry_points(path: tuple[tuple[str, int], ...]) -> Any:  # noqa: ARG001 - the key of the cache
+    """Return what is installed. That reads a file of every package: once, and again when a folder of the path changes.
+
+    Args:
+        path: Where packages are looked for: folder and time of its last change.
+    """
+    # Its class has another name in Python 3.11.
+    return metadata.entry_points()
+
+
+def _folder_state(folder: str) -> tuple[str, int]:
+    try:
+        return folder, os.stat(folder or ".").st_mtime_ns
+    except OSError:
+        return folder, 0
 
 
 def _of_package(point: metadata.EntryPoint) -> _Registration:

@@ -5,15 +5,15 @@ Types are Spark's simple names ("string", "array<string>"). Importing this modul
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
 
 from rankhammer.errors import SchemaError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
 NUMBER_TYPES = ("tinyint", "smallint", "int", "bigint", "float", "double", "decimal")
 """How the names of Spark's number types begin."""
@@ -41,12 +41,14 @@ class Table:
         grain: The columns that identify a row.
         columns: Column name to Spark type name, in order.
         timings: Columns that say how long something took: they differ between two equal runs.
+        optional: Columns that may stand behind those, in order, with their types.
     """
 
     name: str
     grain: tuple[str, ...]
     columns: Mapping[str, str]
     timings: tuple[str, ...] = ()
+    optional: Mapping[str, str] = field(default_factory=dict)
 
     def select(self, table: DataFrame) -> DataFrame:
         """Put the columns in schema order and drop every other one.
@@ -61,7 +63,25 @@ class Table:
             SchemaError: A column is missing or has another type.
         """
         self.require(table.dtypes)
-        return table.select(*self.columns)
+        return table.select(*self.names_in(table.columns))
+
+    def names_in(self, found: Iterable[str]) -> list[str]:
+        """Return the columns that a table with these names has, in order."""
+        there = set(found)
+        return [*self.columns, *(name for name in self.optional if name in there)]
+
+    def empty(self, session: SparkSession) -> DataFrame:
+        """Return the table without a row, of which Spark knows that it is empty.
+
+        Args:
+            session: Of Spark.
+        """
+        import pyarrow as pa
+        from pyspark.sql.pandas.types import to_arrow_schema
+        from pyspark.sql.types import StructType
+
+        schema = to_arrow_schema(cast("StructType", StructType.fromDDL(ddl(self.columns))), timezone="UTC")
+        return session.createDataFrame(pa.Table.from_batches([], schema))
 
     def check(self, table: DataFrame) -> DataFrame:
         """Pass a table through when it has exactly these columns, in this order, with these types.
@@ -70,9 +90,10 @@ class Table:
             SchemaError: A column is missing, superfluous, out of order, or has another type.
         """
         self.require(table.dtypes)
-        if table.columns != list(self.columns):
+        expected = self.names_in(table.columns)
+        if table.columns != expected:
             raise SchemaError(
-                f"Table {self.name!r}: got columns {table.columns}, expected {list(self.columns)} in this order.",
+                f"Table {self.name!r}: got columns {table.columns}, expected {expected} in this order.",
                 hint="End the stage with the schema's own select.",
                 table=self.name,
             )
@@ -88,7 +109,8 @@ class Table:
             SchemaError: Names the first column that is missing or wrong, and the columns that were found.
         """
         found = dict(dtypes)
-        for column, expected in self.columns.items():
+        known = {name: {**self.columns, **self.optional}[name] for name in self.names_in(found)}
+        for column, expected in known.items():
             if column not in found:
                 raise SchemaError(
                     f"Table {self.name!r}: column {column!r} is missing; found {sorted(found)}.",
@@ -116,6 +138,10 @@ def _same_type(found: str, expected: str) -> bool:
 DOCUMENTS = Table("documents", ("corpus", "doc_id"), {"corpus": "string", "doc_id": "string"})
 """Text fields (string) and numbers (double) stand beside these two, as the feature set names them."""
 
+CLICK_WEIGHTS = "click_weights"
+"""What a click on each document of a page is worth, 0 to 1, 0 where it was not clicked: as `doc_ids`, or null."""
+_WEIGHTS = {CLICK_WEIGHTS: "array<double>"}
+
 SERPS = Table(
     "serps",
     ("corpus", "serp_id"),
@@ -130,6 +156,7 @@ SERPS = Table(
         "doc_ids": "array<string>",
         "clicked": "array<boolean>",
     },
+    optional=_WEIGHTS,
 )
 
 RAW_SERPS = Table(
@@ -145,8 +172,31 @@ RAW_SERPS = Table(
         "clicked": "array<boolean>",
         "fault": "string",
     },
+    optional=_WEIGHTS,
 )
 """What a click-log reader returns: `fault` is null for a sound row, else the reason it is set aside."""
+
+QUARANTINE = Table(
+    "quarantine",
+    ("corpus", "reason", "serp_id"),
+    {
+        "corpus": "string",
+        "reason": "string",
+        "serp_id": "string",
+        "shown_at": "timestamp",
+        "page": "string",
+        "row": "string",
+        "file": "string",
+    },
+)
+"""Pages that ingestion set aside; `serp_id` is null where the log has none, so several rows may share a grain. `page`
+is JSON of session_id, query, doc_ids and clicked as far as they could be read; `row` is JSON of what its first faulty
+row holds, and `file` where that stands; both are null where the fault is of the page as a whole. Nothing says who
+searched."""
+
+PERIOD, EARLIER, LATER = "period", "earlier", "later"
+"""Days that a row's evidence is from, where the log is cut by time; a grain is unique within a period then."""
+_PERIODS = {PERIOD: "string"}
 
 JUDGMENTS = Table(
     "judgments",
@@ -167,6 +217,7 @@ JUDGMENTS = Table(
         "relevance_lower": "double",
         "prior_share": "double",
     },
+    optional=_PERIODS,
 )
 
 COUNTED_SERPS = Table(
@@ -184,11 +235,13 @@ COUNTED_SERPS = Table(
         "page_weights": "binary",
         "cells": "binary",
     },
+    optional={"gains": "binary"},
 )
 """The labeling stage's own working table: each distinct page of a cluster once, with how often it was seen.
 `query` is the cluster's most frequent typed form. Lists are packed as `click_models.packing` says: `doc_ids`, sorted;
 of each page its number of positions (`page_lengths`) and how often it was seen (`page_weights`); and the `cells` of all
-pages end to end, each 2 x (place in doc_ids) + clicked."""
+pages end to end, each 2 x (place in doc_ids) + clicked. Where clicks have weights, `gains` has the one of each cell, in
+thousandths."""
 
 CLICK_MODEL_PARAMETERS = Table(
     "click_model_parameters",
@@ -226,12 +279,25 @@ REFERENCE_JUDGMENTS = Table(
     {"corpus": "string", "query": "string", "doc_id": "string", "grade": "int"},
 )
 
-FEATURE_ROWS = Table("feature_rows", JUDGMENTS.grain, {**JUDGMENTS.columns, "features": FLOAT_STRUCT})
+RESULT_LISTS = Table(
+    "result_lists",
+    ("corpus", "query", "doc_id"),
+    {"corpus": "string", "query": "string", "doc_id": "string", "place": "double"},
+)
+"""What a search engine shows for queries: `place` counts from 1, and a smaller one stands above."""
+
+FEATURE_ROWS = Table(
+    "feature_rows", JUDGMENTS.grain, {**JUDGMENTS.columns, "features": FLOAT_STRUCT}, optional=_PERIODS
+)
+IS_NEGATIVE = "(n_impressions <=> 0 AND prior_share <=> 1D)"
+"""SQL that tells the rows of documents that no result page showed, and that were drawn to learn from: of grade 0, with
+nothing known of them but the prior. They are in no test split."""
 
 TRAINING_ROWS = Table(
     "training_rows",
     JUDGMENTS.grain,
     {**FEATURE_ROWS.columns, "qid": "int", "fold": "int", "split": "string"},
+    optional=_PERIODS,
 )
 
 TRAINING_MATRIX = Table(
@@ -276,11 +342,23 @@ TUNING_TRIALS = Table(
         "standard_error": "double",
     },
     timings=("duration_s",),
+    optional={
+        "fold_rounds": "array<int>",
+        "curve_rounds": "array<array<int>>",
+        "curve_ndcg": "array<array<double>>",
+        "model_size": "double",
+        "behind_best": "double",
+        "behind_best_se": "double",
+    },
 )
 """`params` is a JSON object; `loss` is minus the mean NDCG over folds (null when the trial failed). `chosen` marks the
 one trial of a corpus that its ranker is trained with. Of each candidate's best trial: `ndcg` is its mean over all
 validation queries, `behind` how far that is behind the best candidate's, `behind_se` the standard error of that; null
-elsewhere."""
+elsewhere. One element a fold, in their order, null where the trial failed: `fold_rounds` is its best number of rounds,
+`curve_ndcg` its validation metric after the rounds `curve_rounds`, at most `training.rounds_kept` of them, none where
+nothing stopped early. `model_size` is the mean over folds of a model's leaves or weights; `behind_best` how far a
+trial is behind the best of its own search, paired by query, and `behind_best_se` the standard error of that. Older
+tables have none of the six."""
 
 EVALUATION = Table(
     "evaluation",

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
+from tests.support.chromium import chromium
 
 from rankhammer.click_logs import PositionRate
 from rankhammer.datasets import HistoryDataset
@@ -26,8 +28,9 @@ from rankhammer.pipelines.labeling.report import click_model_fit, label_histogra
 from rankhammer.pipelines.query_report.figures import gains_figure
 from rankhammer.pipelines.training.history_figure import history_figure
 from rankhammer.pipelines.training.report import importance_figure, ndcg_figure
-from rankhammer.pipelines.training.tuning_figures import history_of_trials, parallel_parameters
+from rankhammer.pipelines.training.tuning_figures import history_of_trials, metric_by_round, parallel_parameters
 from rankhammer.plugins import PluginSpec
+from rankhammer.training.curves import Curve
 from rankhammer.training.folds import balance_figure
 from rankhammer.training.search import Trial
 
@@ -36,8 +39,6 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).parents[2]
 PARTS = ("conf", "src", "pyproject.toml", "README.md", ".telemetry")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-NO_SANDBOX = ("--no-sandbox", "--disable-dev-shm-usage")
 STARTS_WITHIN_S = 90
 CORPORA = ("network", "stdlib")
 SYSTEMS = {"logged": 0.57, "baseline": 0.45, "ranker": 0.78, "oracle": 0.8}
@@ -84,6 +85,7 @@ def figures() -> dict[str, Any]:
         "feature_importance": importance_figure(shares),
         "ndcg_by_run": history_figure([*map(_run, (2, 1))], {"metric": "ndcg@10", "corpora": _reached(0.8)}),
         "tuning_history": history_of_trials(_trials(), metric="ndcg@10"),
+        "tuning_rounds": metric_by_round(_trials(), metric="ndcg@10"),
         "tuning_parallel": parallel_parameters(_trials(), metric="ndcg@10"),
         "query_gains": _gains(),
     }
@@ -91,7 +93,12 @@ def figures() -> dict[str, Any]:
 
 def _trials() -> list[Trial]:
     return [
-        Trial(corpus, number, {"max_depth": number % 4 + 2, "reg_lambda": 0.1 * 3**number}, -0.5 - 0.03 * number % 0.1)
+        Trial(
+            *(corpus, number, {"max_depth": number % 4 + 2, "reg_lambda": 0.1 * 3**number}, -0.5 - 0.03 * number % 0.1),
+            n_rounds=3,
+            ranker="xgboost",
+            curves=tuple(Curve((1, 2, 3, 4), (0.3, 0.4 + 0.02 * fold, 0.5, 0.49)) for fold in range(3)),
+        )
         for corpus in CORPORA
         for number in range(6)
     ]
@@ -140,7 +147,7 @@ def _served(project: Path, port: int) -> Iterator[str]:
         server = subprocess.Popen(command, cwd=project, stdout=log, stderr=log, start_new_session=True)
     try:
         deadline = time.monotonic() + STARTS_WITHIN_S
-        while not _listens(port):
+        while not _answers(port):
             assert server.poll() is None, (project / "viz.log").read_text()
             assert time.monotonic() < deadline, (project / "viz.log").read_text()
             time.sleep(0.1)
@@ -149,6 +156,12 @@ def _served(project: Path, port: int) -> Iterator[str]:
         with suppress(ProcessLookupError):
             os.killpg(server.pid, signal.SIGTERM)
         server.wait(20)
+
+
+def _answers(port: int) -> bool:
+    with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=20) as answer:
+        return answer.status == 200
+    return False
 
 
 def _listens(port: int) -> bool:
@@ -166,15 +179,9 @@ def site(browser, project) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip(f"no browser ({', '.join(BROWSERS)}); on Debian: apt-get install chromium")
-    playwright = pytest.importorskip("playwright.sync_api")
     pytest.importorskip("kedro_viz")
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=found, args=NO_SANDBOX)
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -17,14 +18,27 @@ import hadoop_cluster
 import psutil
 import pytest
 
+from rankhammer.errors import ClusterError
+from rankhammer.yarn import hadoop_conf, resource_manager
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 REPOSITORY = Path(__file__).parents[2]
-PARTS = ("conf", "dev", "src", "pyproject.toml", "README.md", ".telemetry", "requirements.lock")
+PARTS = (
+    "conf",
+    "dev",
+    "src",
+    "pyproject.toml",
+    "README.md",
+    ".telemetry",
+    "requirements.lock",
+    "requirements-rankers.lock",
+)
 SMALL = {"stdlib": {"n_serps": 3000, "n_intents": 120}, "network": {"n_serps": 1200, "n_intents": 40}}
 QUICK = "training: {n_trials: 4, batch_size: 2, n_rounds: 20}\n"
 PATIENCE_S = 600
+NOT_ENDED = ("NEW", "NEW_SAVING", "SUBMITTED", "ACCEPTED", "RUNNING")
 
 
 @dataclass
@@ -76,6 +90,10 @@ class Site:
         return self.folder / "hadoop"
 
     @property
+    def conf(self) -> Path:
+        return self.hadoop / "conf"
+
+    @property
     def s3(self) -> Path:
         return self.folder / "s3"
 
@@ -108,12 +126,23 @@ class Site:
     def kedro(self, *arguments: str, expect: int = 0, **environment: str) -> str:
         return self.start("kedro", *arguments, "--env=prod", **environment).end(expect)
 
-    def end(self) -> None:
-        """End what a test that was interrupted has left running, and the servers."""
+    def clear(self) -> None:
+        """End what a test that failed has left running, here and on YARN: it would take the next one's place."""
         for process in self.started:
             if process.poll() is None:
                 process.kill()
                 process.wait()
+        self.started.clear()
+        left = hadoop_cluster.resource_manager(self.hadoop, f"cluster/apps?states={','.join(NOT_ENDED)}")["apps"]
+        manager = resource_manager.ResourceManager(resource_manager.web_addresses(hadoop_conf.read([self.conf])))
+        for application in (left or {"app": []})["app"]:
+            manager.kill(application["id"])
+
+    def end(self) -> None:
+        """End the servers, and what still uses them."""
+        # Where the ResourceManager is down, its applications end with the nodes.
+        with contextlib.suppress(ClusterError, OSError):
+            self.clear()
         dev_cluster.stop(self.folder)
 
     def configure(self, name: str, text: str) -> None:
@@ -195,6 +224,13 @@ def baseline(site) -> dict[str, str]:
     # The whole line at once: the cluster's Spark starts, and its containers are prepared, one time only.
     site.kedro("run")
     return site.published()
+
+
+@pytest.fixture(autouse=True)
+def _alone(site) -> Iterator[None]:
+    """Whatever a test has left running ends with it."""
+    yield
+    site.clear()
 
 
 @pytest.fixture(autouse=True)

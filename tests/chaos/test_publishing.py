@@ -8,9 +8,13 @@ import signal
 import subprocess
 import sys
 
+import boto3
+import hadoop_cluster
 import pytest
+import s3_server
 
 pytestmark = pytest.mark.chaos
+N_PARTS = 30
 
 WITH_STORAGE = """
 import json, os, signal, sys
@@ -91,3 +95,37 @@ def test_an_upload_that_was_killed_is_ended_by_the_next_writer(site):
     finally:
         settings.unlink()
     assert on(site, ABANDON, "s3a://search-rankers/killed") == {"ended": [0, 1, 0], "there": False}
+
+
+def test_a_copy_from_hdfs_to_s3_that_was_killed_is_gone_on_with(site, tmp_path):
+    file = tmp_path / "part"
+    file.write_bytes(os.urandom(4 << 20))
+    for number in range(N_PARTS):
+        hadoop_cluster.put(site.hadoop, file, f"/tmp/copied/part-{number:02}")
+    copy = ("rankhammer", "copy", "hdfs:///tmp/copied", "s3a://search-rankers/copied", "--env=prod", "--threads=1")
+    run = site.start(*copy)
+    run.wait_for(lambda: 2 <= len(arrived(site, "copied/versions/")) < N_PARTS)
+    run.process.kill()
+    run.end(-signal.SIGKILL)
+    assert not arrived(site, "copied/pointers/")
+    said = site.start(*copy).end()
+    assert f": {N_PARTS} files, {N_PARTS * (4 << 20) / 1e6:.1f} MB; " in said
+    assert "were there already" in said
+    sizes = arrived(site, "copied/versions/")
+    assert len(sizes) == N_PARTS
+    assert {*sizes.values()} == {4 << 20}
+    assert [*arrived(site, "copied/pointers/")] == ["copied/pointers/000001.json"]
+
+
+def arrived(site, prefix: str) -> dict[str, int]:
+    """Ask the S3 server itself what is there: key to bytes."""
+    keys, settings = s3_server.keys(site.s3), s3_server.hadoop_settings(site.s3)
+    client = boto3.client(
+        "s3",
+        endpoint_url=settings["fs.s3a.endpoint"],
+        region_name=settings["fs.s3a.endpoint.region"],
+        aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
+    )
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket="search-rankers", Prefix=prefix)
+    return {entry["Key"]: entry["Size"] for page in pages for entry in page.get("Contents", ())}

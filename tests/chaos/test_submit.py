@@ -7,6 +7,7 @@ import json
 import signal
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -47,15 +48,20 @@ def submitted(site, configured):
 
 
 def _applications(site) -> list[dict]:
-    (address,) = resource_manager.web_addresses(hadoop_conf.read([site.hadoop / "conf"]))
+    (address,) = resource_manager.web_addresses(hadoop_conf.read([site.conf]))
     with urllib.request.urlopen(f"{address}/ws/v1/cluster/apps") as answer:
         return (json.load(answer)["apps"] or {"app": []})["app"]
 
 
 def _key_stores(site) -> list[tuple[str, str]]:
-    """Return (name, mode) of each."""
+    """Return (name, mode) of each; nothing where nobody has submitted yet."""
     folder = f"/user/{getpass.getuser()}/{secrets.FOLDER}"
-    found = hadoop_cluster.web_hdfs(site.hadoop, "GET", folder, op="LISTSTATUS")["FileStatuses"]["FileStatus"]
+    try:
+        found = hadoop_cluster.web_hdfs(site.hadoop, "GET", folder, op="LISTSTATUS")["FileStatuses"]["FileStatus"]
+    except urllib.error.HTTPError as error:
+        if error.code == 404:
+            return []
+        raise
     return [(file["pathSuffix"], file["permission"]) for file in found]
 
 
@@ -77,24 +83,32 @@ def _files_with(folder: Path, secret: bytes, since: float) -> list[Path]:
 
 
 def test_what_the_driver_refuses_ends_submit_with_its_words_and_its_code(site, submitted):
-    output = submitted("--params=ingestion.nonsense=1").end(2)
-    assert "there is no key 'ingestion.nonsense'" in output
+    # What corpora there are is in the log, which the driver alone reads.
+    output = submitted("--params=corpora=nowhere").end(2)
+    assert "nowhere" in output.split("End of the driver's log", 1)[-1]
     assert "End of the driver's log (container_" in output
     assert site.secret not in output
 
 
+def test_what_can_be_refused_here_is_not_submitted(site, submitted):
+    n_before = len(_applications(site))
+    assert "there is no key 'ingestion.nonsense'" in submitted("--params=ingestion.nonsense=1").end(2)
+    assert len(_applications(site)) == n_before
+
+
 def test_interrupted_submit_ends_the_application_and_leaves_no_key(site, submitted):
     began = time.time()
+    before = set(_key_stores(site))
     run = submitted()
     run.wait_for("RUNNING")
-    ((name, mode),) = _key_stores(site)
+    ((name, mode),) = set(_key_stores(site)) - before
     assert (Path(name).suffix, mode) == (".jceks", "600")
     assert _seen_with(site.secret) == []
     run.process.send_signal(signal.SIGTERM)
     assert "is killed" in run.end(130)
     newest = max(_applications(site), key=lambda application: application["startedTime"])
     assert newest["finalStatus"] == "KILLED"
-    assert _key_stores(site) == []
+    assert set(_key_stores(site)) <= before
     assert _files_with(site.hadoop, site.secret.encode(), since=began) == []
 
 

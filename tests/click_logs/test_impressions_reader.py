@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from rankhammer.click_logs.faults import DUPLICATE_ROWS, GAPS_CLOSED
 from rankhammer.click_logs.impressions import ImpressionOptions, Impressions
+from rankhammer.datasets import InputDataset
 from rankhammer.errors import SchemaError
 
 SCHEMA = (
@@ -156,6 +157,26 @@ def test_a_csv_of_texts_is_read(spark, tmp_path):
     found = read(spark.read.csv(str(tmp_path), header=True))
     assert (found["7"].doc_ids, found["7"].clicked, found["7"].shown_at) == (["11", "12"], [False, True], AT)
     assert found["8"].fault == "unreadable_shown_at"
+
+
+@pytest.mark.parametrize(
+    ("codec", "sep", "load_args"),
+    [
+        ("utf-16", ";", {"encoding": "UTF-16", "multiLine": True}),
+        ("latin-1", "\t", {"encoding": "ISO-8859-1"}),
+        ("cp1252", "|", {"encoding": "windows-1252"}),
+        ("utf-8-sig", ",", {}),
+    ],
+)
+def test_a_csv_is_read_in_any_encoding_and_with_any_separator(spark, tmp_path, codec, sep, load_args):
+    cells = [["serp_id", "query", "doc_id", "position", "clicked"], ["p", "grüne Äpfel", "ä1", "1", "1"]]
+    lines = "".join(f"{sep.join(row)}\n" for row in cells)
+    (tmp_path / "log.csv").write_bytes(lines.encode(codec))
+    loaded = InputDataset(
+        filepath=str(tmp_path / "log.csv"), file_format="csv", load_args={"header": True, "sep": sep, **load_args}
+    ).load()
+    found = read(loaded)["p"]
+    assert (found.query, found.doc_ids, found.clicked, found.fault) == ("grüne Äpfel", ["ä1"], [True], None)
 
 
 @pytest.mark.parametrize("missing", ["serp_id", "query", "doc_id", "position", "clicked"])

@@ -221,6 +221,16 @@ def test_a_document_that_stands_twice_keeps_its_first_place(spark):
     assert (kept, found.counts["main"].set_aside) == (["a"], {"repeated_document": 1})
 
 
+def test_a_document_that_stands_twice_keeps_what_its_best_click_is_worth(spark):
+    page = ("main", "p", "s", "tv", None, ["a", "b", "a"], [True, True, True], None, [0.2, 0.2, 1.0])
+    schema = (
+        "corpus string, serp_id string, session_id string, query string, shown_at timestamp, "
+        "doc_ids array<string>, clicked array<boolean>, fault string, click_weights array<double>"
+    )
+    (found,) = validate_log(spark.createDataFrame([page], schema), bounds=Bounds(1, 200)).serps.collect()
+    assert (found.doc_ids, found.click_weights) == (["a", "b"], [1.0, 0.2])
+
+
 def test_a_hint_names_only_what_the_reader_can_be_told():
     assert "first_position: 0" in hint_for("bad_position", {"first_position": 1})
     for options in ({"first_position": 0}, {"click_actions": ["click"]}, {}):

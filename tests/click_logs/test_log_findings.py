@@ -76,7 +76,7 @@ def test_counts_are_told_with_shares_and_remedies():
         records={"clicks": 9, "unknown action 'scroll'": 1},
         robots=robots,
     )
-    examples = {"bad_position": "p7"}
+    examples = {"bad_position": "'p7'"}
     said = {one.topic: one for one in find_in_counts("main", counts, {"first_position": 1}, examples)}
     assert said["faulty pages"].message.endswith("One is 'p7'.")
     assert "2 of 20 (10.0%)" in said["faulty pages"].message

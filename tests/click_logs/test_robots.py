@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 from zlib import crc32
 
 import pytest
+from pydantic import ValidationError
 
 from rankhammer import credentials
-from rankhammer.click_logs import Bounds, VisitorOptions, validate_log
+from rankhammer.click_logs import Bounds, VisitorOptions, checks, validate_log
 from rankhammer.click_logs.robots import (
     AT_ADDRESS,
     BURST,
+    BY_AGENT,
     EAGER,
     OF_USER,
     REGULAR,
@@ -23,6 +25,7 @@ from rankhammer.click_logs.robots import (
     flag_robots,
 )
 from rankhammer.click_logs.visitors import salt_named
+from rankhammer.corpus_limits import PerCorpus
 from rankhammer.errors import ConfigError
 from rankhammer.schemas import RAW_SERPS
 
@@ -112,6 +115,33 @@ def test_the_plainest_rule_names_the_robot_and_all_are_counted_with_an_example(s
     assert (len(example["id"]), example["n_serps"], example["day"]) == (12, 6, "2024-03-18")
 
 
+def test_robots_that_say_so_go_whatever_else_they_do(spark):
+    agents = {"a": "Mozilla/5.0 (compatible; Examplebot/2.1)", "b": "Mozilla/5.0 Firefox/140.0", "c": None}
+    rows = [(*page(user, second), agents[user]) for user in agents for second in range(2)]
+    data = spark.createDataFrame(rows, f"{SCHEMA}, user_agent string")
+    found = validate_log(data, bounds=Bounds(0, 99), visitors=VisitorOptions(salt="s"))
+    robots = found.counts["main"].robots
+    assert robots[BY_AGENT]["n_serps"] == robots[BY_AGENT]["example"]["n_serps"] == 2
+    assert "Examplebot" not in f"{found.report()}{found.serps.collect()}"
+    kept = validate_log(data, bounds=Bounds(0, 99), visitors=VisitorOptions(robots=RobotRules(user_agents=())))
+    assert kept.counts["main"].n_serps == 6
+    with pytest.raises(ValidationError, match="no regular expression"):
+        RobotRules(user_agents=["("])
+
+
+def test_each_corpus_may_have_thresholds_of_its_own(spark):
+    rows = [(corpus, f"{corpus}{row[1]}", *row[2:]) for corpus in ("main", "busy", "off") for row in
+            (page("u", second) for second in range(4))]  # fmt: skip
+    limit = PerCorpus(4, {"busy": 5, "off": None})
+    found = flag_robots(spark.createDataFrame(rows, SCHEMA), RobotRules(**OFF | {"user_searches_per_day": limit}))
+    assert {row.corpus for row in found.where("robot IS NOT NULL").collect()} == {"main"}
+    data = spark.createDataFrame([(*row[:2], "s", *row[3:8]) for row in rows], SCHEMA.partition(", user_id")[0])
+    bounds = Bounds(0, PerCorpus(3, {"busy": 4, "off": None}))
+    with pytest.raises(ValueError, match="at least 1"):
+        PerCorpus(0)
+    assert {row.corpus for row in validate_log(data, bounds=bounds).serps.collect()} == {"busy", "off"}
+
+
 def test_abandoned_searches_are_dropped_where_that_is_asked_for(spark):
     rows = [page("a", 0), page("a", 9, clicked=(False, False)), page("b", 5, clicked=(False,))]
     data = spark.createDataFrame(rows, SCHEMA)
@@ -144,7 +174,7 @@ def test_what_a_rule_that_is_off_would_take_is_counted_and_what_one_that_is_on_t
 
 def test_every_rule_names_the_parameter_that_holds_its_threshold():
     named = {parameter.removeprefix("robots.") for parameter in RULES.values()}
-    assert named == {*OFF, "max_serps_per_day"}
+    assert named == {*OFF, "max_serps_per_day", "user_agents"}
 
 
 def test_a_salt_is_that_of_credentials_or_another_one_each_time():
@@ -159,3 +189,29 @@ def test_a_salt_is_that_of_credentials_or_another_one_each_time():
             salt_named("visitor")
     finally:
         credentials.configure(dict)
+
+
+def test_rules_that_need_more_searches_than_there_are_are_not_looked_at_and_one_that_may_be_broken_is():
+    rules = RobotRules(
+        user_searches_per_day=9, address_searches_per_day=10, burst_searches=11, eager_searches_per_day=2
+    )
+    assert rules.within(None) == rules
+    assert rules.within(10) == rules.model_copy(update={"burst_searches": None})
+    assert rules.within(1).model_dump(include=set(OFF)) == OFF
+
+
+def test_few_pages_have_the_robots_and_sessions_of_many(spark, monkeypatch):
+    crowd = [page("a", 60 * i, address="x") for i in range(5)] + [page("b", 4000 * i, address="y") for i in range(4)]
+    rules = RobotRules(user_searches_per_day=5, address_searches_per_day=6)
+    options = VisitorOptions(robots=rules, salt="s")
+    data = spark.createDataFrame(crowd, SCHEMA).repartition(3)
+    found = []
+    for few in (9, 8):
+        monkeypatch.setattr(checks, "FEW_PAGES", few)
+        made = validate_log(data, bounds=Bounds(1, 4), visitors=options)
+        rows = sorted((row.serp_id, row.session_id) for row in made.serps.collect())
+        found.append((made.report(), rows, made.serps.rdd.getNumPartitions()))
+    assert found[0][:2] == found[1][:2]
+    assert set(found[0][0]["main"]["robots"]) == {OF_USER}
+    # Pages on one partition, and one more of the counts of sessions, which are no pages.
+    assert found[0][2] <= 2 < found[1][2]

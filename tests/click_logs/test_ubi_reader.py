@@ -60,6 +60,18 @@ def test_without_a_list_impressions_and_clicks_make_the_page(spark, tmp_path):
     assert (page.doc_ids, page.clicked, page.fault) == (["a", "b", "c"], [False, False, True], None)
 
 
+def test_actions_with_weights_are_clicks_that_are_worth_more(spark, tmp_path):
+    hits = ["a", "b", "c", "a"]
+    events = [event("p", "click", "b", 2), event("p", "purchase", "b", 2), event("p", "click", "c", 3)]
+    weights = {"add_to_cart": 2, "purchase": 4}
+    (page,) = read(spark, tmp_path, query("p", hits=hits), *events, event("p", "add_to_cart", "z", 9),
+                   action_weights=weights).values()  # fmt: skip
+    assert page.clicked == [False, True, True, False]
+    assert page.click_weights == [0.0, 4 / 4, 1 / 4, 0.0]
+    assert counted(page)[OUTSIDE_LIST] == 1
+    assert "click_weights" not in next(iter(read(spark, tmp_path, query("p", hits=hits)).values()))
+
+
 @pytest.mark.parametrize("base", [0, 1])
 def test_start_of_ordinals_is_found_and_noted(spark, tmp_path, base):
     page = read(spark, tmp_path, query("p"), event("p", "view", "a", base), event("p", "click", "b", base + 1))["p"]

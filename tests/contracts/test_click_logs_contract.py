@@ -61,14 +61,14 @@ OF_CLICKS = [("radio", ["b", "c"], [False, True]), ("radio", ["b", "c"], [True, 
 """What a log can be read as that does not say what was not clicked."""
 
 
-@pytest.fixture(params=[found.name for found in plugins.installed() if found.group == "click_logs"])
+@pytest.fixture(scope="module", params=[found.name for found in plugins.installed() if found.group == "click_logs"])
 def reader(request):
     if request.param not in SAMPLES:
         pytest.fail(f"reader {request.param!r} has no sample in {__file__}")
     return request.param
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def raw(spark, reader):
     schema, rows, _ = SAMPLES[reader]
     return spark.createDataFrame(rows, schema)
@@ -80,31 +80,37 @@ def read(reader, raw):
     return found.where(~found["fault"].eqNullSafe(NOT_A_PAGE))
 
 
+@pytest.fixture(scope="module")
+def pages(reader, raw):
+    """Rows that stand for a page, as the reader finds them in the sample."""
+    return read(reader, raw).collect()
+
+
 def test_pages_have_the_raw_serps_columns_and_types(reader, raw):
     RAW_SERPS.require(read(reader, raw).dtypes)
 
 
-def test_sound_pages_hold_documents_and_clicks_in_shown_order(reader, raw):
-    sound = [row for row in read(reader, raw).collect() if row.fault is None]
+def test_sound_pages_hold_documents_and_clicks_in_shown_order(reader, pages):
+    sound = [row for row in pages if row.fault is None]
     expected = OF_CLICKS if reader == "clicks_only" else EXPECTED
     assert sorted((row.query, row.doc_ids, row.clicked) for row in sound) == expected
     assert {row.corpus for row in sound} == {"main"}
     assert len({row.serp_id for row in sound}) == len(sound)
 
 
-def test_no_page_is_lost(reader, raw):
-    faults = [row.fault for row in read(reader, raw).collect()]
+def test_no_page_is_lost(reader, pages):
+    faults = [row.fault for row in pages]
     assert len(faults) == 1 + len(OF_CLICKS if reader == "clicks_only" else EXPECTED)
     assert sum(fault is not None for fault in faults) == 1
 
 
 @pytest.mark.parametrize("partitions", [1, 4])
-def test_pages_do_not_depend_on_partitions_or_row_order(reader, raw, partitions):
-    def contents(pages):
-        return sorted(map(str, pages.select(*RAW_SERPS.columns).collect()))
+def test_pages_do_not_depend_on_partitions_or_row_order(reader, raw, pages, partitions):
+    def contents(rows):
+        return sorted(str([row[name] for name in RAW_SERPS.columns]) for row in rows)
 
     shuffled = raw.repartition(partitions).sortWithinPartitions(*raw.columns[:1], ascending=False)
-    assert contents(read(reader, shuffled)) == contents(read(reader, raw))
+    assert contents(read(reader, shuffled).collect()) == contents(pages)
 
 
 def test_missing_column_is_named(reader, raw):

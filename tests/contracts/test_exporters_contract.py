@@ -106,8 +106,14 @@ def test_scores_equal_the_boosters_to_1e_5_on_logged_absent_and_tied_vectors(
     assert facts["max_abs_difference"] <= 1e-5
 
 
+MIXED = plugins.PluginSpec(
+    name="blend",
+    options={"members": [{"name": "xgboost"}, {"name": "neural", "options": {"width": 8, "members": 1}}], "seeds": 1},
+)
+
+
 def learned_by(name: str, rows: Any) -> TrainedRanker:
-    learner = plugins.create("rankers", plugins.PluginSpec(name=name))
+    learner = plugins.create("rankers", MIXED if name == "mixed" else plugins.PluginSpec(name=name))
     qid = np.repeat(np.arange(10, dtype=np.int32), 30)
     data = RankingData(rows, (rows[:, 2] > 2).astype(np.float32), qid, np.ones(300), FEATURE_SET.names)
     fitted = learner.fit(learner.prepare(data), None, params={}, settings=FitSettings(30, None, 10, 1, 1))
@@ -115,8 +121,9 @@ def learned_by(name: str, rows: Any) -> TrainedRanker:
     return TrainedRanker("main", fitted.model, FEATURE_SET, {}, sample)
 
 
-def test_trees_of_lightgbm_are_scored_alike_by_every_target(exporter: Any, rows: Any) -> None:
-    ranker = learned_by("lightgbm", rows)
+@pytest.mark.parametrize("name", ["lightgbm", "catboost", "blend"])
+def test_trees_of_other_libraries_are_scored_alike_by_every_target(exporter: Any, rows: Any, name: str) -> None:
+    ranker = learned_by(name, rows)
     facts = check_parity(exporter, exporter.write(ranker), ranker, make_vectors(rows, ranker), tolerance=1e-5)
     assert facts["max_abs_difference"] <= 1e-5
 
@@ -130,6 +137,21 @@ def test_a_linear_ranker_is_scored_alike_or_refused_with_the_targets_that_take_i
     with pytest.raises(ExportError, match="is linear") as caught:
         exporter.write(ranker)
     assert "opensearch_ltr, elasticsearch_ltr, solr_ltr and json take linear rankers" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(("name", "targets"), [("neural", ("solr_ltr", "vespa", "json")), ("mixed", ("vespa", "json"))])
+def test_a_network_alone_or_beside_trees_is_scored_alike_or_refused_by_name(
+    exporter: Any, rows: Any, name: str, targets: tuple[str, ...]
+) -> None:
+    ranker = learned_by(name, rows)
+    if exporter.target.startswith(targets):
+        facts = check_parity(exporter, exporter.write(ranker), ranker, make_vectors(rows, ranker), tolerance=1e-5)
+        assert facts["max_abs_difference"] <= 1e-5
+        assert facts["n_traced"] == 10
+        return
+    with pytest.raises(ExportError, match=f"is {name}") as caught:
+        exporter.write(ranker)
+    assert "solr_ltr, vespa and json neural ones" in (caught.value.hint or "")
 
 
 def test_files_of_another_ranker_do_not_pass_the_gate(exporter: Any, rows: Any, ranker: TrainedRanker) -> None:

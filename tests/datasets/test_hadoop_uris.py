@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 
 import fsspec
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from rankhammer.corpora import folder_of
 from rankhammer.datasets import FilesDataset, InputDataset, PublishedDataset, TableDataset, hadoop_files
 from rankhammer.datasets.handoff import MARKER
+from rankhammer.datasets.reports import ReportDataset
 from rankhammer.errors import ConfigError
 from rankhammer.runs.user_errors import user_error
 from rankhammer.storage import base, hadoop
@@ -20,21 +22,31 @@ from rankhammer.storage.ranker_history import PROMOTION
 OVERLOAD = "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme"
 
 
-def mount(spark, scheme: str, authority: str, folder) -> None:
+@contextmanager
+def mounted(spark, scheme: str, authority: str, folder):
+    """Let a scheme lead to a folder; all tests of this process share the configuration, so it ends as it was."""
     conf = spark.sparkContext._jsc.hadoopConfiguration()
     folder.mkdir()
-    conf.set(f"fs.{scheme}.impl", OVERLOAD)
-    conf.set(f"fs.viewfs.overload.scheme.target.{scheme}.impl", "org.apache.hadoop.fs.LocalFileSystem")
-    conf.set(f"fs.viewfs.mounttable.{authority}.linkFallback", f"file://{folder}")
-    conf.set(f"fs.viewfs.mounttable.{authority}.link./.mnt", f"file://{folder}")
+    keys = {
+        f"fs.{scheme}.impl": OVERLOAD,
+        f"fs.viewfs.overload.scheme.target.{scheme}.impl": "org.apache.hadoop.fs.LocalFileSystem",
+        f"fs.viewfs.mounttable.{authority}.linkFallback": f"file://{folder}",
+        f"fs.viewfs.mounttable.{authority}.link./.mnt": f"file://{folder}",
+    }
+    before = {key: conf.getRaw(key) for key in keys}
+    for key, value in keys.items():
+        conf.set(key, value)
+    yield
+    for key, value in before.items():
+        conf.unset(key) if value is None else conf.set(key, value)
 
 
 @pytest.fixture(params=[("hdfs", "hdfs://nn{n}:8020", "nn{n}"), ("s3a", "s3a://bucket{n}", "bucket{n}")])
 def root(request, spark, tmp_path):
     scheme, uri, authority = request.param
     n = abs(hash(str(tmp_path))) % 100_000
-    mount(spark, scheme, authority.format(n=n), tmp_path / "mounted")
-    return uri.format(n=n)
+    with mounted(spark, scheme, authority.format(n=n), tmp_path / "mounted"):
+        yield uri.format(n=n)
 
 
 def test_a_table_goes_through_hadoop_uris(spark, root, tmp_path):
@@ -52,6 +64,21 @@ def test_files_go_through_hadoop_uris(root, tmp_path):
     ranker.save({"main/model.ubj": bytes(range(255))})
     assert ranker.load() == {"main/model.ubj": bytes(range(255))}
     assert (tmp_path / "mounted" / "models" / "ranker" / "main" / "model.ubj").read_bytes() == bytes(range(255))
+
+
+def test_what_a_killed_writer_has_left_is_no_file_of_a_folder(root, tmp_path):
+    """Hadoop's listing and this machine's say the same."""
+    ranker = FilesDataset(filepath=f"{root}/models/ranker")
+    ranker.save({"main/model.ubj": b"whole"})
+    local = tmp_path / "mounted" / "models" / "ranker"
+    left = local / "main" / hadoop.unfinished_name("model.ubj")
+    left.write_bytes(b"ha")
+    assert ranker.load() == {"main/model.ubj": b"whole"}
+    for place in (f"{root}/models/ranker", str(local)):
+        storage = base.storage_for(place)
+        assert {*storage.files(place)} == {*storage.sizes(place)} >= {"main/model.ubj", MARKER}
+        assert f"main/{left.name}" not in storage.sizes(place)
+        assert f"main/{left.name}" in storage.listing(place)
 
 
 def test_files_in_parts_go_through_hadoop_uris(root):
@@ -154,6 +181,26 @@ def test_kedros_own_datasets_go_through_hadoop_uris(root, tmp_path):
     assert not files.exists(f"{root}/reports/other.json")
     with pytest.raises(FileNotFoundError, match=r"other\.json"):
         files.open(f"{root}/reports/other.json")
+
+
+@pytest.fixture
+def bucket(spark, tmp_path):
+    name = f"bucket{abs(hash(str(tmp_path))) % 100_000}"
+    with mounted(spark, "s3a", name, tmp_path / "mounted"):
+        yield name
+
+
+def test_reports_on_s3_are_on_s3(bucket, tmp_path, monkeypatch):
+    """Kedro's datasets take the scheme off a path, and hand on bucket and key."""
+    monkeypatch.chdir(tmp_path)
+    hadoop_files.register()
+    report = ReportDataset(filepath=f"s3a://{bucket}/reports/facts.json")
+    assert not report.exists()
+    report.save({"n": 1})
+    assert report.exists()
+    assert report.load() == {"n": 1}
+    assert (tmp_path / "mounted" / "reports" / "facts.json").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["mounted"]
 
 
 def test_a_report_that_breaks_off_leaves_the_one_before(root):

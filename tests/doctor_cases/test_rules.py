@@ -15,7 +15,7 @@ from rankhammer_doctor.thresholds import defaults
 from .conftest import run_case, the_log
 
 pytestmark = pytest.mark.doctor_cases
-# What needs a cluster (kills by YARN, a full queue, lost executors and blocks, S3) is shown by tests/chaos.
+# What needs a cluster (kills by YARN, a full queue, lost executors and blocks, S3): test_cluster.py.
 CHECKED_SOON = {
     "spark.scheduler.barrier.maxConcurrentTasksCheck.interval": "1s",
     "spark.scheduler.barrier.maxConcurrentTasksCheck.maxFailures": "2",
@@ -23,10 +23,14 @@ CHECKED_SOON = {
 CASES = {
     "healthy": ({}, {}),
     "skew": ({}, {"D5": "warning"}),
+    "warm_up": ({}, {}),
+    "retries": ({}, {"D9": "warning"}),
+    "cache": ({"spark.driver.memory": "512m"}, {"D24": "warning"}),
     "results": ({"spark.driver.maxResultSize": "1m"}, {"D3": "error"}),
     "closure": ({}, {"D8": "warning"}),
     "python_crash": ({}, {"D13": "error"}),
-    "broadcast": ({"spark.sql.broadcastTimeout": "2"}, {"D15": "error"}),
+    # With adaptive execution Spark waits for a table however long it takes.
+    "broadcast": ({"spark.sql.broadcastTimeout": "2", "spark.sql.adaptive.enabled": "false"}, {"D15": "error"}),
     "heap": ({}, {"D7": "error"}),
     "spill": ({}, {"D17": "warning"}),
     "explode": ({}, {"D23": "warning"}),
@@ -47,3 +51,5 @@ def test_a_rule_speaks_on_what_real_spark_has_written(folder, case):
     shutil.copy(folder / "cases" / f"{case}.txt", text / "driver.log")
     findings = check_run(read_run(str(log)), defaults(), read_text_logs(text))
     assert {one.rule: one.severity.label for one in findings if one.severity > Severity.INFO} == expected
+    if case == "warm_up":
+        assert [dict(one.facts)["cause"] for one in findings if one.rule == "D5"] == ["warm-up"]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,7 @@ from spark_counts import Counts, Watched, by_stage  # noqa: E402
 PARTS = ("conf", "src", "notebooks", "pyproject.toml", "README.md", ".telemetry")
 SMALL = {"stdlib": {"n_serps": 3000, "n_intents": 120}, "network": {"n_serps": 1200, "n_intents": 40}}
 LOCAL_SPARK = (REPOSITORY / "conf" / "test" / "spark.yml").read_text()
+OTHER_PARTITIONS = "spark.master: local[1]\nspark.sql.shuffle.partitions: 3\nspark.ui.enabled: 'false'\n"
 LOCAL_PARAMETERS = "training: {n_trials: 2, batch_size: 2, n_rounds: 20}\n"
 
 
@@ -174,6 +176,16 @@ def counted_run(small_project, tmp_path_factory) -> tuple[Project, str, dict[str
 def finished_project(counted_run) -> tuple[Project, str]:
     """A project after an undisturbed `kedro run`, and what that printed. Copy it before changing it."""
     return counted_run[:2]
+
+
+@pytest.fixture(scope="session")
+def run_in_terminal(finished_project, tmp_path_factory) -> tuple[Project, Terminal]:
+    """A copy of that project after a second `kedro run`, on other partitions, and the terminal that it was typed in."""
+    project = finished_project[0].copy(tmp_path_factory.mktemp("e2e") / "again")
+    project.configure("spark.yml", OTHER_PARTITIONS)
+    terminal = Terminal((sys.executable, "-m", "kedro", "run"), project.path)
+    assert terminal.ended(within_s=400) == 0, terminal.text
+    return project, terminal
 
 
 @pytest.fixture(scope="session")

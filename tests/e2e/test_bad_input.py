@@ -99,10 +99,7 @@ def test_a_second_run_is_refused_and_named_values_have_to_have_a_place(small_pro
 
 def test_ctrl_c_gives_the_lock_back(small_project, tmp_path):
     project = small_project.copy(tmp_path / "project")
-    # A shell's background job starts its children with Ctrl-C switched off.
-    ignored = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = project.start("kedro", "run")
-    signal.signal(signal.SIGINT, ignored)
     deadline = time.monotonic() + 120
     while not list((project.path / "data/.lock").glob("0*.json")):
         assert process.poll() is None, process.communicate()[0]

@@ -46,6 +46,12 @@ def ids(project) -> tuple[str, str]:
     output = project.kedro("run", "--pipelines=training,export")
     assert f"rankhammer promote {CORPUS}" in output
     assert "to be promoted by hand" in output
+    # The new rankers were measured beside those that are current until now, on the same queries.
+    compared = project.summary()["corpora"][CORPUS]
+    assert compared["champion"] == first["ranker"]
+    assert compared["verdicts"]["champion"]["mean"] < 0
+    assert compared["ndcg@10"]["champion"] == pytest.approx(first["evidence"]["measured"]["ranker"], abs=1e-9)
+    assert output.count("current before") == 2 * len(project.summary()["corpora"])
     second, before = rankers(project, "--corpus", CORPUS)
     assert (second["state"], before["state"]) == ("held back", "current")
     assert before["ranker"] == first["ranker"] == current(project)
@@ -65,6 +71,11 @@ def test_the_list_has_the_evidence_of_the_report_and_what_the_ranker_comes_from(
     assert all(one in text for one in (*ids, "current", "held back", f"{expected['ndcg@10']['ranker']['mean']:.3f}"))
 
 
+def test_the_figures_of_training_say_what_was_held_out(project, ids):
+    found = project.summary()["by_stage"]["training"]["corpora"]
+    assert {facts["holdout"] for facts in found.values()} == {"clusters, share 0.2, seed 42"}
+
+
 def test_an_old_ranker_has_the_figures_of_its_report_on_the_same_test_queries(finished_project, project, ids):
     report = json.loads((finished_project[0].path / "data/08_reporting/training_report.json").read_text())
     expected = report["corpora"][CORPUS]
@@ -80,7 +91,7 @@ def test_an_old_ranker_has_the_figures_of_its_report_on_the_same_test_queries(fi
 def test_a_folder_with_a_rankers_files_is_evaluated_beside_the_current_one(project, ids):
     folder = project.path / "data/06_models/ranker" / CORPUS
     found = json.loads(project.rankhammer("evaluate", str(folder), "--json"))
-    assert (found["corpus"], found["ranker"], found["champion"], found["is_unseen"]) == (CORPUS, None, ids[0], None)
+    assert (found["corpus"], found["ranker"], found["champion"], found["is_unseen"]) == (CORPUS, ids[1], ids[0], True)
     assert found["verdicts"]["champion"]["mean"] < 0
     assert found["verdicts"]["baseline"]["mean"] == 0
     text = project.rankhammer("evaluate", str(folder))
@@ -133,7 +144,7 @@ def test_the_way_there_and_back(project, ids):
         (("promote", "stdlip"), "Did you mean 'stdlib'"),
         (("promote", CORPUS, "0000"), "the id of no registered ranker"),
         (("promote", CORPUS, "--accept-without-gain", " "), "has no reason"),
-        (("evaluate", "nowhere/ranker"), "the id of no registered ranker"),
+        (("evaluate", "nowhere/ranker"), "There is no folder nowhere/ranker"),
         (("evaluate", "current"), "several rankers"),
         (("rankers", "rollback", "network"), "No registered ranker of corpus 'network' was current before"),
     ],

@@ -36,6 +36,17 @@ def test_a_query_is_answered_in_the_rankers_order_and_explained(whole):
     assert any(document["fields"]["title"] for document in whole)
 
 
+def test_a_search_is_explained_by_why_each_document_stands_above_the_next(project, whole):
+    output = project.rankhammer("rank", "network", "--query", "read mailbox messages", "--top", "2", "--explain")
+    first, second = whole[:2]
+    assert f"1 {first['doc_id']} above 2 {second['doc_id']}: {first['score'] - second['score']:+.4f}" in output
+    differences = {
+        name: first["contributions"][name] - second["contributions"][name] for name in first["contributions"]
+    }
+    largest = max(differences, key=lambda name: abs(differences[name]))
+    assert f"{differences[largest]:+.4f}" in output
+
+
 def test_fewer_documents_are_the_first_of_them(project, whole):
     few = ranked(project, "--query", "read mailbox messages", "--candidates", "50", "--top", "3")
     assert few == whole[:3]

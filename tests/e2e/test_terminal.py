@@ -21,10 +21,8 @@ def left_clean(terminal: Terminal) -> bool:
     return terminal.shown.count(HIDE) == terminal.shown.count(SHOW) == 1 and "━" not in "".join(terminal.left)
 
 
-def test_a_run_says_from_its_beginning_to_its_end_what_it_is_doing(small_project, tmp_path):
-    project = small_project.copy(tmp_path / "project")
-    terminal = Terminal((*KEDRO, "run", "--pipelines=collect"), project.path)
-    assert terminal.ended() == 0, terminal.text
+def test_a_run_says_from_its_beginning_to_its_end_what_it_is_doing(run_in_terminal):
+    _, terminal = run_in_terminal
     phases = ["reading the project", "reading the configuration", "checking inputs", "ingest", "label", "[1/"]
     assert in_order(phases[:3], terminal.text)
     for shown in ("starting Spark", "reading click_log", "writing serps", "fitting the click model", "tasks"):

@@ -30,19 +30,19 @@ def test_a_sound_log_is_told_from_a_wrong_one(warm_project, tmp_path):
     assert "position   1 " in text
     assert "0 errors" in text
     assert "Click-through by position" in page.read_text()
-    found = json.loads(
-        project.rankhammer("validate", "--json", "--params=corpora=network,ingestion.max_serps_per_day=3")
-    )
+    project.configure("parameters.yml", "ingestion: {max_serps_per_day: {default: 3, corpora: {gone: 5}}}\n")
+    found = json.loads(project.rankhammer("validate", "--json", "--params=corpora=network"))
     assert set(found["corpora"]) == {"network"}
     robots = found["corpora"]["network"]["robots"]["searches of a session"]
     assert robots["n_serps"] == found["corpora"]["network"]["n_robot_serps"] > 0
     assert any(one["topic"] == "robots" and "(hashed)" in one["message"] for one in found["findings"])
     assert found["corpora"]["network"]["profile"]["unknown"]["n_unknown"] == 0
     faulty = tmp_path / "faulty"
-    project.rankhammer("validate", "--faulty", str(faulty), "--params=ingestion.max_documents=3", expect=2)
+    said = project.rankhammer("validate", "--faulty", str(faulty), "--params=ingestion.max_documents=3", expect=2)
+    assert "warning gone: corpora: It has settings of its own" in said
     lines = [json.loads(line) for part in faulty.glob("*.json") for line in part.read_text().splitlines()]
-    assert {line["fault"] for line in lines} == {"too_long"}
-    assert all(len(line["doc_ids"]) > 3 for line in lines)
+    assert {line["reason"] for line in lines} == {"too_long"}
+    assert all(len(json.loads(line["page"])["doc_ids"]) > 3 for line in lines)
     assert "is there already" in project.rankhammer("validate", "--faulty", str(faulty), expect=2)
     project.configure("globals.yml", WRONG)
     refused = project.rankhammer("validate", expect=2)

@@ -3,10 +3,12 @@ from __future__ import annotations
 from math import log2
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 
 from rankhammer import schemas
 from rankhammer.evaluation import systems
+from rankhammer.evaluation.metrics import parse_metric
 from rankhammer.queries import normalize_query, query_cluster_id
 
 if TYPE_CHECKING:
@@ -39,6 +41,18 @@ def values(spark: SparkSession) -> dict[tuple[str, ...], float | None]:
 
 def _ndcg(values: dict[tuple[str, ...], float | None], corpus: str, query: str, truth: str) -> dict[str, float | None]:
     return {key[4]: value for key, value in values.items() if key[:4] == (corpus, query, "ndcg@10", truth)}
+
+
+def test_a_worker_hands_the_values_of_a_group_over_in_one_piece() -> None:
+    columns = [part.split()[0] for part in SCORED.split(", ")]
+    rows = pa.Table.from_pylist([dict(zip(columns, row, strict=True)) for row in ROWS[:4]])
+    metrics = {name: parse_metric(name) for name in ("ndcg@10", "mrr@1")}
+    found = systems._evaluate_chunk(rows, metrics, ("logged", "baseline"))
+    # Two metrics of two systems: by clicks of both queries, by people's grades of one.
+    assert found.num_rows == 2 * 2 * (2 + 1)
+    assert [column.num_chunks for column in found.columns] == [1] * 7
+    nothing = systems._evaluate_chunk(rows.slice(0, 0), metrics, ("logged",))
+    assert (nothing.num_rows, nothing.schema) == (0, found.schema)
 
 
 def test_clicks_rank_the_rows_that_have_a_grade(values: dict[tuple[str, ...], float | None]) -> None:

@@ -18,7 +18,7 @@ from rankhammer.config_loader import without_variables
 from rankhammer.deploy import read_options
 from rankhammer.errors import ConfigError
 from rankhammer.fingerprints.handoffs import plain
-from rankhammer.pipeline_registry import register_pipelines
+from rankhammer.pipeline_registry import every_node
 from rankhammer.runs.catalog_entries import require_entries
 from rankhammer.runs.parameters import check_parameters
 from rankhammer.yarn.settings import read_settings
@@ -36,7 +36,7 @@ MAX_S = 30.0
 
 @cache
 def whole_pipeline() -> Pipeline:
-    return register_pipelines()["__default__"]
+    return every_node()
 
 
 @pytest.fixture(autouse=True)

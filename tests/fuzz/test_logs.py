@@ -58,7 +58,7 @@ def ingestion_params(reader: str, max_bad_share: float) -> IngestionParams:
 
 def ingested(raw: DataFrame, reader: str, max_bad_share: float, root: Path | None = None) -> Ingested:
     """Ingest a log as the stage does; with a root, through the hand-off that it writes."""
-    serps, failures, counts = ingest(raw, ingestion_params(reader, max_bad_share), "english", None)
+    serps, _, failures, counts, _ = ingest(raw, ingestion_params(reader, max_bad_share), "english", None)
     if root is not None:
         written = TableDataset(filepath=f"{root}/serps", save_args={"partitionBy": ["corpus"]})
         written.save(serps)

@@ -7,9 +7,12 @@ import time
 import pytest
 from kedro.framework.hooks import hook_impl
 from kedro.framework.hooks.manager import _create_hook_manager
+from kedro.pipeline import Pipeline, node
 
+from rankhammer.datasets import DayStoreDataset
+from rankhammer.datasets.input_dataset import InputDataset
 from rankhammer.errors import ClusterError
-from rankhammer.hooks.lock_hook import LockHook
+from rankhammer.hooks.lock_hook import LockHook, _days_of
 from rankhammer.yarn.settings import LockSettings, RunSettings
 
 
@@ -64,3 +67,27 @@ def test_a_run_that_another_hook_refuses_gives_the_lock_back_at_once(hook, tmp_p
     with pytest.raises(ClusterError, match="no room"):
         manager.hook.before_pipeline_run(run_params={}, pipeline=None, catalog=None)
     assert "released_by" in max((tmp_path / ".lock").glob("*.json")).read_text()
+
+
+def test_runs_that_share_finished_days_fill_them_one_at_a_time(hook, tmp_path):
+    """Each has a folder of outputs of its own, as runs with ids have."""
+    catalog = {
+        "log": InputDataset(filepath=str(tmp_path / "log/dt={date}")),
+        "days": DayStoreDataset(filepath=str(tmp_path / "days")),
+    }
+    run = Pipeline([node(lambda log, days: None, ["log", "days"], "pages", name="ingest")])
+    assert _days_of(run, catalog) == {str(tmp_path / "days")}
+    assert not _days_of(run, catalog | {"log": InputDataset(filepath=str(tmp_path / "log"))})
+    other = LockHook()
+    lock = LockSettings.model_construct(heartbeat_s=3600, expires_s=7200)
+    for number, one in enumerate((hook, other)):
+        root = tmp_path / str(number)
+        root.mkdir()
+        one._settings = RunSettings.model_construct(root=str(root), folder=None, keep=1, lock=lock)
+    hook._acquire(_days_of(run, catalog))
+    with pytest.raises(ClusterError, match="days"):
+        other._acquire(_days_of(run, catalog))
+    assert "released_by" in max((tmp_path / "1/.lock").glob("*.json")).read_text()
+    hook.after_pipeline_run()
+    other._acquire(_days_of(run, catalog))
+    other.after_pipeline_run()

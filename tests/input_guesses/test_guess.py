@@ -181,6 +181,66 @@ def test_a_column_named_like_a_time_that_cannot_be_read_is_said(tmp_path, times)
     assert "shown_at is left out" in said
 
 
+@pytest.mark.parametrize("name", ["at", "wann"])
+def test_a_column_of_times_under_a_name_that_says_nothing_is_suggested(tmp_path, name):
+    given = [
+        row | {name: f"2024-05-{number % 28 + 1:02}T12:00:00Z", "price": 10 + number}
+        for number, row in enumerate(rows())
+    ]
+    log = write_csv(tmp_path / "log.csv", given)
+    guesses = guess_inputs([log], given={})
+    assert "shown_at" not in guesses.log.columns
+    (said,) = [doubt for doubt in guesses.doubts["click_log"] if "shown_at" in doubt]
+    assert f"'{name}' holds times such as '2024-05-01T12:00:00Z'" in said
+    assert f"--column shown_at={name}" in said
+    named = guess_inputs([log], given={"shown_at": name})
+    assert columns(named)["shown_at"] == name
+    assert not [doubt for doubt in named.doubts["click_log"] if "shown_at" in doubt]
+
+
+def test_doubled_quotes_are_written_down_as_the_readers_escape(tmp_path):
+    """Every page of the shoe has a quote within a quoted cell, as RFC 4180 doubles it."""
+    given = [row | {"query": row["query"].replace("red shoe", '"12"" red, shoe"')} for row in rows()]
+    log = write_csv(tmp_path / "log.csv", given)
+    guesses = guess_inputs([log], given={})
+    assert guesses.formats["click_log"].load_args == {"header": True, "escape": '"'}
+    written = yaml.safe_load(settings_files(guesses)["globals.yml"])
+    assert written["click_log"]["load_args"]["escape"] == '"'
+    # The columns were described with it: the query is one cell, and its text has one quote.
+    assert columns(guesses)["query"] == "query"
+    assert "'12\" red, shoe'" in guesses.log.columns["query"].why
+    plain = guess_inputs([write_csv(tmp_path / "plain.csv", rows())], given={})
+    assert "escape" not in plain.formats["click_log"].load_args
+
+
+@pytest.mark.parametrize("division", ["shop", "bereich"])
+def test_ids_may_come_again_in_another_corpus(tmp_path, division):
+    """Three shops with the same article numbers: `sku` names a document within its shop."""
+    shops = ("de", "fr", "uk")
+    searched = rows(doc_id="sku")
+    log = write_csv(tmp_path / "log.csv", [row | {division: shops[n % 3]} for n, row in enumerate(searched)])
+    made = [
+        {"sku": f"p{n}", division: shop, "title": f"red shoe {n} of {shop}", "kind": f"k{n % 5}"}
+        for shop in shops
+        for n in range(20)
+    ]
+    documents = write_lines(tmp_path / "docs.jsonl", made)
+    given = {"corpus": division} if division == "bereich" else {}
+    guesses = guess_inputs([log], documents=documents, given=given)
+    assert columns(guesses, "documents") == {"doc_id": "sku", "corpus": division}
+    assert columns(guesses)["doc_id"] == "sku"
+    named = guess_inputs([log], documents=documents, given={**given, "documents.corpus": division})
+    assert named.documents.columns["corpus"].why == "as --column says"
+
+
+def test_a_column_whose_values_come_again_within_a_corpus_is_no_id(tmp_path):
+    made = [{"kind": f"k{n % 7}", "shop": "de", "title": f"red shoe {n}"} for n in range(60)]
+    documents = write_lines(tmp_path / "docs.jsonl", made)
+    log = write_csv(tmp_path / "log.csv", [row | {"shop": "de"} for row in rows()])
+    with pytest.raises(SchemaError, match="no column that is clearly 'doc_id'"):
+        guess_inputs([log], documents=documents, given={})
+
+
 def test_what_divides_log_and_documents_alike_may_be_corpora_and_is_said(tmp_path):
     areas = ("blog", "laden", "hilfe")
     log = write_csv(tmp_path / "log.csv", [row | {"bereich": areas[n % 3]} for n, row in enumerate(rows())])

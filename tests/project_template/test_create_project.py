@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from rankhammer.cli import rankhammer
@@ -31,9 +32,13 @@ def test_a_new_project_holds_no_settings_of_the_maker_s_own():
         "conf/local/.gitkeep",
         "conf/local/credentials.yml.example",
         "conf/local/globals.yml.example",
-        "conf/local/mlflow.yml.example",
     }
     assert not [name for name in template_files() if "credentials" in name and not name.endswith(".example")]
+
+
+def test_the_experiment_that_the_configuration_names_can_be_run_in_a_new_project():
+    function = yaml.safe_load((ROOT / "conf/base/experiments.yml").read_text())["experiments"]["hello"]["function"]
+    assert function.rpartition(":")[0] in template_files()
 
 
 def test_every_file_of_base_and_prod_is_part_of_a_new_project():

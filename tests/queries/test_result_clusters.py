@@ -108,3 +108,20 @@ def test_queries_from_elsewhere_get_the_clusters_of_the_log(spark):
         ("wiki", "who is"): query_cluster_id("who\nwho is"),
     }
     assert ids(assign_clusters(table, language="english", known=log))["shop", "whos"] == query_cluster_id("who")
+
+
+def test_what_an_engine_lists_counts_before_what_the_log_shows(spark):
+    # The log has `who` and `The Who` together; the engine tells them apart, and says nothing of the others.
+    listed = [("shop", "who", doc, float(place)) for place, doc in enumerate("pqrstuvw")]
+    listed += [("shop", "The Who", doc, float(place)) for place, doc in enumerate("abcde")]
+    listed += [("blog", "who", "p", 1.0)]
+    lists = spark.createDataFrame(listed, "corpus string, query string, doc_id string, place double")
+    found = ids(split_by_results(serps(spark, PAGES), lists=lists))
+    assert found["shop", "The Who"] == query_cluster_id("who")
+    assert found["shop", "who"] == query_cluster_id("who\nwho")
+    assert found["shop", "WHO"] == found["shop", "who?"] == query_cluster_id("who\nWHO")
+    # The sixth place and those behind it do not count.
+    more = [*listed, *(("shop", "who?", doc, float(place)) for place, doc in enumerate("pqrstABC"))]
+    lists = spark.createDataFrame(more, "corpus string, query string, doc_id string, place double")
+    found = ids(split_by_results(serps(spark, PAGES), lists=lists.repartition(3)))
+    assert found["shop", "who?"] == found["shop", "who"] == query_cluster_id("who\nwho")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rankhammer.runs.drift import MOST_LINES, describe
+from rankhammer.runs.held_out import describe_holdout
 
 METRIC = "ndcg@10"
 
@@ -45,6 +46,76 @@ def test_a_first_run_has_none():
 )
 def test_a_large_change_is_said_with_both_values_and_the_run(change, expected):
     assert describe(figures(**change), [record(3)], METRIC) == [f"Corpus 'shop': {expected}, since run #3."]
+
+
+CLUSTERS = "clusters, share 0.2, seed 42"
+PARAMETERS = {"folding": {"test_share": 0.2, "test_pattern": None}, "holdout": "clusters", "random_state": 42}
+
+
+def measured(mean: float, **change) -> dict:
+    training = figures(mean=mean)["training"]["shop"] | {"truth": "clicks", "holdout": CLUSTERS} | change
+    return {"training": {"shop": training}}
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"holdout": "time, share 0.2"}, f"the hold-out differs ({CLUSTERS} -> time, share 0.2)"),
+        (
+            {"holdout": "clusters, share 0.3, seed 42"},
+            f"the hold-out differs ({CLUSTERS} -> clusters, share 0.3, seed 42)",
+        ),
+        ({"truth": "reference"}, "the truth differs (clicks -> reference)"),
+    ],
+)
+@pytest.mark.parametrize("mean", [0.5, 0.2])
+def test_what_was_measured_in_another_way_is_no_drift_and_said_to_be_so(change, why, mean):
+    before = {"number": 3, "figures": measured(0.5)}
+    found = describe(measured(mean, **change), [before], METRIC)
+    assert found == [f"Corpus 'shop': ndcg@10 of the ranker is not comparable with that of run #3: {why}."]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "n_lines"),
+    [
+        (CLUSTERS, "time, share 0.2", 0),
+        ("time, share 0.2", "time, share 0.3", 0),
+        ("time, share 0.2", "time, share 0.2", 1),
+        (CLUSTERS, "clusters, share 0.3, seed 1", 1),
+        (None, None, 1),
+    ],
+)
+def test_judgments_of_other_days_are_not_compared(before, now, n_lines):
+    labels = [{"shop": {"n_judgments": 1000, "n_graded": n, "holdout": of}} for n, of in ((900, before), (700, now))]
+    old = {"number": 3, "figures": {"labeling": labels[0]}}
+    assert len(describe({"labeling": labels[1]}, [old], METRIC)) == n_lines
+
+
+def test_a_record_of_an_earlier_version_says_by_its_parameters_what_was_held_out():
+    old = measured(0.5)
+    del old["training"]["shop"]["holdout"]
+    before = {"number": 3, "figures": old, "parameters": PARAMETERS | {"random_state": 7}}
+    (line,) = describe(measured(0.2), [before], METRIC)
+    assert f"the hold-out differs (clusters, share 0.2, seed 7 -> {CLUSTERS})" in line
+    (line,) = describe(measured(0.2), [before | {"parameters": PARAMETERS}], METRIC)
+    assert "outside of each other's interval" in line
+    # Nothing says what was held out: the figures are compared, as they were.
+    (line,) = describe(measured(0.2), [before | {"parameters": {}}], METRIC)
+    assert "outside of each other's interval" in line
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, CLUSTERS),
+        ({"holdout": {"time": 0.3}}, "time, share 0.3"),
+        ({"folding": {"test_share": 0.2, "test_pattern": "^test "}}, "pattern '^test '"),
+        ({"holdout": 3}, None),
+        ({"folding": None}, None),
+    ],
+)
+def test_two_runs_with_one_rule_have_one_text_for_what_they_hold_out(change, expected):
+    assert describe_holdout(PARAMETERS | change) == expected
 
 
 def test_each_figure_is_compared_with_the_newest_run_that_has_it():

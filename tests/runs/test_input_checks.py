@@ -20,6 +20,7 @@ from rankhammer.pipelines.features.params import FeaturesParams
 from rankhammer.pipelines.ingestion.params import IngestionParams
 from rankhammer.pipelines.judgment_export.params import JudgmentExportParams
 from rankhammer.runs import input_checks
+from rankhammer.runs.click_model_checks import require_weights
 from rankhammer.runs.input_checks import check_inputs
 
 TEXT = "das ist aus Wolle und mit einer Naht"
@@ -112,6 +113,21 @@ def test_clicks_alone_are_no_log_for_a_click_model_of_positions(case, monkeypatc
     found = case.check(monkeypatch)
     assert len(found.faults) == n_faults
     assert all("has no impressions" in fault.message and "dctr" in fault.hint for fault in found.faults)
+
+
+@pytest.mark.parametrize(
+    ("click_model", "measured", "words"),
+    [("dbn", False, "'dbn' would take them for equal"), ("coec", True, "held_out measures"), ("coec", False, "")],
+)
+def test_weighted_clicks_are_for_click_through_models_alone(click_model, measured, words):
+    reader = _spec({"name": "ubi", "options": {"action_weights": {"purchase": 5}}})
+    held_out = type("HeldOut", (), {"enabled": measured})
+    labeling = type("Labeling", (), {"click_model": _spec({"name": click_model}), "held_out": held_out})
+    params = {"params:ingestion": IngestionParams.model_construct(reader=reader), "params:labeling": labeling}
+    faults = input_checks.Faults()
+    faults.caught(lambda: require_weights(params))
+    assert len(faults) == bool(words)
+    assert all(words in fault.message and "coec" in fault.hint for fault in faults)
 
 
 def test_all_faults_are_in_one_message_with_their_remedies(case, monkeypatch):

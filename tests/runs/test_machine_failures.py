@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import os
 import resource
 import subprocess
 import sys
+import textwrap
 from types import SimpleNamespace
 
 import pytest
@@ -135,3 +137,19 @@ def test_a_killed_jvm_is_told_as_that_whatever_it_led_to(monkeypatch):
 def test_a_connection_that_another_server_refuses_is_none_of_sparks(monkeypatch):
     monkeypatch.setattr(SparkContext, "_gateway", None)
     assert user_error(ConnectionRefusedError(errno.ECONNREFUSED, "refused")) is None
+
+
+def test_ctrl_c_in_code_that_is_made_of_text_ends_with_the_exit_code_too(tmp_path):
+    """Python would end by the signal: a shell shows the same number then, other programs do not."""
+    code = """
+        import sys
+        from rankhammer.runs.user_errors import exit_code
+        sys.exit(exit_code(lambda: exec("raise KeyboardInterrupt")))
+    """
+    (tmp_path / "interrupted.py").write_text(textwrap.dedent(code))
+    # By -m, as commands are started: only then does Python look whether an interrupt was left.
+    ended = subprocess.run(
+        [sys.executable, "-m", "interrupted"], capture_output=True, check=False, text=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )  # fmt: skip
+    assert (ended.returncode, ended.stderr.strip()) == (130, "Interrupted.")

@@ -9,7 +9,7 @@ import yaml
 
 from rankhammer.config_loader import ConfigLoader
 from rankhammer.errors import ConfigError
-from rankhammer.pipeline_registry import register_pipelines, short_name
+from rankhammer.pipeline_registry import every_node, register_pipelines, short_name
 from rankhammer.runs.parameters import check_parameters
 from rankhammer.settings import CONFIG_LOADER_ARGS
 
@@ -27,7 +27,7 @@ def loaded(folder, **files) -> dict:
 
 def checked(given: dict) -> dict:
     whole = register_pipelines()["__default__"]
-    return check_parameters(given, whole, known=whole.inputs())
+    return check_parameters(given, whole, known=every_node().inputs())
 
 
 def test_the_parameters_of_base_are_sound_and_complete(tmp_path):
@@ -42,8 +42,15 @@ def test_one_language_reaches_the_log_and_the_reference_judgments(tmp_path):
     readers = {
         short_name(node) for node in register_pipelines()["__default__"].nodes if "params:language" in node.inputs
     }
-    assert readers == {"ingest", "build_training_matrix", "evaluate"}
+    assert readers == {"ingest", "build_training_matrix", "evaluate", "compare_with_current"}
     assert not [stage for stage, values in given.items() if isinstance(values, dict) and "language" in values]
+
+
+@pytest.mark.parametrize("wrong", ["day", {"time": 0.9}, None])
+def test_what_nothing_can_be_held_out_by_is_refused(tmp_path, wrong):
+    with pytest.raises(ConfigError, match=r"'holdout' is .*expected") as caught:
+        checked(loaded(tmp_path) | {"holdout": wrong})
+    assert "conf/<env>/parameters/run.yml" in caught.value.hint
 
 
 def test_a_mistyped_group_of_parameters_is_not_ignored(tmp_path):
@@ -79,11 +86,15 @@ def test_a_language_without_a_stemmer_names_the_closest(tmp_path):
         checked(loaded(tmp_path, globals={"language": "klingon"}))
 
 
-@pytest.mark.parametrize("name", ["vespa", "ranklib", "elastic_native"])
-def test_a_target_for_trees_is_refused_where_training_may_choose_another_ranker(tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "taken"), [("vespa", "trees, neural and mixed"), ("ranklib", "trees"), ("elastic_native", "trees")]
+)
+def test_a_target_for_trees_is_refused_where_training_may_choose_another_ranker(tmp_path, name, taken):
     given = loaded(tmp_path)
     given["export"]["targets"] = [{"name": name, "options": {}}]
-    with pytest.raises(ConfigError, match=f"Target '{name}' takes trees alone, and training.ranker may be 'baseline'"):
+    with pytest.raises(
+        ConfigError, match=f"Target '{name}' takes {taken} alone, and training.ranker may be 'baseline'"
+    ):
         checked(given)
     given["training"]["ranker"] = {"name": "xgboost", "options": {}}
     checked(given)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from rankhammer.pipeline_registry import STAGES
-from rankhammer.runs import summary
+from rankhammer.runs import history, summary
+from rankhammer.runs.champion_facts import with_champions
 from rankhammer.runs.corpus_status import Scope, command_again, merged
 from rankhammer.spark.health import Health
 
@@ -67,6 +70,54 @@ def test_the_table_shows_the_metric_and_the_intervals_that_training_chose(capsys
     table = shown({"training": training | {"metric": "ndcg@5", "confidence": 0.9}}, capsys)
     assert "ndcg@5 on held-out queries, 90 % intervals" in table
     assert "0.500 (0.400-0.600)" in table
+
+
+DIFFERENCE = {"mean": 0.02, "lower": 0.01, "upper": 0.03, "n_queries": 40, "n_clusters": 40, "verdict": "better"}
+TRAINING = {
+    "metric": "ndcg@10",
+    "confidence": 0.95,
+    "corpora": {
+        "main": {
+            "truth": "clicks",
+            "verdict": "worse",
+            "ndcg@10": {"ranker": MEASURED},
+            "metrics": {"clicks": {"ndcg@10": {"ranker": MEASURED}}},
+        }
+    },
+    "failures": [],
+}
+
+
+def beside(comparison: dict, capsys) -> tuple[dict, str]:
+    """The training report's facts and the closing table, with what was measured of the current ranker."""
+    found = with_champions(TRAINING, {"metric": "ndcg@10", "corpora": comparison})
+    return found["corpora"]["main"], shown({"training": found}, capsys)
+
+
+def test_the_ranker_that_is_current_until_now_has_a_row_and_a_difference(capsys):
+    current = {"mean": 0.48, "lower": 0.4, "upper": 0.55}
+    compared = {"champion": "3f9c", "left_out": "", "is_unseen": False, "ndcg@10": current, "difference": DIFFERENCE}
+    facts, table = beside({"main": compared | {"metrics": {"clicks": {"ndcg@10": current}}}}, capsys)
+    assert re.search(r"current before +0\.480 \(0\.400-0\.550\)", table)
+    assert re.search(r"current before +40 +\+0\.020 \(\+0\.010 to \+0\.030\) +better", table)
+    assert "ranker 3f9c was measured on other test queries" in table
+    # What decides whether a ranker is held back is the verdict against the logged order and the baseline.
+    assert facts["verdict"] == "worse"
+    assert facts["metrics"]["clicks"]["ndcg@10"].keys() == {"ranker", "champion"}
+    kept = history.figures({"training": {**TRAINING, "corpora": {"main": facts}}}, ["training"])["training"]["main"]
+    assert (kept["champion"], kept["verdicts"]["champion"]["mean"]) == ("3f9c", 0.02)
+
+
+def test_a_current_ranker_that_cannot_be_measured_has_no_figure_and_a_reason(capsys):
+    _, table = beside({"main": {"champion": "3f9c", "left_out": "The feature set lacks age."}}, capsys)
+    assert re.search(r"current before +- *\n", table)
+    assert "main, current before: The feature set lacks age." in table
+
+
+def test_without_a_current_ranker_the_report_is_as_it_was(capsys):
+    assert with_champions(TRAINING, {"metric": "ndcg@10", "corpora": {}}) == TRAINING
+    assert with_champions(TRAINING, {"metric": "ndcg@5", "corpora": {"main": {}}}) == TRAINING
+    assert "current before" not in beside({}, capsys)[1]
 
 
 def test_square_brackets_in_names_and_errors_are_shown_as_they_are(capsys):
@@ -189,6 +240,31 @@ def test_reference_judgments_that_match_nothing_or_are_not_used_are_told(n_found
     table = shown({"training": training}, capsys)
     assert "Reference judgments of main: 280 of 300 kept (15 unreadable_grade, 5 without a grade left out); " in table
     assert words in table
+
+
+def test_the_order_of_a_ranker_is_named_by_what_learned_and_not_by_what_is_around_it(capsys):
+    about = {"truth": "clicks", "ndcg@10": {"ranker": MEASURED}, "ranker": "selected", "learner": "xgboost"}
+    table = shown({"training": {"corpora": {"main": about}, "failures": []}}, capsys)
+    assert "ranker: xgboost" in table
+    assert "selected" not in table
+    old = {"truth": "clicks", "ndcg@10": {"ranker": MEASURED}, "ranker": "linear"}
+    assert "ranker: linear" in shown({"training": {"corpora": {"main": old}, "failures": []}}, capsys)
+
+
+def test_the_table_says_why_there_is_no_number(capsys):
+    nothing = {"mean": None, "lower": None, "upper": None}
+    facts = {"truth": "clicks", "ndcg@10": {"ranker": nothing}, "why_null": "no ndcg@10: it has no test query"}
+    table = shown({"training": {"corpora": {"main": facts}, "failures": []}}, capsys)
+    assert "Corpus 'main' has no ndcg@10: it has no test query." in table
+
+
+def test_the_text_of_a_failure_is_one_line_that_says_where_the_whole_is(capsys):
+    failure = {"corpus": "main", "stage": "training", "error": "XGBoostError: a\n" + "b" * 3000, "hint": "mend it"}
+    table = shown({"training": {"corpora": {}, "failures": [failure]}}, capsys)
+    (line,) = [line for line in table.splitlines() if "failed in training:" in line]
+    assert "XGBoostError: a bbb" in line
+    assert line.endswith("b ... (whole: run_summary.json)")
+    assert len(line) < 400
 
 
 def test_grades_that_feature_rows_came_with_are_not_called_judgments_from_clicks(capsys):

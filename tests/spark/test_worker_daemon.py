@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from rankhammer.spark.worker_daemon import installed_first
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere Spark's own daemon does it")
 
 EARLY = """
@@ -49,3 +51,20 @@ def test_where_there_is_a_thread_sparks_own_daemon_takes_over():
 def test_a_worker_finds_everything_imported_and_does_not_look_through_it_for_garbage(spark):
     (found,) = spark.sparkContext.parallelize([0], 1).map(lambda _: gc.get_freeze_count()).collect()
     assert found > 50_000
+
+
+def test_a_worker_has_the_compiled_modules_of_the_installed_pyspark_not_those_of_the_archive(spark):
+    def place(_: int) -> str:
+        import pyspark.worker
+
+        return pyspark.worker.__file__
+
+    (found,) = spark.sparkContext.parallelize([0], 1).map(place).collect()
+    assert ".zip" not in found
+
+
+def test_archives_of_another_spark_than_the_installed_one_stay_first():
+    ours, theirs = "/env/site-packages/pyspark/python/lib/pyspark.zip", "/opt/spark/python/lib/pyspark.zip"
+    assert installed_first(["", theirs, "/env/site-packages"]) == ["", theirs, "/env/site-packages"]
+    assert installed_first(["", ours, "/env/site-packages"]) == ["", "/env/site-packages", ours]
+    assert installed_first(["", ours]) == ["", ours]

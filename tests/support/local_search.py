@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 from pyspark import SparkConf, SparkFiles
 
@@ -50,6 +51,14 @@ class LocalContext:
     def __init__(self, before=lambda number: None) -> None:
         self._before = before
         self.n_tasks: list[int] = []
+
+    # Of the JVM only how many tasks run at once is asked.
+    _jsc = SimpleNamespace(
+        sc=lambda: SimpleNamespace(
+            maxNumConcurrentTasks=lambda profile: 1,
+            resourceProfileManager=lambda: SimpleNamespace(resourceProfileFromId=lambda number: number),
+        )
+    )
 
     def getConf(self):  # noqa: N802 - Spark's name
         return SparkConf(loadDefaults=False)

@@ -10,10 +10,13 @@ import xgboost as xgb
 
 from rankhammer.corpora import folder_of
 from rankhammer.exporters import TrainedRanker, publish
+from rankhammer.exporters.parity import booster_scores
 from rankhammer.exporters.targets.opensearch_ltr import OpenSearchLtr, OpenSearchLtrOptions
 from rankhammer.feature_sets import FeatureSet
+from rankhammer.neural_model import file_of
 from rankhammer.rankers import FitSettings, RankingData
 from rankhammer.rankers.linear import LinearOptions, LinearRanker
+from rankhammer.rankers.neural import NeuralOptions, NeuralRanker
 
 FEATURES = FeatureSet.model_validate(
     {
@@ -90,13 +93,25 @@ def train_linear(seed: int = 7, corpus: str = "shop", features: FeatureSet = FEA
     return TrainedRanker(corpus, model, features, {"objective": learner.objective}), rows
 
 
+def train_neural(seed: int = 7, corpus: str = "shop", features: FeatureSet = FEATURES, **options: Any) -> Any:
+    """Train a small network on logarithms of `popularity` and `mixed`; return it, and what it was trained on."""
+    rng = np.random.default_rng(seed)
+    rows = rng.choice([0.0, 0.3, 0.7, 1.0, 1.9], (300, len(features.names))).astype(np.float32)
+    label = (rows[:, 0] - rows[:, 2] + rows[:, -1] + 1).clip(0, 4).round().astype(np.float32)
+    learner = NeuralRanker(NeuralOptions(log=("popularity", "mixed"), width=8, members=2, **options))
+    qid = np.repeat(np.arange(15, dtype=np.int32), 20)
+    prepared = learner.prepare(RankingData(rows, label, qid, np.ones(300), features.names))
+    model = learner.fit(prepared, None, params={}, settings=FitSettings(5, None, 10, 1, seed)).model
+    return TrainedRanker(corpus, model, features, {"objective": learner.objective}), rows
+
+
 def ranker_files(ranker: TrainedRanker, rows: Any, **sample: Any) -> dict[str, bytes]:
     """Return the files that training publishes; `sample` holds what vectors have beside them."""
-    scores = ranker.booster.predict(xgb.DMatrix(rows), validate_features=False).tolist()
+    scores = booster_scores(ranker, rows).tolist()
     values = np.where(np.isnan(rows), None, rows.astype(object)).tolist()
     message = {"feature_names": list(ranker.feature_set.names), "features": values, "scores": scores, **sample}
     return {
-        "model.ubj": ranker.model,
+        file_of(ranker.model): ranker.model,
         "manifest.json": json.dumps(dict(ranker.manifest)).encode(),
         "feature_set.json": ranker.feature_set.model_dump_json().encode(),
         "sample_vectors.json": json.dumps(message).encode(),

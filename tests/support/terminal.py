@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import re
+import signal
 import struct
 import subprocess
 import termios
@@ -41,7 +42,7 @@ class Terminal:
             env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "50", **environment},
             # A session of its own, whose terminal this is: then Ctrl-C reaches the command.
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=_own_terminal,
         )
         os.close(inside)
         self._own, self._raw = own, b""
@@ -87,6 +88,12 @@ class Terminal:
             if not block:
                 return
             self._raw += block
+
+
+def _own_terminal() -> None:
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    # Where tests run in the background Ctrl-C is ignored, and children inherit that.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def screen(shown: str) -> list[str]:

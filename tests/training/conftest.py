@@ -76,10 +76,20 @@ def stored_matrix(spark, tmp_path) -> Callable:
     return store
 
 
+@pytest.fixture(scope="session")
+def write_matrix() -> Callable:
+    """Return a function that writes the files of two corpora into a folder."""
+
+    def write(folder: Path) -> Path:
+        for corpus, seed in (("a", 0), ("b", 1)):
+            _write_corpus(folder / f"{corpus}.parquet", _matrix_rows(corpus, seed=seed))
+        return folder
+
+    return write
+
+
 @pytest.fixture
-def matrix(tmp_path, monkeypatch) -> Path:
+def matrix(tmp_path, monkeypatch, write_matrix) -> Path:
     """A folder with the files of two corpora, for `local_search`, which replaces Spark's look-up of files."""
     monkeypatch.setattr(SparkFiles, "get", SparkFiles.get)
-    for corpus, seed in (("a", 0), ("b", 1)):
-        _write_corpus(tmp_path / "matrix" / f"{corpus}.parquet", _matrix_rows(corpus, seed=seed))
-    return tmp_path / "matrix"
+    return write_matrix(tmp_path / "matrix")

@@ -29,7 +29,17 @@ FEATURES = FeatureSet.model_validate(
 )
 BUDGET = Budget(n_trials=5, batch_size=2, strategy=Strategy(2), n_rounds=6, early_stopping_rounds=3, metric_k=10)
 TRAINER = final.Trainer(RankerChoice((Candidate(PluginSpec(name="xgboost")),)), BUDGET, 10, 42)
-FACTS = CorpusFacts((0, 1, 2), {"train": 9, "test": 4}, {"train": 3, "test": 2}, 8, 3, has_reference=True, n_relevant=2)
+FACTS = CorpusFacts(
+    (0, 1, 2),
+    {"train": 9, "test": 4},
+    {"train": 3, "test": 2},
+    8,
+    3,
+    has_reference=True,
+    n_relevant=2,
+    n_telling_queries=3,
+    highest_grade=2,
+)
 BEST = {"a": Trial("a", 3, {"max_depth": 4}, -0.75, 17, ranker="xgboost")}
 VECTORS = np.array([[0.1, np.nan], [1 / 3, 2e-7]], np.float32)
 RESULT = FinalResult(

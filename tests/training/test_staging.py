@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from pyspark import SparkFiles
 
 from rankhammer.errors import DataError
-from rankhammer.training.matrix import read_facts
+from rankhammer.training.matrix import read_facts, rows_digest
 from rankhammer.training.staging import stage_matrix
 
 
@@ -37,6 +38,23 @@ def test_the_same_content_is_staged_under_the_same_name(stored_matrix, matrix_ro
     first = stage_matrix(stored_matrix({"a": matrix_rows("a")}, folder="one"))
     second = stage_matrix(stored_matrix({"a": matrix_rows("a")}, folder="two"))
     assert first == second
+
+
+def test_rows_have_one_digest_whatever_their_file_s_footer_says(tmp_path, matrix_rows, write_corpus):
+    stored = write_corpus(tmp_path / "a.parquet", matrix_rows("a"))
+    table = pq.read_table(stored)
+    others = {
+        "footer": table.replace_schema_metadata({"written": "by another process"}),
+        "rows": table.slice(1),
+        "schema": table.rename_columns(["other", *table.column_names[1:]]),
+    }
+    for name, other in others.items():
+        pq.write_table(other, tmp_path / f"{name}.parquet")
+    content = {name: (tmp_path / f"{name}.parquet").read_bytes() for name in ("a", *others)}
+    assert len(set(content.values())) == 4
+    digests = {name: rows_digest(tmp_path / f"{name}.parquet") for name in content}
+    assert digests["a"] == digests["footer"]
+    assert len(set(digests.values())) == 3
 
 
 def test_a_corpus_may_have_any_name(stored_matrix, matrix_rows):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import signal
 from dataclasses import replace
@@ -10,12 +11,13 @@ from dataclasses import replace
 import pytest
 
 from rankhammer.plugins import PluginSpec
-from rankhammer.training import fold_runs, worker
+from rankhammer.training import final, fold_runs, worker
 from rankhammer.training.choice import Candidate, RankerChoice
+from rankhammer.training.matrix_table import trial_table
 from rankhammer.training.search import Strategy
 from rankhammer.training.search_space import parse_space
 from rankhammer.training.staging import stage_matrix
-from rankhammer.training.tune import Budget, trial_table, tune_corpora
+from rankhammer.training.tune import Budget, tune_corpora
 
 XGBOOST = PluginSpec(name="xgboost")
 KNOWN = ("max_depth", "learning_rate", "subsample")
@@ -29,6 +31,7 @@ class OneByOne:
 
     def __init__(self, context) -> None:
         self._context = context
+        self._jsc = context._jsc
         self.n_tasks: list[int] = []
 
     def getConf(self):  # noqa: N802 - Spark's name
@@ -124,13 +127,83 @@ def test_a_job_that_fails_for_another_reason_ends_the_search(spark, corpora, mon
 
 
 def test_a_corpus_whose_every_trial_fails_is_reported_and_the_others_go_on(spark, stored_matrix, matrix_rows):
-    odd = [row | {"grade": 40} if row["grade"] == 2 else row for row in matrix_rows("odd")]
+    odd = [row | {"weight": -1.0} for row in matrix_rows("odd")]
     corpora = stage_matrix(stored_matrix({"a": matrix_rows("a"), "odd": odd}))
     trials, (failure,) = _tune(OneByOne(spark.sparkContext), corpora)
     assert {trial.corpus for trial in trials} == {"a"}
     assert (failure.corpus, failure.stage) == ("odd", "training")
     assert "all 5 trials failed" in failure.error
-    assert "Grade 40 cannot be trained on" in failure.error
+    assert "Weights must be positive values" in failure.error
+
+
+def _query_by_query(rows):
+    """Give all documents of a query the same grade, a relevant one in each second query."""
+    return [row | {"grade": row["qid"] % 2} for row in rows]
+
+
+def _too_high(rows):
+    return [row | {"grade": 32} if row["grade"] == 2 else row for row in rows]
+
+
+def _below_zero(rows):
+    return [row | {"grade": -1} if row["grade"] == 0 else row for row in rows]
+
+
+def _infinite(rows):
+    return [row | {"features": row["features"] | {"noise": math.inf}} if row["qid"] == 4 else row for row in rows]
+
+
+def _too_high_for_people(rows):
+    return [row | {"reference_grade": 32} for row in rows]
+
+
+def _one_query(rows):
+    return [row for row in rows if row["qid"] in (0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error"),
+    [
+        (_query_by_query, "in each of its 30 graded training queries all documents have the same grade"),
+        (_too_high, "grade 32 cannot be trained on: a gain is 2^grade - 1, and grades go from 0 to 31."),
+        (_too_high_for_people, "grade 32 cannot be trained on"),
+        (_below_zero, "grade -1 cannot be trained on"),
+        (_infinite, "features have infinite values, which cannot be learned from: noise in 8 rows."),
+        (_one_query, "1 of its folds have a document of grade 1 or more; expected at least 2 (8 training rows"),
+    ],
+)
+def test_a_corpus_that_cannot_be_trained_is_set_aside_before_any_trial_and_the_others_go_on(
+    spark, stored_matrix, matrix_rows, spoil, error
+):
+    corpora = stage_matrix(stored_matrix({"a": matrix_rows("a"), "bad": spoil(matrix_rows("bad"))}))
+    context = OneByOne(spark.sparkContext)
+    trials, (failure,) = _tune(context, corpora)
+    assert {trial.corpus for trial in trials} == {"a"}
+    assert (failure.corpus, failure.stage) == ("bad", "training")
+    assert error in failure.error
+    assert context.n_tasks == [6, 6, 3]
+
+
+@pytest.mark.parametrize(
+    "ranker",
+    [
+        XGBOOST,
+        PluginSpec(name="linear"),
+        PluginSpec(name="selected", options={"n_features": 2, "ranker": {"name": "xgboost"}}),
+    ],
+)
+def test_a_feature_without_any_value_costs_a_warning_and_no_corpus(spark, stored_matrix, matrix_rows, caplog, ranker):
+    absent = [row | {"features": row["features"] | {"noise": math.nan}} for row in matrix_rows("a")]
+    corpora = stage_matrix(stored_matrix({"a": absent, "b": matrix_rows("b")}))
+    context = OneByOne(spark.sparkContext)
+    choice = RankerChoice((Candidate(ranker, parse_space({}, known=())),))
+    trials, failures = _tune(context, corpora, choice=choice)
+    best = {trial.corpus: trial for trial in trials}
+    fits = final.Trainer(choice, BUDGET, 10, 42).fit(context, corpora, best)
+    assert failures == fits.failures == []
+    assert set(fits.rankers) == {"a", "b"}
+    (warning,) = [record.getMessage() for record in caplog.records if "without any value" in record.getMessage()]
+    assert warning == "Corpus a: nothing is learned from features without any value: noise"
 
 
 def test_a_corpus_without_relevant_documents_is_reported_and_the_others_go_on(spark, stored_matrix, matrix_rows):
@@ -142,7 +215,7 @@ def test_a_corpus_without_relevant_documents_is_reported_and_the_others_go_on(sp
 
 
 def test_every_batch_is_told_in_one_line(spark, corpora, caplog):
-    caplog.set_level(logging.INFO, "rankhammer.training.tune")
+    caplog.set_level(logging.INFO, "rankhammer.training")
     _tune(OneByOne(spark.sparkContext), corpora)
     messages = [record.getMessage() for record in caplog.records]
     lines = [message for message in messages if message.startswith("Tuning:") and "trials per corpus" in message]
@@ -192,6 +265,17 @@ def test_a_candidate_with_rounds_of_its_own_is_not_stopped_early(spark, corpora)
     several = replace(SEVERAL, candidates=(Candidate(BASELINE), Candidate(XGBOOST, n_rounds=9)))
     trials, _ = _tune(OneByOne(spark.sparkContext), {"a": corpora["a"]}, choice=several)
     assert [trial.n_rounds for trial in trials] == [1, 9]
+
+
+def test_fits_whose_rounds_were_fixed_before_are_not_made_again_for_the_choice(spark, corpora, monkeypatch):
+    several = replace(SEVERAL, candidates=(Candidate(BASELINE), Candidate(XGBOOST, n_rounds=9)))
+    context = OneByOne(spark.sparkContext)
+    found, _ = _tune(context, {"a": corpora["a"]}, choice=several)
+    assert context.n_tasks == [2 * 3, 1 * 3]
+    monkeypatch.setattr(fold_runs.FoldRuns, "_known", lambda self, task: None)
+    again, _ = _tune(context, {"a": corpora["a"]}, choice=several)
+    assert context.n_tasks[2:] == [2 * 3, 2 * 3]
+    assert _without_time(found) == _without_time(again)
 
 
 def test_a_corpus_with_enough_queries_gets_the_last_candidate_unasked(spark, corpora):

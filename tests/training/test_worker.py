@@ -96,9 +96,11 @@ def _without_memory(*_, **__):
 
 def test_the_matrix_is_built_once_for_many_trials(task, monkeypatch):
     builds = []
-    read, build = worker.read_corpus, worker._build_fold
+    read, build = worker.read_corpus, worker.rows_in_memory
     monkeypatch.setattr(worker, "read_corpus", lambda paths: builds.append("corpus") or read(paths))
-    monkeypatch.setattr(worker, "_build_fold", lambda *args: builds.append(f"fold {args[2]}") or build(*args))
+    monkeypatch.setattr(
+        worker, "rows_in_memory", lambda *args, **more: builds.append(f"fold {args[2]}") or build(*args, **more)
+    )
     for number in range(3):
         for fold in (0, 1):
             worker.run_fold(replace(task, fold=fold, trial=Trial("a", number, {})))

@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text()
-BUILT_FROM = ("src", "conf/base", "conf/prod", "notebooks", "dev", "packages/rankhammer-doctor/src")
+BUILT_FROM = ("src", "conf/base", "conf/prod", "examples", "notebooks", "dev", "packages/rankhammer-doctor/src")
 SMALL = """\
 training: {n_trials: 1, batch_size: 1, n_rounds: 10}
 folding: {n_folds: 2}
@@ -57,7 +57,7 @@ def _copy_sources(target: Path) -> None:
     for part in BUILT_FROM:
         ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
         shutil.copytree(ROOT / part, target / part, ignore=ignored)
-    for pattern in ("*.toml", "*.py", "*.in", "*.md", "LICENSE", "requirements.lock", ".telemetry"):
+    for pattern in ("*.toml", "*.py", "*.in", "*.md", "LICENSE", "requirements*.lock", ".telemetry"):
         for path in ROOT.glob(pattern):
             shutil.copy(path, target)
     for path in [*ROOT.glob("data/*/.gitkeep"), ROOT / "conf/local/.gitkeep", ROOT / "conf/logging.yml"]:

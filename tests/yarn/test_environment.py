@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from rankhammer.errors import ClusterError
+from rankhammer.errors import ClusterError, ConfigError
 from rankhammer.yarn import archive, environment
+from rankhammer.yarn.extras import lock_of
 from rankhammer.yarn.interpreter import glibc_needed, read_interpreter
 
 ROOT = Path(__file__).parents[2]
@@ -81,6 +82,27 @@ def unpacked(built, tmp_path_factory) -> Path:
     return folder
 
 
+def test_nodes_get_the_packages_of_the_extras_they_need_and_of_no_other():
+    bare, neural, boosted = (
+        {pin.name for pin in environment.read_lock(environment.plan(ROOT, extras=extras).packages)}
+        for extras in ((), ("neural",), ("catboost", "lightgbm"))
+    )
+    assert {"jax", "jaxlib", "optax", "rax"} <= neural - bare
+    assert {"catboost", "lightgbm", "matplotlib"} <= boosted - bare
+    assert not neural & {"catboost", "lightgbm", "matplotlib"}
+    assert not boosted & {"jax", "rax"}
+    assert bare <= neural & boosted
+    without = environment.plan(ROOT, extras=("neural",), without=("pyspark",)).packages
+    assert "pyspark==" not in without
+
+
+def test_an_unknown_extra_is_named_and_a_project_without_its_lock_is_told(tmp_path):
+    with pytest.raises(ConfigError, match="'neurl' is no extra that nodes can get; these are catboost, lightgbm"):
+        environment.plan(ROOT, extras=("neurl",))
+    with pytest.raises(ClusterError, match=r"need the extra neural, whose packages .* pins; there is no such file"):
+        lock_of(tmp_path, ("neural",))
+
+
 def test_archive_runs_where_the_interpreter_it_came_from_is_gone(planned, unpacked):
     code = (
         "import bz2, ctypes, lzma, sqlite3, ssl, uuid, zlib, snowballstemmer, sys; print(sys.prefix);"
@@ -118,7 +140,7 @@ def test_same_modules_become_the_same_bytes_in_another_folder_at_another_time(un
             source = next(unpacked.glob(f"lib/python3.*/{package}"))
             copy = shutil.copytree(source, env / "lib" / package, ignore=shutil.ignore_patterns("__pycache__"))
             os.utime(copy / "__init__.py", (time, time))
-        environment._compile(env)
+        environment._compile(str(env / "bin" / "python3"), env)
         archive.write_tar(tmp_path / f"{name}.tar.gz", archive.tree(env / "lib"), level=1)
         made.append(archive.content_hash(tmp_path / f"{name}.tar.gz"))
     assert list((tmp_path / "one").rglob("*.pyc"))

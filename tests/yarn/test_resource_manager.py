@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from rankhammer.errors import ClusterError
-from rankhammer.yarn import app_monitor
+from rankhammer.yarn import app_monitor, hadoop_conf, limits
 from rankhammer.yarn.app_monitor import Progress
 from rankhammer.yarn.resource_manager import ResourceManager
 
@@ -100,3 +100,17 @@ def test_progress_with_values_of_another_kind_is_said(manager, attempt):
     _, address = manager(lambda path: (200, content, {}))
     with pytest.raises(ClusterError, match="something else than expected"):
         app_monitor.update(Progress("application_1_1"), ResourceManager([address]))
+
+
+@pytest.mark.parametrize(
+    ("calculator", "counts_cores"), [("Dominant", True), ("Default", False), (None, None)]
+)  # fmt: skip
+def test_whether_queues_share_cores_stands_in_the_scheduler_s_own_file(tmp_path, monkeypatch, calculator, counts_cores):
+    monkeypatch.setenv("HADOOP_CONF_DIR", str(tmp_path))
+    monkeypatch.delenv("YARN_CONF_DIR", raising=False)
+    key, classes = "yarn.scheduler.capacity.resource-calculator", "org.apache.hadoop.yarn.util.resource"
+    value = f"<value>{classes}.{calculator}ResourceCalculator</value>"
+    text = f"<configuration><property><name>{key}</name>{value}</property></configuration>"
+    if calculator:
+        (tmp_path / "capacity-scheduler.xml").write_text(text)
+    assert limits.counts_cores(hadoop_conf.read_scheduler()) is counts_cores

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rankhammer.errors import ClusterError, ConfigError
+from rankhammer.runs import doctor_inputs
 from rankhammer.yarn.limits import Limits
 from rankhammer.yarn.resource_manager import WorkerNode
 from rankhammer.yarn.resources import (
@@ -29,7 +30,7 @@ def settings(**changes) -> ResourceSettings:
 def limits(n_nodes: int = 2, memory_mb: int = 16_000, cores: int = 8, **changes) -> Limits:
     nodes = tuple(WorkerNode(f"n{i}", memory_mb, cores, 0, 0, ()) for i in range(n_nodes))
     given = {"queue": "default", "queue_share": 1.0, "max_container_mb": memory_mb, "max_container_cores": cores}
-    return Limits(nodes=nodes, **(given | {"step_mb": 1} | changes))
+    return Limits(**({"nodes": nodes} | given | {"step_mb": 1} | changes))
 
 
 def ask(wanted: ResourceSettings, found: Limits, *, is_training=False, driver_in_cluster=False, matrix=None):
@@ -61,6 +62,32 @@ def test_a_queue_that_may_not_grow_is_a_limit():
     assert got.profile.instances == 2
     with pytest.raises(ClusterError, match=r"16000 MB x 0\.25 - 896 for the application master = 3104: 1 executors"):
         ask(settings(profile="small"), limits(queue_share=0.25, n_nodes=1))
+
+
+@pytest.mark.parametrize(("counts_cores", "cores", "executors"), [(True, 64, 16), (None, 64, 16), (False, 128, 27)])
+def test_a_queue_shares_cores_where_yarn_counts_them(counts_cores, cores, executors):
+    # Half of 8 nodes: 64 cores, and 27 containers of 8000 MB with the application master.
+    found = limits(n_nodes=8, memory_mb=54_500, cores=16, queue_share=0.5, counts_cores=counts_cores)
+    got = ask(settings(profile="large", profiles={"large": LARGE | {"instances": 32}}), found)
+    assert (found.queue_cores, got.profile.instances) == (cores, executors)
+    assert ("by the queue's 64 cores" in got.arithmetic[-1]) is (executors == 16)
+    granted = doctor_inputs.shape_of_limits(found)
+    assert granted.granted_cores == found.queue_cores
+    assert granted.granted_memory == int(found.memory_mb * found.queue_share) << 20
+
+
+def test_nodes_of_several_sizes_are_all_granted():
+    nodes = tuple(
+        WorkerNode(f"n{i}", memory_mb, cores, 0, 0, ())
+        for i, (memory_mb, cores) in enumerate([(8000, 4), (64_000, 32)])
+    )
+    found = limits(nodes=nodes)
+    granted = doctor_inputs.shape_of_limits(found)
+    assert (
+        (granted.granted_cores, granted.granted_memory)
+        == (found.queue_cores, found.memory_mb << 20)
+        == (36, 72_000 << 20)
+    )
 
 
 def test_a_container_too_large_is_refused_with_the_arithmetic():

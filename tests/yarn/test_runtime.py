@@ -33,6 +33,14 @@ def uploads(spark, tmp_path, on_progress) -> Uploads:
     return Uploads(context._jvm, context._jsc.hadoopConfiguration(), f"file://{tmp_path}/root", on_progress.append)
 
 
+@pytest.mark.parametrize("folder", ["corpus=main", "a folder", "50%", "a#b", "Häuser"])
+def test_a_folder_here_may_have_any_name(uploads, tmp_path, folder):
+    source = tmp_path / folder / "words.txt"
+    source.parent.mkdir()
+    source.write_bytes(b"1")
+    assert Path(uploads.put(source).removeprefix("file:")).read_bytes() == b"1"
+
+
 def test_file_is_written_once_and_a_changed_one_beside_it(uploads, on_progress, tmp_path):
     source = tmp_path / "words.tar.gz"
     source.write_bytes(b"1")
@@ -52,9 +60,6 @@ def test_filesystem_that_is_not_there_is_named(spark, on_progress):
     context = spark.sparkContext
     conf = context._jvm.org.apache.hadoop.conf.Configuration(context._jsc.hadoopConfiguration())
     conf.set("ipc.client.connect.max.retries", "0")
-    # Other tests of this JVM let hdfs: lead to a folder.
-    conf.set("fs.hdfs.impl", "org.apache.hadoop.hdfs.DistributedFileSystem")
-    conf.set("fs.hdfs.impl.disable.cache", "true")
     with pytest.raises(ClusterError, match=r"hdfs://127.0.0.1:1/x: .*ConnectException"):
         Uploads(context._jvm, conf, "hdfs://127.0.0.1:1/x", on_progress.append)
 
@@ -266,6 +271,12 @@ def test_node_without_the_python_stops_a_run_with_its_name(spark):
         ClusterError, match=r"1 of the nodes cannot run this: .*: /no/python cannot be used: .*not found"
     ):
         session.check_nodes(spark, "/no/python")
+
+
+def test_node_whose_python_lacks_a_package_of_the_run_stops_it_with_its_name(spark):
+    assert session.check_nodes(spark, sys.executable, "jax,optax")[0].startswith("ok ")
+    with pytest.raises(ClusterError, match=r"1 of the nodes .* cannot be used: no_jax not installed"):
+        session.check_nodes(spark, sys.executable, "optax,no_jax")
 
 
 def test_node_with_another_minor_python_is_refused():

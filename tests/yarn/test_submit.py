@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -75,7 +77,7 @@ def test_spark_submit_gets_settings_by_a_private_file_and_no_key_of_s3(tmp_path)
 @pytest.mark.parametrize("pair", ["spark.executor.memory", "executor.memory=2g"])
 def test_setting_that_is_no_spark_setting_is_refused(pair):
     with pytest.raises(ConfigError, match=r"is no KEY=VALUE"):
-        submit._flags({"pairs": (pair,), "queue": None})
+        submit.read_flags({"pairs": (pair,), "queue": None})
 
 
 def test_keys_of_s3_go_into_a_file_that_only_the_owner_reads(spark, tmp_path):
@@ -91,6 +93,26 @@ def test_keys_of_s3_go_into_a_file_that_only_the_owner_reads(spark, tmp_path):
     assert "".join(conf.getPassword("fs.s3a.secret.key")) == KEYS["AWS_SECRET_ACCESS_KEY"]
     secrets.forget(jvm, conf, uri)
     assert not file.exists()
+
+
+def test_key_stores_of_submissions_that_were_killed_are_removed(spark, tmp_path):
+    context = spark.sparkContext
+    jvm, conf = context._jvm, context._jsc.hadoopConfiguration()
+    place = tmp_path / "secrets"
+    assert secrets.forget_left(jvm, conf, lambda *_: True, folder=f"file://{place}") == 0
+    place.mkdir()
+    for name in ("ended.jceks", "going-on.jceks", "notes.txt"):
+        (place / name).touch()
+    os.utime(place / "ended.jceks", (time.time() - 7200,) * 2)
+    asked = {}
+
+    def is_over(name: str, age_s: float) -> bool:
+        asked[name] = round(age_s / 3600)
+        return name == "ended"
+
+    assert secrets.forget_left(jvm, conf, is_over, folder=f"file://{place}") == 1
+    assert asked == {"ended": 2, "going-on": 0}
+    assert {file.name for file in place.iterdir() if file.suffix != ".crc"} == {"going-on.jceks", "notes.txt"}
 
 
 def test_nodes_with_keys_of_their_own_get_no_file(spark):

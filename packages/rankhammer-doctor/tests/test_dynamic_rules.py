@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import re
 
 import pytest
 from event_logs import CONF, SQL, T0, LogBuilder, failure, lost, zstd
 
 from rankhammer_doctor.dynamic_rules.check import check_run
 from rankhammer_doctor.dynamic_rules.skew import DATA, GC, OTHER, SLOW_NODE, WARM_UP, straggler_of
+from rankhammer_doctor.symptoms import HINTS, SENTENCES
 from rankhammer_doctor.text_logs import read_text_logs
 from rankhammer_doctor.thresholds import defaults
 
@@ -264,14 +266,16 @@ def test_idle_cores_count_on_long_runs(log, tmp_path):
     assert log.ended(3_600_000).rules(tmp_path) == {"D18": "warning"}
 
 
-def test_an_executor_that_is_killed_from_outside_is_lost_and_no_memory_kill(log, tmp_path):
+@pytest.mark.parametrize(("code", "said"), [(137, "is SIGKILL"), (143, "whose heap is full"), (1, "own log says why")])
+def test_an_executor_that_is_killed_from_outside_is_lost_and_no_memory_kill(log, tmp_path, code, said):
     log.job(0, [0]).task(0, 0, 500, reason=lost("Executor heartbeat x", "1")).removed(
         "1",
-        "Container from a bad node: container_1 on host: a. Exit status: 137. Diagnostics: Killed by external signal",
+        f"Container from a bad node: container_1 on host: a. Exit status: {code}. Diagnostics: Killed by a signal",
     )
-    rules = log.even_stage(0).job_end(0, 20_000).ended(600_000).rules(tmp_path)
-    assert rules["D26"] == "warning"
-    assert "D1" not in rules
+    found = log.even_stage(0).job_end(0, 20_000).ended(600_000).findings(tmp_path)
+    finding = find(found, "D26")
+    assert (finding.severity.label, said in finding.remedies[0]) == ("warning", True)
+    assert not [one for one in found if one.rule == "D1"]
 
 
 def test_lost_heartbeats_look_at_garbage_collection_first(log, tmp_path):
@@ -335,6 +339,26 @@ def _query(log, *, rows, files=(10, 10 * MB), plan_text="", end=1000):
     return log.add(f"{SQL}SparkListenerSQLExecutionEnd", executionId=0, time=T0 + end).ended(max(end, 1000))
 
 
+BATCH = "{}\nid = 6760dbd5-cc45-4f05-9ac3-31fd7769e3bd\nrunId = 9760dbd5-cc45-4f05-9ac3-31fd7769e3bd\nbatch = 3"
+
+
+@pytest.mark.parametrize(("name", "label"), [("sales", "sales"), ("", "count at app.py:0")])
+def test_batches_of_a_stream_are_no_work_done_again_and_have_the_stream_s_name(log, tmp_path, name, label):
+    for number in range(5):
+        log.job(number, [number], at=number * 20_000, description=BATCH.format(name))
+        log.even_stage(number, begin=number * 20_000, ms=9000).job_end(number, number * 20_000 + 18_000)
+    run = log.ended(110_000).run(tmp_path)
+    assert "D19" not in {finding.rule for finding in check_run(run, defaults())}
+    assert run.stages[(0, 0)].label == label
+
+
+def test_a_stage_that_spark_submits_by_itself_is_called_as_its_query(log, tmp_path):
+    run = _query(log, rows=(1, 1, 1)).run(tmp_path)
+    stage = run.stages[(0, 0)]
+    stage.name = "$anonfun$withThreadLocalCaptured$1 at CompletableFuture.java:1768"
+    assert stage.label == "a join"
+
+
 def test_a_join_that_explodes_names_its_rows(log, tmp_path):
     found = find(_query(log, rows=(5_000_000_000, 1_000_000, 2_000_000)).findings(tmp_path), "D23")
     assert dict(found.facts) == {"rows_out": 5_000_000_000, "rows_in": [1_000_000, 2_000_000]}
@@ -348,10 +372,25 @@ def test_thousands_of_tiny_files_are_named(log, tmp_path):
     assert facts(_query(log, rows=(1, 1, 1), files=(5000, 5000 * 1000)).findings(tmp_path), "D20")["files"] == 5000
 
 
-@pytest.mark.parametrize(("scheme", "rules"), [("s3a", {"D6": "warning"}), ("hdfs", {"D6": "info"})])
-def test_a_long_commit_is_seen_behind_the_last_task(log, tmp_path, scheme, rules):
-    text = f"(3) Execute InsertIntoHadoopFsRelationCommand\nInput: []\nArguments: {scheme}://b/out, false, Parquet"
-    assert _query(log, rows=(1, 1, 1), plan_text=text, end=90_000).rules(tmp_path) == rules
+COMMANDS = [
+    "-XX:OnOutOfMemoryError='kill %p' \\",
+    'exec /bin/bash -c "$JAVA_HOME/bin/java -server -XX:+HeapDumpOnOutOfMemoryError -XX:+ExitOnOutOfMemoryError"',
+]
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_options_of_a_command_line_are_no_symptoms(healthy, tmp_path, line):
+    (tmp_path / "aggregated.log").write_text(f"Container: container_1_0001_01_000001 on h\n{line}\n")
+    assert healthy.ended(25_000).findings(tmp_path, read_text_logs(tmp_path / "aggregated.log")) == []
+
+
+@pytest.mark.parametrize("rule", SENTENCES)
+def test_each_sentence_has_a_part_that_is_looked_for_first(rule):
+    # Alternatives of an expression, but for those within brackets.
+    alternatives = re.split(r"\|(?![^(]*\))", SENTENCES[rule].pattern)
+    hints = [hint.decode() for hint in HINTS]
+    plain = [one.replace("\\", "") for one in alternatives]
+    assert [one for one in plain if not any(hint in one for hint in hints)] == []
 
 
 LOGS = {
@@ -442,3 +481,28 @@ def test_a_log_says_whose_heap_ran_out(healthy, tmp_path, file, who):
     folder.mkdir()
     (folder / file).write_text("java.lang.OutOfMemoryError: Java heap space\n")
     assert facts(healthy.ended(25_000).findings(tmp_path, read_text_logs(folder)), "D7")["who"] == who
+
+
+def test_a_job_that_somebody_cancelled_is_no_failure_of_lost_blocks(log, tmp_path):
+    text = "FetchFailed: org.apache.spark.shuffle.FetchFailedException: gone"
+    reason = {"Reason": "FetchFailed", "Message": text}
+    for failure_of_job, severity in (("Job 0 cancelled because SparkContext was shut down", "warning"), ("x", "error")):
+        lost_once = LogBuilder().started().job(0, [0]).even_stage(0).task(0, 0, 5, reason=reason)
+        found = lost_once.job_end(0, 90_000, failure=failure_of_job).ended(100_000)
+        assert found.rules(tmp_path)["D16"] == severity
+
+
+def test_a_log_whose_times_contradict_each_other_is_no_run_that_hangs(log, tmp_path):
+    log.job(0, [0], tasks=8).task(0, 0, 1000).executor("3", at=2_000_000)
+    log.events.append({**log.events[-1], "Event": "SparkListenerTaskStart", "Stage ID": 0, "Stage Attempt ID": 0})
+    log.events[-1]["Task Info"] = {"Launch Time": T0 + 500, "Executor ID": "1"}
+    assert log.rules(tmp_path)["D27"] == "warning"
+    assert log.executor("4", at=10**11).rules(tmp_path)["D27"] == "info"
+
+
+def test_tiny_tasks_that_read_no_shuffle_change_no_shuffle_partitions(log, tmp_path):
+    log.job(0, [0], tasks=600)
+    for place in range(600):
+        log.task(0, 60 * place, 60 * place + 60, index=place, run=10)
+    found = find(log.stage(0, 0, 36_000, tasks=600).job_end(0, 36_000).ended(60_000).findings(tmp_path), "D20")
+    assert found.changes == ()

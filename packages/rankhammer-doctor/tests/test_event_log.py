@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import random
 import tracemalloc
 import zipfile
@@ -127,6 +128,40 @@ def test_a_rolling_log_says_which_files_are_missing(whole, tmp_path):
     run = read_run(str(folder))
     assert run.in_progress
     assert any("events_3" in sentence for sentence in run.report.missing)
+
+
+def test_files_of_another_application_and_copies_are_left_out_of_a_rolling_log(whole, tmp_path):
+    names = [f"events_{number}_app" for number in (1, 2, 3)]
+    folder = _roll(tmp_path / "eventlog_v2_app", whole, names=names)
+    (folder / "events_3_app.zstd").write_bytes(zstd((folder / "events_3_app").read_bytes()))
+    (folder / "events_4_application_9_0009.zstd").write_bytes(zstd(whole.text))
+    (folder / "README").write_text("copied on Monday")
+    run = read_run(str(folder))
+    assert (run.report.n_lines, run.stages[(0, 0)].n_complete) == (len(whole.events), 40)
+    assert run.report.missing == [
+        "files of another application are left out: events_4_application_9_0009.zstd",
+        "files that are there twice: events_3_app.zstd",
+    ]
+
+
+def test_the_log_of_another_application_behind_this_one_is_left_out(whole, tmp_path):
+    other = LogBuilder().started(version="2.4.5", name="other").job(0, [0]).even_stage(0)
+    (tmp_path / "log").write_bytes(whole.text + other.text.replace(b"application_1_0001", b"application_2_0002"))
+    run = read_run(str(tmp_path / "log"))
+    assert (run.app_name, run.version, run.duration_ms) == ("app", "4.1.0", 600_000)
+    assert (run.stages[(0, 0)].n_complete, len(run.jobs)) == (40, 1)
+    assert run.report.missing == ["the log of another application follows, and is left out"]
+
+
+def test_a_log_without_times_lasts_no_time(log, tmp_path):
+    log.events = [one for one in log.events if one["Event"] != "SparkListenerApplicationStart"]
+    assert log.run(tmp_path).duration_ms == 0
+
+
+def test_a_mark_of_an_editor_before_the_first_line_is_passed_over(whole, tmp_path):
+    (tmp_path / "log").write_bytes(b"\xef\xbb\xbf" + whole.text)
+    run = read_run(str(tmp_path / "log"))
+    assert (run.version, run.report.missing) == ("4.1.0", [])
 
 
 def test_a_compacted_file_takes_the_place_of_those_before_it(whole, tmp_path):
@@ -256,3 +291,16 @@ def test_memory_does_not_grow_with_the_tasks_of_a_log(log, tmp_path):
     few, many = peak(5000), peak(12_000)
     # Chunks of 1 MiB are all that there is.
     assert many < few + (1 << 20)
+
+
+def test_a_pipe_that_never_ends_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DoctorError, match="neither a file nor a folder"):
+        read_run(str(tmp_path / "pipe"))
+
+
+def test_a_file_that_cannot_be_decompressed_says_so(tmp_path):
+    (tmp_path / "log.zstd").write_bytes(b"\x28\xb5\x2f\xfdgarbage")
+    with pytest.raises(DoctorError, match=r"log\.zstd: ") as refused:
+        read_run(str(tmp_path / "log.zstd"))
+    assert "it is empty" not in str(refused.value)

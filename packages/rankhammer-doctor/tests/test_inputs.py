@@ -8,10 +8,11 @@ import pytest
 import yaml
 
 from rankhammer_doctor.errors import DoctorError
-from rankhammer_doctor.findings import ConfChange
+from rankhammer_doctor.findings import ConfChange, Severity
+from rankhammer_doctor.static_rules import check_conf
 from rankhammer_doctor.static_rules.fixes import fixed
 from rankhammer_doctor.static_rules.inputs import EMR, PROPERTIES, SUBMIT, YAML, parse_conf, read_conf
-from rankhammer_doctor.static_rules.shape import ClusterShape, read_shape, with_site
+from rankhammer_doctor.static_rules.shape import ClusterShape, read_shape, shape_of, with_site
 
 MAXIMIZE = "maximizeResourceAllocation"
 LINE = (
@@ -82,6 +83,14 @@ def test_emr_has_classifications_in_classifications():
     assert found.notes
 
 
+@pytest.mark.parametrize(("given", "expected"), [({}, []), ({"spark.eventLog.enabled": "false"}, ["S21"])])
+def test_emr_writes_event_logs_unless_it_is_told_not_to(given, expected):
+    entry = {"Classification": "spark-defaults", "Properties": {"spark.executor.memory": "2g", **given}}
+    read = parse_conf(json.dumps([entry]))
+    found = check_conf(read.conf, platform=read.defaults)
+    assert [one.rule for one in found if one.rule == "S21"] == expected
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "hello world, this is: a text", "{", "[]", "a: 1\n", "spark.a: [1]\n", "spark-submit --conf 'x", "a=1\n"],
@@ -129,7 +138,8 @@ def test_fixing_emr_writes_into_its_classification(tmp_path):
 
 
 def test_a_submit_line_is_given_more_options():
-    assert fixed(read_conf(LINE), CHANGES) == "--conf spark.a=1\n--conf spark.new=true"
+    wanted = "--conf spark.a=1\n--conf spark.new=true\n# without --conf spark.old"
+    assert fixed(read_conf(LINE), CHANGES) == wanted
 
 
 @pytest.mark.parametrize(
@@ -150,3 +160,89 @@ def test_a_shape_takes_sizes_with_units_and_bare_mebibytes(tmp_path):
     shape = read_shape(tmp_path / "shape.yml")
     assert shape.yarn_memory == shape.max_allocation == 56 << 30
     assert shape.job.shuffle == 3 << 39
+
+
+SPARK = {"spark.executor.memory": "4g", "spark.executor.cores": "4"}
+CALCULATOR = {
+    "yarn.scheduler.capacity.resource-calculator": "org.apache.hadoop.yarn.util.resource.DominantResourceCalculator"
+}
+FLAGS = {
+    "sparkSubmitJobDriver": {"entryPoint": "s3://b/a.py", "sparkSubmitParameters": "--conf spark.executor.cores=2"}
+}
+OF_SPARK = [{"Classification": "spark-defaults", "Properties": SPARK}]
+OF_JOB = [{"classification": "spark-defaults", "properties": SPARK}]
+EVERYWHERE = {
+    "a request for a cluster": {"Instances": {"InstanceGroups": [{"Configurations": OF_SPARK}]}, "Configurations": []},
+    "overrides of a job": {"configurationOverrides": {"applicationConfiguration": OF_JOB}},
+    "a template": [{"Classification": "spark-defaults", "ConfigurationProperties": SPARK}],
+}
+
+
+@pytest.mark.parametrize("name", EVERYWHERE)
+def test_classifications_of_emr_are_found_wherever_they_stand(name):
+    assert parse_conf(json.dumps(EVERYWHERE[name])).conf == SPARK
+
+
+def test_a_job_s_flags_win_over_its_classifications():
+    values = {"jobDriver": FLAGS, **EVERYWHERE["overrides of a job"]}
+    assert parse_conf(json.dumps(values)).conf == {**SPARK, "spark.executor.cores": "2"}
+
+
+def test_the_scheduler_s_classification_says_whether_queues_share_cores():
+    read = parse_conf(json.dumps([{"Classification": "capacity-scheduler", "Properties": CALCULATOR}]))
+    assert with_site(shape_of({}), read.site).counts_cores is True
+
+
+def test_a_key_that_stands_twice_is_named():
+    read = parse_conf("spark.executor.memory 4g\nspark.executor.cores 4\nspark.executor.memory=8g\n")
+    assert (read.conf["spark.executor.memory"], len(read.notes)) == ("8g", 1)
+    assert "spark.executor.memory" in read.notes[0]
+
+
+@pytest.mark.parametrize("command", ["spark3-submit", "/usr/bin/spark2-submit", "nice spark-submit", "pyspark3"])
+def test_commands_of_vendors_are_lines_too(command):
+    assert read_conf(f"{command} --executor-memory 4g x.py").conf == {"spark.executor.memory": "4g"}
+
+
+@pytest.mark.parametrize(
+    ("key", "new"),
+    [
+        ("SPARK.executor.cores", "spark.executor.cores"),
+        ("fs.s3a.endpoint", "spark.hadoop.fs.s3a.endpoint"),
+        ("export", None),
+    ],
+)
+def test_keys_that_spark_drops_are_named(key, new):
+    (found,) = (one for one in check_conf({"spark.master": "local", key: "4"}) if one.rule == "S17")
+    assert [change.key for change in found.changes if change.value is not None] == ([new] if new else [])
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("spark.executor.memory", "3"),
+        ("spark.executor.memory", "449m"),
+        ("spark.driver.memory", "460000k"),
+        ("spark.driver.memory", "-1g"),
+        ("spark.executor.cores", "0"),
+        ("spark.task.maxFailures", "-1"),
+        ("spark.sql.shuffle.partitions", "0"),
+    ],
+)
+def test_what_spark_reads_and_does_not_start_with_is_an_error(key, value):
+    (found,) = (one for one in check_conf({"spark.master": "yarn", key: value}) if one.rule == "S17")
+    assert (found.severity, found.place) == (Severity.ERROR, key)
+    assert f"{key}={value}" in found.summary
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("spark.executor.memory", "450"),
+        ("spark.driver.memory", "1g"),
+        ("spark.task.cpus", "1"),
+        ("spark.executor.cores", "${N}"),
+    ],
+)
+def test_the_least_that_spark_starts_with_is_none(key, value):
+    assert not [one for one in check_conf({"spark.master": "yarn", key: value}) if one.rule == "S17"]

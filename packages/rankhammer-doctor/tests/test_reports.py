@@ -14,6 +14,7 @@ from event_logs import CONF, LogBuilder, failure
 from rankhammer_doctor.cli import doctor
 from rankhammer_doctor.redaction import REDACTED, redact_text, redact_value
 from rankhammer_doctor.reports.facts import SCHEMA_VERSION
+from rankhammer_doctor.reports.text import plain
 
 EVIL = "<script>alert(1)</script>\x1b[31m\"'&"
 
@@ -171,7 +172,18 @@ def test_conf_takes_a_shape_and_thresholds(tmp_path):
     assert facts["exit_code"] == 4
 
 
-@pytest.mark.parametrize("text", ["D5: {tme_ratio: 3}", "D5: {time_ratio: many}", "D99: {x: 1}", "[1", "- a"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "D5: {tme_ratio: 3}",
+        "D5: {time_ratio: .nan}",
+        "D5: {time_ratio: -1}",
+        "D5: {time_ratio: many}",
+        "D99: {x: 1}",
+        "[1",
+        "- a",
+    ],
+)
 def test_thresholds_with_a_wrong_name_or_value_are_refused(healthy, tmp_path, text):
     (tmp_path / "t.yml").write_text(text)
     code, _, error = call("log", healthy, "--thresholds", tmp_path / "t.yml")
@@ -203,3 +215,8 @@ def test_half_a_character_does_not_end_a_report(log, tmp_path, name):
     code, text, _ = call("log", tmp_path / "log", "--json", "--html", tmp_path / "page.html")
     assert code in (0, 4)
     assert len(json.loads(text)["application"]["name"]) == len(name)
+
+
+def test_what_a_log_says_stays_on_its_line():
+    said = "judge\n<b>x</b>\r\n\u2028error   D1 all is lost\x1b[31m \u202egnol"
+    assert plain(said) == "judge <b>x</b> error   D1 all is lost?[31m ?gnol"

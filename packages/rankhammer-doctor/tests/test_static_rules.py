@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rankhammer_doctor.committers import MAGIC
 from rankhammer_doctor.static_rules import check_conf
 from rankhammer_doctor.static_rules.shape import shape_of
 from rankhammer_doctor.static_rules.sizes import node_is_filled
@@ -96,7 +97,12 @@ CASES = [
     ("S17", "warning", {"spark.executor.memoryoverhead": "1g"}, {}, {}),
     ("S17", "info", {"spark.shuffle.push.retainedMergerLocations": "9"}, {}, {}),
     ("S17", "info", {"spark.yarn.driver.memoryOverhead": "1g"}, {}, {}),
+    ("S17", "error", {"spark.kryoserializer.buffer.max": "1.5g"}, {}, {}),
+    ("S17", "error", {"spark.locality.wait": "5 minutes"}, {}, {}),
+    ("S17", "error", {"spark.dynamicAllocation.minExecutors": "two"}, {}, {}),
+    ("S17", "error", {"spark.speculation": "yes"}, {}, {}),
     ("S18", "warning", {}, {}, {"output": "s3a://bucket/table"}),
+    ("S18", "info", {"spark.hadoop.fs.s3a.committer.name": "magic"}, {}, {"output": "s3a://bucket/table"}),
     ("S20", "warning", {}, {}, {"output_size": "1g", "output_files": 5000}),
     ("S20", "warning", {}, {}, {"output_size": "100g", "output_files": 10}),
     ("S21", "warning", {"spark.eventLog.enabled": None}, {}, {}),
@@ -110,6 +116,25 @@ CASES = [
 @pytest.mark.parametrize(("rule", "severity", "conf", "shape", "job"), CASES)
 def test_each_fault_has_its_rule_and_no_other(rule, severity, conf, shape, job):
     assert rules(conf, shape, **job) == {rule: severity}
+
+
+@pytest.mark.parametrize("conf", [MAGIC, {"spark.hadoop.fs.s3a.bucket.b.committer.magic.enabled": "true"}])
+def test_a_committer_for_s3_is_silent(conf):
+    assert rules(conf, output="s3a://b/table") == {}
+
+
+@pytest.mark.parametrize(("counts_cores", "found"), [(True, {"S3": "warning"}), (None, {"S3": "warning"}), (False, {})])
+def test_a_queue_s_share_is_of_cores_where_yarn_counts_them(counts_cores, found):
+    shape = {
+        "nodes": 8,
+        "node_memory": "80g",
+        "yarn_vcores": 16,
+        "yarn_memory": "56g",
+        "max_allocation": "56g",
+        "queue_share": 0.5,
+        "counts_cores": counts_cores,
+    }
+    assert rules({"spark.executor.instances": "27", **MANY}, shape) == found
 
 
 def test_the_known_template_asks_for_116_cores_of_32():
@@ -132,7 +157,7 @@ def test_executors_that_leave_much_of_a_node_idle_are_told_the_largest_fit():
     )
     assert (found.rule, found.severity.label) == ("S1", "info")
     # 12 / 4 cores: three executors on a node of 24 GB.
-    assert found.changes[0].value == f"{int(8 * 1024 / 1.1) // 256 * 256}m"
+    assert found.changes[0].value == f"{(8 - 1) * 1024}m"
     assert node_is_filled.__doc__
 
 
@@ -166,6 +191,11 @@ def test_the_machine_that_submits_is_looked_at_where_it_is_this_one(tmp_path):
     assert rules(environ={**there, "SPARK_DIST_CLASSPATH": "/opt/spark-2/jars/*"}) == {"S26": "warning"}
     assert rules(environ={**there, "SPARK_HOME": "/opt/spark-2"}) == {"S26": "warning"}
     assert rules(environ={**there, "SPARK_HOME": "/venv/lib/python3.11/site-packages/pyspark"}) == {}
+
+
+@pytest.mark.parametrize("value", ["1g", "1024M", "1GiB", " 2048mb ", "0", "${env:SIZE}", "1073741824b"])
+def test_a_value_that_spark_reads_is_left_alone(value):
+    assert rules({"spark.kryoserializer.buffer.max": value}) == {}
 
 
 @pytest.mark.parametrize(

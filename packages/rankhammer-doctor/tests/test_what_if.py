@@ -119,6 +119,19 @@ def test_a_folder_counts_by_its_median_and_without_the_run_itself(tmp_path):
     assert facts["exit_code"] == 0
 
 
+def test_what_is_no_log_in_a_folder_is_named_and_not_compared_with(tmp_path):
+    (tmp_path / "history").mkdir()
+    _run(tmp_path / "history", "old")
+    (tmp_path / "history" / "readme").write_text("not a log")
+    code, text, _ = call("compare", tmp_path / "history", _run(tmp_path, "new"))
+    assert code == 0
+    assert "Not compared with: readme is no event log" in text
+    (tmp_path / "history" / "old").write_text("neither")
+    code, _, error = call("compare", tmp_path / "history", tmp_path / "new")
+    assert code == 2
+    assert "no earlier log" in error
+
+
 def test_settings_that_differ_are_listed(tmp_path):
     text = call("compare", _run(tmp_path, "a"), _run(tmp_path, "b", executors=5))[1]
     assert "spark.executor.instances: 2 -> 5" in text

@@ -104,10 +104,18 @@ class Lines:
 def build_env(env: str | None) -> None:
     """Pack the Python that runs on the cluster's nodes; a later call takes the same file from the cache."""
     from rankhammer.runs.execute import cluster_settings, project_folder
+    from rankhammer.runs.node_extras import with_extras
+    from rankhammer.runs.submissions import read_parameters
     from rankhammer.yarn import environment
 
-    wanted = cluster_settings(env)[0].python
-    planned = environment.plan(project_folder(), interpreter=wanted.interpreter, without=wanted.without)
+    wanted = with_extras(cluster_settings(env)[0], read_parameters(env, {})).python
+    planned = environment.plan(
+        project_folder(),
+        interpreter=wanted.interpreter,
+        standalone=wanted.of_nodes,
+        without=wanted.without,
+        extras=wanted.extras or (),
+    )
     click.echo(environment.build(planned, Lines()))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import click
 from rankhammer.cli.options import WholeHelp, ends_with_exit_code, env_option, json_option
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from rankhammer.runs.doctor_inputs import DoctorInputs
     from rankhammer_doctor.findings import Finding
@@ -77,11 +78,12 @@ def conf(env: str | None, *, pipeline: str, cluster: Path | None, fix: bool, as_
 
     limits = read_thresholds(given["thresholds"])
     found = read_inputs(env, pipeline, read_shape(cluster) if cluster else None)
-    findings = check_conf(found.conf, found.shape, thresholds=limits, environ=found.environ, is_python=True)
+    check = functools.partial(check_conf, shape=found.shape, thresholds=limits, environ=found.environ, is_python=True)
+    findings = check(found.conf)
     source = ConfSource(YAML, dict(found.conf), file=found.file, notes=list(found.notes))
     code = show(conf_report(source, findings), as_json=as_json, html=given["html"])
     if fix:
-        _fix(found, source, findings)
+        _fix(found, source, check)
     return code
 
 
@@ -110,24 +112,57 @@ def log(place: str, env: str | None, *, as_json: bool, html: Path | None, **give
 @doctor.command(epilog="Example:  rankhammer doctor compare history/ eventlog_v2_application_1700000000000_0004")
 @click.argument("before", nargs=-1, required=True)
 @click.argument("after")
+@env_option("Kedro environment whose spark.eventLog.dir applications' ids are looked for in.")
 @_report_options
 @ends_with_exit_code
 @_with_its_errors
-def compare(before: tuple[str, ...], after: str, *, as_json: bool, html: Path | None, thresholds: Path | None) -> int:
-    """Say which stages of AFTER are slower than in BEFORE (logs, or a folder whose last ten count), and why.
+def compare(before: tuple[str, ...], after: str, env: str | None, *, as_json: bool, **given: Any) -> int:
+    """Say which stages of AFTER are slower than in BEFORE (logs, applications' ids, or a folder whose last ten count).
 
     Exit codes: 0, 2 (nothing could be read), 4 (something is slower).
     """
+    from rankhammer.runs.doctor_inputs import event_log
     from rankhammer_doctor.cli import show
     from rankhammer_doctor.reports.build import compare_report
 
-    return show(compare_report(before, after, thresholds=thresholds, newest=_NEWEST), as_json=as_json, html=html)
+    with ExitStack() as opened:
+        places = [opened.enter_context(event_log(place, env)) for place in (*before, after)]
+        report = compare_report(places[:-1], places[-1], thresholds=given["thresholds"], newest=_NEWEST)
+        return show(report, as_json=as_json, html=given["html"])
 
 
-def _fix(found: DoctorInputs, source: Any, findings: list[Finding]) -> None:
+@doctor.command(epilog="Example:  rankhammer doctor live application_1700000000000_0004")
+@click.argument("place")
+@click.option("--application", default=None, help="Its id, where several are at one address.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, 600),
+    default=5,
+    show_default=True,
+    help="Between the two looks.",
+)
+@_report_options
+@ends_with_exit_code
+@_with_its_errors
+def live(place: str, *, application: str | None, seconds: float, as_json: bool, html: Path | None, **given: Any) -> int:
+    """Look at a run in progress at PLACE (address of its web UI, port, or application's id): what stands still, where.
+
+    Exit codes: 0, 2 (nothing answers there), 4 (something stands still).
+    """
+    from rankhammer.runs.doctor_inputs import live_place
+    from rankhammer_doctor.cli import say_wait, show
+    from rankhammer_doctor.reports.live import live_report
+
+    report = live_report(
+        live_place(place), application=application, seconds=seconds, on_wait=lambda: say_wait(seconds), **given
+    )
+    return show(report, as_json=as_json, html=html)
+
+
+def _fix(found: DoctorInputs, source: Any, check: Callable[[Mapping[str, str]], list[Finding]]) -> None:
     """Write changes into conf/<env>/spark.yml; what is worked out of cluster.yml is overridden there."""
     from rankhammer_doctor.cli import fix
 
     found.file.parent.mkdir(parents=True, exist_ok=True)
     source.text = found.file.read_text() if found.file.exists() else ""
-    fix(source, findings, is_agreed=False)
+    fix(source, check, is_agreed=False)

@@ -12,10 +12,28 @@ from typing import Any
 import click
 
 from rankhammer import __version__
-from rankhammer.cli import cluster, doctor, queries, rankers, runs, submit
+from rankhammer.cli import (
+    cluster,
+    dashboard,
+    dashboard_host,
+    doctor,
+    emr_clusters,
+    experiment,
+    queries,
+    rankers,
+    runs,
+    submit,
+)
+from rankhammer.cli.copy_folder import copy
 from rankhammer.cli.deploy import deploy, push_judgments, rollback
 from rankhammer.cli.init_log import init_log
+from rankhammer.cli.online_test import online_test
 from rankhammer.cli.options import WholeHelp, ends_with_exit_code, env_option, json_option, print_json
+from rankhammer.cli.result_lists import result_lists
+from rankhammer.cli.split import split
+from rankhammer.cli.sql import sql
+from rankhammer.cli.sweep import sweep
+from rankhammer.cli.tables import tables
 from rankhammer.cli.validate import validate
 from rankhammer.runs.params_option import with_corpora
 
@@ -35,14 +53,21 @@ def new(folder: Path) -> None:
 EPILOG = "Example:  kedro run --pipeline=train --env=prod"
 
 
+_DIAGNOSE = click.Option(
+    ["--diagnose"],
+    is_flag=True,
+    help="Write Spark's event log, open its pages, and end with a line of the doctor (docs/doctor/).",
+)
+
+
 class LazyRun(click.Command):
-    """Kedro's own `run` options, read only when somebody asks for them."""
+    """Kedro's own `run` options and --diagnose, read only when somebody asks for them."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Return Kedro's options of `run`."""
         from kedro.framework.cli.project import run as kedro_run
 
-        return [*map(with_corpora, kedro_run.params), self.get_help_option(ctx)]  # type: ignore[list-item]
+        return [*map(with_corpora, kedro_run.params), _DIAGNOSE, self.get_help_option(ctx)]  # type: ignore[list-item]
 
 
 @click.group(name="rankhammer")
@@ -69,7 +94,10 @@ def run(**options: Any) -> None:
     try:
         # What follows imports for seconds.
         with display.shown("reading the project"):
-            from rankhammer.runs.execute import execute
+            if options.pop("diagnose", False):
+                from rankhammer.runs.diagnosing import execute_diagnosed as execute
+            else:
+                from rankhammer.runs.execute import execute
 
             code = execute(options)
     except KeyboardInterrupt:
@@ -202,10 +230,26 @@ def main() -> None:
         sys.exit(USER_ERROR)
 
 
-_OWN = (new, init_log, validate, run, demo, plugins, handoffs, queries.rank, queries.queries, collect_bundle)
-_RANKERS = (rankers.rankers, rankers.evaluate, rankers.promote)
+_OWN = (
+    new,
+    init_log,
+    validate,
+    split,
+    copy,
+    result_lists,
+    run,
+    demo,
+    plugins,
+    handoffs,
+    queries.rank,
+    queries.queries,
+    collect_bundle,
+)
+_RANKERS = (rankers.rankers, rankers.evaluate, rankers.promote, online_test)
+_GROUPS = (runs.runs, submit.submit, doctor.doctor, experiment.experiment, emr_clusters.GROUP)
+_PAGES = (dashboard_host.GROUP, dashboard.report, sweep, sql, tables)
 _ENGINE = (deploy, rollback, push_judgments, build_class_archive)
-for _command in (*_OWN, *_RANKERS, *_ENGINE, *cluster.COMMANDS, runs.runs, submit.submit, doctor.doctor):
+for _command in (*_OWN, *_RANKERS, *_PAGES, *_ENGINE, *cluster.COMMANDS, *_GROUPS):
     rankhammer.add_command(_command)
 cli.add_command(run)
 cli.add_command(rankhammer)

@@ -11,6 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 
 _WHOLE = 1000
@@ -58,3 +59,18 @@ def ends_with_exit_code(command: Callable[..., int | None]) -> Callable[..., Non
 def print_json(value: Any) -> None:
     """Print a value as JSON for scripts."""
     click.echo(json.dumps(value, indent=1, default=str))
+
+
+def write_output(file: Path, text: str) -> None:
+    """Write what a command was asked to write; folders above are made.
+
+    Raises:
+        ConfigError: The file cannot be written there.
+    """
+    from rankhammer.errors import ConfigError
+
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    except OSError as exc:
+        raise ConfigError(f"{file} cannot be written: {exc.strerror or exc}.", hint="Name another file.") from exc

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -14,6 +15,7 @@ from rankhammer.cli.options import ends_with_exit_code, env_option, json_option,
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from rankhammer.evaluation.faithfulness import Faithfulness
     from rankhammer.evaluation.offline_search import RankedDocument
     from rankhammer.runs.searching import Search
 
@@ -31,6 +33,7 @@ _MOST_CHARS = 44
 @click.option(
     "--candidates", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Documents to rerank."
 )
+@click.option("--explain", is_flag=True, help="Say why each document stands above the next one, by all features.")
 @click.option("--field", "fields", multiple=True, help="Field of the documents to show, too; repeatable.")
 @env_option()
 @click.option("--run", default=None, help="Id of a run, where runs have ids; the newest with a ranker by default.")
@@ -43,9 +46,9 @@ def rank(
     file: IO[str] | None,
     top: int,
     candidates: int,
-    fields: tuple[str, ...],
     as_json: bool,
-    **place: str | None,
+    explain: bool,
+    **place: Any,
 ) -> None:
     """Search CORPUS with its trained ranker, and say what put each document where it is.
 
@@ -58,8 +61,12 @@ def rank(
 
     def show(query: str, found: Sequence[RankedDocument]) -> None:
         _print_ranked(query, found[:top], as_json=as_json, is_single=is_single)
+        if explain and not as_json:
+            shown = found[: top + 1]
+            for line in (*_reasons(shown), *_checked(search.check_reasons(shown))):
+                click.echo(line)
 
-    with opened(place["env"], corpus, fields=fields, run=place["run"]) as search:
+    with opened(place["env"], corpus, fields=place["fields"], run=place["run"]) as search:
         if search.held_back:
             click.echo(_HELD_BACK.format(search.held_back), err=True)
         if given or file is not None:
@@ -168,6 +175,32 @@ def _print_ranked(query: str, found: Sequence[RankedDocument], *, as_json: bool,
         click.echo(f"{first}  {_shown(document.doc_id)}: {_most(document.contributions)}")
         if described := _described(document.fields):
             click.echo(f"{'':24}  {described}")
+
+
+def _reasons(found: Sequence[RankedDocument]) -> Iterator[str]:
+    """Yield for each document, in whole, what its score is made of and why it stands above the next one."""
+    from rankhammer.evaluation.explanations import pairwise_difference
+    from rankhammer.evaluation.faithfulness import reason
+
+    for above, below in pairwise(found):
+        upper, lower = (f"{one.rank} {_shown(one.doc_id)}" for one in (above, below))
+        yield f"\n{upper} above {lower}: {above.score - below.score:+.4f}"
+        yield f"  {reason(above, below)}".rstrip()
+        why = pairwise_difference(above.contributions, below.contributions)
+        width = max(map(len, why))
+        for name, difference in why.items():
+            if difference:
+                parts = f"{above.contributions[name]:+.4f} and {below.contributions[name]:+.4f}"
+                yield f"  {name:{width}} {difference:+.4f}  ({parts})"
+
+
+def _checked(checked: Faithfulness) -> Iterator[str]:
+    """Yield whether what is named first has held."""
+    if checked.n_pairs:
+        yield (
+            f"\nChecked: in {checked.n_faithful} of {checked.n_pairs} pairs the lower document's score moves as said "
+            "when it gets the other's value of the feature that is named first."
+        )
 
 
 def _described(fields: Mapping[str, str | None]) -> str:

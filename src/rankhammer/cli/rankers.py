@@ -237,7 +237,9 @@ def _evaluation_lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield from _verdict_lines(found)
     if found["left_out"]:
         yield f"The current ranker is left out: {found['left_out']}."
-    if found["is_unseen"] is not True:
+    if found["is_unseen"] is None:
+        yield "No registered ranker has these files: nobody knows whether it was trained on some of these queries."
+    elif not found["is_unseen"]:
         yield (
             "These are not the test queries that this ranker was measured on when it was trained: it may have been "
             "trained on some of them."

@@ -190,11 +190,14 @@ def read_submit_options(given: dict[str, Any]) -> SubmitOptions:
     text = given["params"] or ""
     params = read_params(click.get_current_context(), None, text)
     name = given["pipeline"] or "__default__"
-    return SubmitOptions(name, given["env"], text, params, given["deploy_mode"], _flags(given), given["more"])
+    return SubmitOptions(name, given["env"], text, params, given["deploy_mode"], read_flags(given), given["more"])
 
 
-def _flags(given: dict[str, Any]) -> dict[str, str]:
+def read_flags(given: dict[str, Any]) -> dict[str, str]:
     """Return the Spark settings of the command line.
+
+    Args:
+        given: Options by name: `pairs` of --conf, and `queue`.
 
     Raises:
         ConfigError: One is no KEY=VALUE, or holds a secret, which `ps` would show.

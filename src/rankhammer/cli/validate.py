@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from rankhammer.cli.cluster import PlanOptions
-from rankhammer.cli.options import ends_with_exit_code, env_option, json_option, print_json
+from rankhammer.cli.options import ends_with_exit_code, env_option, json_option, print_json, write_output
 
 
 @click.command(cls=PlanOptions, epilog="Example:  rankhammer validate --env=prod --html build/click_log.html")
@@ -32,7 +32,6 @@ def validate(env: str | None, *, as_json: bool, html: Path | None, faulty: str |
     else:
         click.echo("\n".join(text_lines(found)))
     if html is not None:
-        html.parent.mkdir(parents=True, exist_ok=True)
-        html.write_text(html_page(found), encoding="utf-8")
+        write_output(html, html_page(found))
         click.echo(f"Wrote {html}", err=True)
     return USER_ERROR if found.has_errors else 0

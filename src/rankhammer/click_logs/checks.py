@@ -14,7 +14,14 @@ from rankhammer.click_logs.fault_hints import cure_for, hint_for
 from rankhammer.click_logs.faults import REASONS, PageLimits, within_limits
 from rankhammer.click_logs.robots import AT_ADDRESS, OF_USER, RULES, SESSION, RobotRules, flag_robots, flag_sessions
 from rankhammer.click_logs.sessions import DayRange, SessionRules, add_sessions, set_late_aside, set_other_days_aside
-from rankhammer.click_logs.visitors import VISITOR_COLUMNS, hash_visitors, require_types, salt_named
+from rankhammer.click_logs.visitors import (
+    RECEIVED_AT,
+    VISITOR_COLUMNS,
+    hash_visitors,
+    require_types,
+    salt_named,
+    visitor,
+)
 from rankhammer.errors import CorpusFailure, DataError, stop_if_all_failed
 from rankhammer.schemas import RAW_SERPS
 
@@ -23,8 +30,13 @@ if TYPE_CHECKING:
 
     from pyspark.sql import DataFrame
 
+    from rankhammer.click_logs.one_day import OneDay
+    from rankhammer.corpus_limits import PerCorpus
+
 logger = logging.getLogger(__name__)
 _STAGE = "ingestion"
+FEW_PAGES = 10_000
+"""So many pages of known visitors are looked at by one task: its work is less than what a shuffle costs."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +50,7 @@ class Bounds:
     """
 
     max_bad_share: float
-    max_serps_per_day: int
+    max_serps_per_day: int | PerCorpus
     max_clicks_outside: float = 0.2
 
 
@@ -52,6 +64,7 @@ class VisitorOptions:
         salt: Secret that ids of users and addresses are hashed with.
         drops_abandoned: Whether pages without a click are left out.
         days: UTC days whose pages are kept.
+        one_day: The day of a log in a folder a day that is looked at; `days` is of no account then.
     """
 
     sessions: SessionRules = field(default_factory=SessionRules)
@@ -59,6 +72,7 @@ class VisitorOptions:
     salt: str = field(default_factory=lambda: salt_named(None), repr=False)
     drops_abandoned: bool = False
     days: DayRange = field(default_factory=DayRange)
+    one_day: OneDay | None = None
 
 
 @dataclass(frozen=True)
@@ -69,11 +83,18 @@ class ValidatedLog:
         serps: The pages that are kept: `schemas.RAW_SERPS` without `fault`, of the corpora that did not fail.
         counts: By corpus, the failed ones included.
         failures: The corpora that cannot be used.
+        flagged: Every page with its fault or robot, as `flag_pages` returns it.
     """
 
     serps: DataFrame
     counts: Mapping[str, CorpusCounts]
     failures: tuple[CorpusFailure, ...]
+    flagged: DataFrame
+
+    @property
+    def has_faults(self) -> bool:
+        """Whether any page was set aside."""
+        return any(counts.n_set_aside for counts in self.counts.values())
 
     def report(self) -> dict[str, dict[str, Any]]:
         """Return the counts as plain values, by corpus."""
@@ -114,7 +135,7 @@ def validate_log(
     kept = kept_pages(flagged, drops_abandoned=visitors.drops_abandoned)
     if failures:
         kept = kept.where(~F.col("corpus").isin([failure.corpus for failure in failures]))
-    return ValidatedLog(kept, counts, tuple(failures))
+    return ValidatedLog(kept, counts, tuple(failures), flagged)
 
 
 def kept_pages(flagged: DataFrame, *, drops_abandoned: bool = False) -> DataFrame:
@@ -127,7 +148,7 @@ def kept_pages(flagged: DataFrame, *, drops_abandoned: bool = False) -> DataFram
     kept = flagged.where(F.col("fault").isNull() & F.col("robot").isNull())
     if drops_abandoned:
         kept = kept.where(F.exists("clicked", lambda clicked: clicked))
-    return kept.select(*(name for name in RAW_SERPS.columns if name != "fault"))
+    return kept.select(*(name for name in RAW_SERPS.names_in(kept.columns) if name != "fault"))
 
 
 def flag_pages(
@@ -148,18 +169,38 @@ def flag_pages(
         visitors: What is made of who searched.
 
     Returns:
-        `schemas.RAW_SERPS`, note, tally and robot. Rows with the fault `faults.NOT_A_PAGE` only count.
+        `schemas.RAW_SERPS`, note, tally, `faults.ROW`, `faults.FILE` and robot. Rows with the fault `faults.NOT_A_PAGE`
+        only count.
     """
     RAW_SERPS.require(raw_serps.dtypes)
     require_types(raw_serps.dtypes)
     limited = within_limits(of_corpora.only(raw_serps, corpora), limits or PageLimits())
-    hashed = set_late_aside(hash_visitors(limited, visitors.salt), visitors.sessions)
-    flagged = flag_robots(hashed.persist(), visitors.robots)
+    one_day = visitors.one_day
+    hashed = hash_visitors(limited, visitors.salt)
+    hashed = set_late_aside(hashed, visitors.sessions, keeps_received=one_day is not None).persist()
+    pages, n_most = _together_if_few(hashed)
+    flagged = flag_robots(pages, visitors.robots, n_most=n_most)
     is_counted = F.col("fault").isNull() & F.col("robot").isNull()
-    made = add_sessions(flagged, visitors.sessions, is_counted=is_counted)
-    found = flag_sessions(made.pages, max_serps_per_day=bounds.max_serps_per_day)
-    found = set_other_days_aside(found, visitors.days).drop(*VISITOR_COLUMNS)
+    counted_day = one_day.number if one_day and RECEIVED_AT in flagged.columns else None
+    made = add_sessions(flagged, visitors.sessions, is_counted=is_counted, counted_day=counted_day)
+    found = flag_sessions(made.pages, max_serps_per_day=bounds.max_serps_per_day, n_most=n_most)
+    found = one_day.set_others_aside(found) if one_day else set_other_days_aside(found, visitors.days)
+    found = found.drop(*VISITOR_COLUMNS)
     return found if made.counts is None else found.unionByName(made.counts, allowMissingColumns=True)
+
+
+def _together_if_few(pages: DataFrame) -> tuple[DataFrame, int | None]:
+    """Put few pages whose visitors are known on one partition, where sessions and robots are found without a shuffle.
+
+    Returns:
+        The pages, and how many there are at most; None where that is not known.
+    """
+    if visitor(pages.columns) is None:
+        return pages, None
+    # An action, whose one number comes back: it fills what was persisted, which all that follows reads. Without it a
+    # log of some pages would be searched for robots that need thousands, in a dozen jobs.
+    n_pages = pages.count()
+    return (pages.coalesce(1) if n_pages <= FEW_PAGES else pages), n_pages
 
 
 def find_failures(
@@ -214,7 +255,7 @@ def count_corpora(flagged: DataFrame, *, drops_abandoned: bool = False) -> dict[
     """
     counts = count_pages(flagged, drops_abandoned=drops_abandoned)
     for corpus, found in counts.items():
-        if not found.n_read:
+        if not found.n_read and found.records:
             listed = ", ".join(f"{n} {name}" for name, n in sorted(found.records.items()))
             logger.warning("No result page is of corpus %r, which the log's records name: %s", corpus, listed)
     return {corpus: found for corpus, found in counts.items() if found.n_read}

@@ -19,7 +19,7 @@ from rankhammer.click_logs.columns import (
     map_columns,
     visitor_fields,
 )
-from rankhammer.click_logs.faults import REPEATED_CLICKS, first_fault, notes, page_faults, tally
+from rankhammer.click_logs.faults import FILE, REPEATED_CLICKS, ROW, first_fault, notes, page_faults, tally
 from rankhammer.click_logs.identity import number_pages
 from rankhammer.click_logs.sessions import SECONDS_A_DAY
 from rankhammer.schemas import RAW_SERPS
@@ -88,7 +88,8 @@ class ClicksOnly:
             raw: One row a click.
 
         Returns:
-            `schemas.RAW_SERPS` plus `note`, `tally` and what the log has of `visitors.VISITOR_COLUMNS`.
+            `schemas.RAW_SERPS` plus `note`, `tally`, `faults.ROW`, `faults.FILE` and what the log has of
+            `visitors.VISITOR_COLUMNS`.
 
         Raises:
             SchemaError: There is no query or no document.
@@ -103,6 +104,8 @@ class ClicksOnly:
             _fault().alias("fault"),
             notes({MADE_OF_CLICKS: F.lit(True)}).alias("note"),
             tally({REPEATED_CLICKS: F.col("n_clicks") - F.size("clicked_ids")}).alias("tally"),
+            ROW,
+            FILE,
             *more,
         )
 
@@ -118,7 +121,10 @@ class ClicksOnly:
             clicks.withColumn("lone_row", lone_row)
             .groupBy("corpus", "serp_id", "lone_row")
             .agg(
-                *(F.min(name).alias(name) for name in ("session_id", "query", "shown_at", "row_fault", *more)),
+                *(
+                    F.min(name).alias(name)
+                    for name in ("session_id", "query", "shown_at", "row_fault", ROW, FILE, *more)
+                ),
                 F.max("query").alias("last_query"),
                 F.array_sort(F.collect_set("doc_id")).alias("clicked_ids"),
                 F.count("doc_id").alias("n_clicks"),

@@ -7,7 +7,7 @@ from operator import or_
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, StructType
 
@@ -24,9 +24,10 @@ from rankhammer.casts import (
     is_unreadable,
     quoted,
 )
-from rankhammer.click_logs.faults import first_fault
-from rankhammer.click_logs.visitors import ADDRESS, RECEIVED_AT, USER
+from rankhammer.click_logs.faults import FILE, ROW, first_fault
+from rankhammer.click_logs.visitors import ADDRESS, AGENT, RECEIVED_AT, USER
 from rankhammer.errors import SchemaError, did_you_mean
+from rankhammer.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -36,10 +37,8 @@ if TYPE_CHECKING:
     from rankhammer.casts import Kind
 
 
-class Columns(BaseModel):
+class Columns(StrictModel):
     """Our name of each column to the user's; a dot steps into a struct."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     optional: ClassVar[frozenset[str]] = frozenset()
     """Those that a log may do without, unless the user names them."""
@@ -59,11 +58,14 @@ class VisitorPageColumns(Columns):
     received_at: str = Field(
         default="received_at", min_length=1, description="when the row arrived, a day or a time; may be missing"
     )
+    user_agent: str = Field(
+        default="user_agent", min_length=1, description="what a browser calls itself; may be missing"
+    )
 
 
-VISITOR_FIELDS = (USER, ADDRESS, RECEIVED_AT)
+VISITOR_FIELDS = (USER, ADDRESS, RECEIVED_AT, AGENT)
 """Fields of `VisitorPageColumns`."""
-HARMLESS_FIELDS = (RECEIVED_AT,)
+HARMLESS_FIELDS = (RECEIVED_AT, AGENT)
 """Those of them whose unreadable values make no fault of a row."""
 
 
@@ -200,10 +202,8 @@ Duplicates = Annotated[
 MaxPosition = Annotated[int, Field(ge=1, le=1_000_000, description="deepest place that a page can have")]
 
 
-class ClickLogOptions(BaseModel):
+class ClickLogOptions(StrictModel):
     """Options of every reader whose log may name corpora and times."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     corpus: str = Field(default="main", min_length=1, description="corpus of rows that name none")
     time_zone: TimeZone = Field(default="UTC", description="zone of times that do not say theirs, as Europe/Paris")
@@ -216,6 +216,10 @@ _REASONS: dict[Kind, str] = {
     "time": "unreadable_shown_at",
 }
 _READ = "read "
+MAX_ROW_CHARS = 4_000
+"""Characters of a faulty row that are kept."""
+_WHO = (USER, ADDRESS, "client_id")
+"""Columns that say who searched: they are in no text of a row."""
 _NAMING = ("session_id", "client_id", "serp_id", "query_id", "user_id", "address")
 """Ids that join records: one that says nothing counts as missing, or it would join those of strangers."""
 
@@ -249,7 +253,8 @@ def cast_columns(
 
     Returns:
         The same rows: each column as its kind, null where nothing or something unreadable stands; `row_fault`, a reason
-        of `faults.REASONS` or null; and for each harmless column `bad_<name>`, whether it is unreadable.
+        of `faults.REASONS` or null; for each harmless column `bad_<name>`, whether it is unreadable; and of rows with
+        a fault `faults.ROW`, what they hold, as JSON without who searched, and `faults.FILE`, where they stand.
     """
 
     def read(name: str, value: Column, type_name: str) -> Column:
@@ -266,11 +271,29 @@ def cast_columns(
         "*", *(_each(F.col(name), types[name], partial(read, name)).alias(_READ + name) for name in types)
     )
     bad = {name: _is_unreadable(F.col(name), types[name], F.col(_READ + name)) for name in types}
-    return both.select(
-        *(_without_nobody(F.col(_READ + name), name).alias(name) for name in types),
-        _row_fault({name: is_bad for name, is_bad in bad.items() if name not in harmless}, columns).alias("row_fault"),
-        *(bad[name].alias(f"bad_{name}") for name in harmless),
+    judged = both.withColumn(
+        "row_fault", _row_fault({name: is_bad for name, is_bad in bad.items() if name not in harmless}, columns)
     )
+    return judged.select(
+        *(_without_nobody(F.col(_READ + name), name).alias(name) for name in types),
+        "row_fault",
+        *(bad[name].alias(f"bad_{name}") for name in harmless),
+        *_evidence(types, F.col("row_fault").isNotNull() | _lacks_id(columns)),
+    )
+
+
+def _lacks_id(columns: Columns) -> Column:
+    """Tell which rows say of no page that they are part of it, where each has to."""
+    is_needed = "serp_id" in type(columns).model_fields and "serp_id" not in columns.optional
+    return _without_nobody(F.col(f"{_READ}serp_id"), "serp_id").isNull() if is_needed else F.lit(False)
+
+
+def _evidence(types: Mapping[str, str], is_faulty: Column) -> tuple[Column, Column]:
+    """Return the text of a faulty row, cut to a length, and the name of its file; both are null for sound rows."""
+    shown = [F.col(name) for name in types if name not in _WHO]
+    text = F.left(F.to_json(F.struct(*shown)), F.lit(MAX_ROW_CHARS))
+    file = F.nullif(F.input_file_name(), F.lit(""))
+    return F.when(is_faulty, text).alias(ROW), F.when(is_faulty, file).alias(FILE)
 
 
 def _without_nobody(value: Column, name: str) -> Column:

@@ -102,7 +102,7 @@ def count_pages(flagged: DataFrame, *, drops_abandoned: bool = False) -> dict[st
     groups = by_robot.groupBy("corpus", "fault", F.col("robot.rule").alias("rule"), "is_abandoned", "note", "what").agg(
         *(F.sum(name).alias(name) for name in ("n_serps", "n_clicks", "n")),
         F.count("robot").alias("n_robots"),
-        F.max(F.struct("robot.n", "robot.day", "robot.actor")).alias("example"),
+        F.max(F.struct(F.coalesce("robot.n", "n_serps").alias("n"), "robot.day", "robot.actor")).alias("example"),
     )
     counts: dict[str, CorpusCounts] = {}
     # An action: one row for each corpus, reason and note, so tens of rows; the checks need them before the write.

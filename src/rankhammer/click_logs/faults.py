@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pyspark.sql import functions as F
 
 from rankhammer.casts import FIRST_YEAR, LAST_YEAR, is_blank, is_nobody
+from rankhammer.schemas import CLICK_WEIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +36,10 @@ REASONS = {
     "too_late": "the page was received more than sessions.max_late_days days after it was shown",
 }
 """Every reason of the built-in readers and of the checks behind them, with its meaning."""
+
+ROW, FILE = "faulty_row", "faulty_file"
+"""Columns beside `schemas.RAW_SERPS` that a reader may return: of a page with a faulty row, what that row holds (JSON,
+without who searched), and the file that it stands in."""
 
 NOT_A_PAGE = "not_a_page"
 """The `fault` of a row that stands for no page: only its `tally` counts."""
@@ -130,14 +135,14 @@ def within_limits(raw_serps: DataFrame, limits: PageLimits) -> DataFrame:
     """Complete what a reader returned, and give pages beyond the limits their fault.
 
     Args:
-        raw_serps: `schemas.RAW_SERPS`, with or without `note` (string) and `tally` (array<struct<what, n>>).
+        raw_serps: `schemas.RAW_SERPS`, with or without `note` (string), `tally` (array<struct<what, n>>), ROW and FILE.
         limits: What a page may hold.
 
     Returns:
-        The same rows with both columns; a session_id that is blank, or no id, is null, and in `doc_ids` each document
+        The same rows with these columns; a session_id that is blank, or no id, is null, and in `doc_ids` each document
         stands once.
     """
-    for name, kind in (("note", "string"), ("tally", TALLY_TYPE)):
+    for name, kind in (("note", "string"), ("tally", TALLY_TYPE), (ROW, "string"), (FILE, "string")):
         if name not in raw_serps.columns:
             raw_serps = raw_serps.withColumn(name, F.lit(None).cast(kind))
     session = F.when(~is_nobody(F.col("session_id")), F.col("session_id"))
@@ -168,6 +173,16 @@ def _repeats() -> Column:
     return F.size(F.array_distinct("doc_ids")) < F.size("doc_ids")
 
 
+def _largest_weights(docs: Column) -> Column:
+    places = F.arrays_zip("doc_ids", CLICK_WEIGHTS)
+    return F.transform(
+        docs,
+        lambda doc: F.array_max(
+            F.transform(F.filter(places, lambda place: place["doc_ids"] == doc), lambda place: place[CLICK_WEIGHTS])
+        ),
+    )
+
+
 def _at_first_places(pages: DataFrame) -> DataFrame:
     """Keep each document's first place; it counts as clicked when one of its places was."""
     repeats = F.col("fault").isNull() & _repeats()
@@ -177,10 +192,12 @@ def _at_first_places(pages: DataFrame) -> DataFrame:
     clicked = F.transform(docs, lambda doc: F.array_contains(clicked_docs, doc))
     note = F.concat_ws("\n", "note", F.lit(FIRST_PLACE_KEPT))
     # `clicked` by itself: beside a new `doc_ids`, Spark would let arrays_zip see that one.
+    weights = {CLICK_WEIGHTS: F.when(repeats, _largest_weights(docs)).otherwise(F.col(CLICK_WEIGHTS))}
     changed = pages.withColumns(
         {
             "clicked": F.when(repeats, clicked).otherwise(F.col("clicked")),
             "note": F.when(repeats, note).otherwise(F.col("note")),
+            **(weights if CLICK_WEIGHTS in pages.columns else {}),
         }
     )
     return changed.withColumn("doc_ids", F.when(repeats, docs).otherwise(F.col("doc_ids")))

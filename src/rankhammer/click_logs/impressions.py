@@ -19,7 +19,16 @@ from rankhammer.click_logs.columns import (
     map_columns,
     visitor_fields,
 )
-from rankhammer.click_logs.faults import DUPLICATE_ROWS, GAPS_CLOSED, first_fault, notes, page_faults, tally
+from rankhammer.click_logs.faults import (
+    DUPLICATE_ROWS,
+    FILE,
+    GAPS_CLOSED,
+    ROW,
+    first_fault,
+    notes,
+    page_faults,
+    tally,
+)
 from rankhammer.schemas import RAW_SERPS
 
 if TYPE_CHECKING:
@@ -75,8 +84,8 @@ class Impressions:
             raw: One row an impression.
 
         Returns:
-            `schemas.RAW_SERPS` plus `note`, `tally` and what the log has of `visitors.VISITOR_COLUMNS`. A row without a
-            serp_id is a faulty page of its own.
+            `schemas.RAW_SERPS` plus `note`, `tally`, `faults.ROW`, `faults.FILE` and what the log has of
+            `visitors.VISITOR_COLUMNS`. A row without a serp_id is a faulty page of its own.
 
         Raises:
             SchemaError: A needed column is missing or is an array.
@@ -84,7 +93,7 @@ class Impressions:
         more = visitor_fields(raw, self._options.columns)
         pages = self._gather(map_columns(raw, self._options.columns).transform(self._cast), more)
         fault, note = self._fault().alias("fault"), self._note().alias("note")
-        return pages.select(*_page_columns(), fault, note, F.col("tally"), *more)
+        return pages.select(*_page_columns(), fault, note, "tally", ROW, FILE, *more)
 
     def _cast(self, rows: DataFrame) -> DataFrame:
         options = self._options
@@ -100,7 +109,7 @@ class Impressions:
             "serp_id",
             # Keeps rows without an id apart; it is dropped again, so that its order-dependence is never seen.
             F.when(F.col("serp_id").isNull(), F.monotonically_increasing_id()).alias("lone_row"),
-            *("session_id", "query", "shown_at", "row_fault", *VISITOR_FIELDS),
+            *("session_id", "query", "shown_at", "row_fault", ROW, FILE, *VISITOR_FIELDS),
             F.struct("position", "doc_id", "clicked").alias("impression"),
         )
 
@@ -116,6 +125,8 @@ class Impressions:
                 F.max("query").alias("last_query"),
                 F.min("shown_at").alias("shown_at"),
                 F.min("row_fault").alias("row_fault"),
+                F.min(ROW).alias(ROW),
+                F.min(FILE).alias(FILE),
                 F.sort_array(F.collect_list("impression")).alias("all_rows"),
                 *(F.min(name).alias(name) for name in more),
             )

@@ -59,12 +59,12 @@ def find_in_counts(
         corpus: Its name.
         counts: Of the pages that were read.
         options: The reader's options with their values; hints name no others.
-        examples: Reason to the id of a faulty page.
+        examples: Reason to a faulty page, of `quarantine.faulty_examples`.
     """
     for reason, n in _largest(counts.set_aside):
         what = REASONS.get(reason, "see the reader")
         example = (examples or {}).get(reason)
-        such = f" One is {example!r}." if example else ""
+        such = f" One is {example}." if example else ""
         message = f"{_share(n, counts.n_read)} result pages would be set aside as {reason}: {what}.{such}"
         yield LogFinding("warning", corpus, "faulty pages", message, cure_for(reason, options))
     if counts.n_serps and not counts.n_clicks:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import functions as F
 
 from rankhammer.click_logs.counts import PositionRate, click_through_by_position
-from rankhammer.click_logs.faults import NOT_A_PAGE
 from rankhammer.click_logs.robots import RobotRules, count_suggested
 from rankhammer.click_logs.sessions import SECONDS_A_DAY
 
@@ -131,30 +130,6 @@ def profile_pages(
             examples = tuple(sorted(row["examples"])[:_EXAMPLES])
             facts = {name: row[name] for name in ("n_documents", "n_unknown", "n_impressions", "n_unknown_impressions")}
             found[row["corpus"]].unknown = UnknownDocuments(**facts, examples=examples)
-    return found
-
-
-def faulty_pages(flagged: DataFrame) -> DataFrame:
-    """Return the pages that are set aside, with their reason first; who searched is left out.
-
-    Args:
-        flagged: `schemas.RAW_SERPS`, with pages that were set aside.
-    """
-    faulty = flagged.where(F.col("fault").isNotNull() & (F.col("fault") != NOT_A_PAGE))
-    return faulty.select("fault", "corpus", "serp_id", "query", "shown_at", "doc_ids", "clicked")
-
-
-def faulty_examples(flagged: DataFrame) -> dict[str, dict[str, str]]:
-    """Return the id of a faulty page for each reason, by corpus: the smallest, so that it is the same each time.
-
-    Args:
-        flagged: `schemas.RAW_SERPS`, with pages that were set aside.
-    """
-    faulty = faulty_pages(flagged).where(F.col("serp_id").isNotNull())
-    found: dict[str, dict[str, str]] = {}
-    # An action: one row for each corpus and reason.
-    for row in faulty.groupBy("corpus", "fault").agg(F.min("serp_id").alias("serp_id")).collect():
-        found.setdefault(row["corpus"], {})[row["fault"]] = row["serp_id"]
     return found
 
 

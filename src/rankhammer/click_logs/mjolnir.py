@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from pyspark.sql import functions as F
 
 from rankhammer.click_logs.columns import ClickLogOptions, Columns, as_corpus, cast_columns, has_column, map_columns
-from rankhammer.click_logs.faults import OUTSIDE_LIST, REPEATED_CLICKS, first_fault, page_faults, tally
+from rankhammer.click_logs.faults import FILE, OUTSIDE_LIST, REPEATED_CLICKS, ROW, first_fault, page_faults, tally
 from rankhammer.click_logs.identity import number_pages
 from rankhammer.click_logs.visitors import OF_ADDRESS
 from rankhammer.schemas import RAW_SERPS
@@ -69,15 +69,15 @@ class Mjolnir:
             raw: One row a search.
 
         Returns:
-            `schemas.RAW_SERPS` plus `tally` and, where the table has it, `n_address_searches`; one row for each of
-            `raw`.
+            `schemas.RAW_SERPS` plus `tally`, `faults.ROW`, `faults.FILE` and, where the table has it,
+            `n_address_searches`; one row for each of `raw`.
 
         Raises:
             SchemaError: A needed column is missing, or hits or clicks are no arrays of structs with a pageid.
         """
         more = [OF_ADDRESS] if has_column(raw, self._options.columns, OF_ADDRESS) else []
         rows = map_columns(raw, self._options.columns).transform(self._cast)
-        pages = number_pages(rows, [*_CONTENT, *more])
+        pages = number_pages(rows, [*_CONTENT, ROW, FILE, *more])
         clicked_ids = F.coalesce("clicks", F.array().cast("array<string>"))
         read = pages.withColumns({"doc_ids": F.col("hits"), "clicked_ids": F.array_distinct(clicked_ids)}).withColumn(
             "clicked", F.transform("doc_ids", lambda doc: F.array_contains("clicked_ids", doc))
@@ -89,7 +89,7 @@ class Mjolnir:
                 "tally": tally({OUTSIDE_LIST: outside, REPEATED_CLICKS: F.size(clicked_ids) - F.size("clicked_ids")}),
             }
         )
-        return found.select(*RAW_SERPS.columns, "tally", *more)
+        return found.select(*RAW_SERPS.columns, "tally", ROW, FILE, *more)
 
     def _cast(self, rows: DataFrame) -> DataFrame:
         options = self._options

@@ -19,7 +19,7 @@ from rankhammer.click_logs.columns import (
     map_columns,
     visitor_fields,
 )
-from rankhammer.click_logs.faults import DUPLICATE_PAGES, NOT_A_PAGE, first_fault, page_faults, tally
+from rankhammer.click_logs.faults import DUPLICATE_PAGES, FILE, NOT_A_PAGE, ROW, first_fault, page_faults, tally
 from rankhammer.click_logs.identity import is_copy, is_repeated_id, number_pages
 from rankhammer.schemas import RAW_SERPS
 
@@ -84,7 +84,7 @@ class Serps:
         if has_column(raw, self._options.columns, "serp_id"):
             pages = pages.withColumn("is_copy", self._is_dropped()).withColumn("fault", _fault(with_ids=True))
         else:
-            pages = number_pages(pages, ["corpus", *_CONTENT, *more]).withColumns(
+            pages = number_pages(pages, ["corpus", *_CONTENT, ROW, FILE, *more]).withColumns(
                 {"is_copy": F.lit(False), "fault": _fault(with_ids=False)}
             )
         found = pages.withColumns(
@@ -93,7 +93,7 @@ class Serps:
                 "tally": tally({DUPLICATE_PAGES: F.col("is_copy").cast("int")}),
             }
         )
-        return found.select(*RAW_SERPS.columns, "tally", *more)
+        return found.select(*RAW_SERPS.columns, "tally", ROW, FILE, *more)
 
     def _cast(self, rows: DataFrame) -> DataFrame:
         options = self._options

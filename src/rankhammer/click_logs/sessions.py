@@ -9,18 +9,20 @@ than others.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from rankhammer.click_logs.faults import NOT_A_PAGE, TALLY_TYPE, tally
 from rankhammer.click_logs.visitors import RECEIVED_AT, visitor
 from rankhammer.schemas import RAW_SERPS
+from rankhammer.strict_model import StrictModel
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Self
 
     from pyspark.sql import Column, DataFrame
@@ -36,10 +38,10 @@ _ID_LENGTH = 32
 _STRETCH = ("slot", "stretch")
 
 
-class SessionRules(BaseModel):
+class SessionRules(StrictModel):
     """How sessions are made of a visitor's searches."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     make: Literal["missing", "always", "never"] = Field(
         "missing", description="for pages without a session, for all whose visitor is known, or for none"
@@ -69,19 +71,33 @@ class SessionRules(BaseModel):
         return 1.5 * self.max_length_s + self.gap_s
 
 
-class DayRange(BaseModel):
+class DayRange(StrictModel):
     """UTC days whose pages are written; those of other days are read for the sessions' sake alone."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     first: date | None = Field(None, description="first UTC day, as 2024-05-01; null: from the beginning")
     last: date | None = Field(None, description="last UTC day; null: to the end")
+    keep: int | None = Field(
+        None,
+        ge=1,
+        le=36_600,
+        description="of a log in a folder a day: days kept, up to the last one; null: all",
+    )
 
     @model_validator(mode="after")
     def _is_in_order(self) -> Self:
         if self.first and self.last and self.first > self.last:
             raise ValueError("first has to be no later than last")
         return self
+
+    def chosen(self, days: Sequence[date]) -> list[date]:
+        """Return those of some days that are in the range, and young enough; in order."""
+        found = sorted(day for day in days if (self.first or day) <= day <= (self.last or day))
+        if not found or self.keep is None:
+            return found
+        oldest = found[-1] - timedelta(days=self.keep - 1)
+        return [day for day in found if day >= oldest]
 
     def outside(self) -> Column | None:
         """Tell which pages are of other days, those without a time among them; None where every day is in."""
@@ -126,12 +142,13 @@ class SessionedPages:
     counts: DataFrame | None = None
 
 
-def set_late_aside(pages: DataFrame, rules: SessionRules) -> DataFrame:
+def set_late_aside(pages: DataFrame, rules: SessionRules, *, keeps_received: bool = False) -> DataFrame:
     """Give pages that were received too late their fault, and count those that are late; others stay as they are.
 
     Args:
         pages: `schemas.RAW_SERPS` and tally; `received_at` (timestamp, UTC day counts) where the log knows it.
         rules: Say how late a page may be.
+        keeps_received: Whether `received_at` is still needed.
     """
     if RECEIVED_AT not in pages.columns:
         return pages
@@ -139,17 +156,20 @@ def set_late_aside(pages: DataFrame, rules: SessionRules) -> DataFrame:
     is_late = F.coalesce(n_days > 0, F.lit(False))
     is_too_late = F.coalesce(n_days > rules.max_late_days, F.lit(False))
     late = tally({f"{_GROUP}/{LATE}": is_late.cast("int")})
-    return pages.withColumns(
+    found = pages.withColumns(
         {
             "fault": F.coalesce("fault", F.when(is_too_late, TOO_LATE)),
             "tally": F.when(is_late, F.concat(F.coalesce("tally", F.array().cast(TALLY_TYPE)), late)).otherwise(
                 F.col("tally")
             ),
         }
-    ).drop(RECEIVED_AT)
+    )
+    return found if keeps_received else found.drop(RECEIVED_AT)
 
 
-def add_sessions(pages: DataFrame, rules: SessionRules, *, is_counted: Column | None = None) -> SessionedPages:
+def add_sessions(
+    pages: DataFrame, rules: SessionRules, *, is_counted: Column | None = None, counted_day: int | None = None
+) -> SessionedPages:
     """Make the sessions of pages that need one.
 
     A session ends where its visitor does not search for `gap_s`. One that does not end is cut at multiples of half
@@ -161,6 +181,7 @@ def add_sessions(pages: DataFrame, rules: SessionRules, *, is_counted: Column | 
         pages: `schemas.RAW_SERPS`; `user_id` or `address`, hashed, where the log has them.
         rules: Gap and length.
         is_counted: Pages that are part of sessions; None: the sound ones.
+        counted_day: UTC day since 1970 whose sessions and pages are counted; None: all.
 
     Returns:
         The same pages. An id is made of the corpus, the visitor and the time of the session's first search; pages
@@ -174,7 +195,9 @@ def add_sessions(pages: DataFrame, rules: SessionRules, *, is_counted: Column | 
         is_wanted &= F.col("session_id").isNull()
     known = pages.withColumns({"visitor": F.when(is_wanted, who), **stretch_columns(rules)})
     starts = session_starts(known.where(F.col("visitor").isNotNull()), rules).persist()
-    return SessionedPages(_with_ids(known, starts), _counts(starts))
+    day = F.floor(F.col("stretch") * rules.gap_s / SECONDS_A_DAY)
+    counted = starts if counted_day is None else starts.where(day == counted_day)
+    return SessionedPages(_with_ids(known, starts), _counts(counted))
 
 
 def session_starts(searches: DataFrame, rules: SessionRules) -> DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import BaseModel, Field
 from pyspark.sql import Window
@@ -18,20 +18,22 @@ from rankhammer.click_logs.columns import (
     map_columns,
 )
 from rankhammer.click_logs.faults import (
+    FILE,
     GAPS_CLOSED,
     NO_DOCUMENT,
     NO_PAGE,
     NOT_A_PAGE,
     OUTSIDE_LIST,
     REPEATED_CLICKS,
+    ROW,
     TALLY_TYPE,
     first_fault,
     notes,
     page_faults,
     tally,
 )
-from rankhammer.click_logs.visitors import ADDRESS, USER
-from rankhammer.schemas import RAW_SERPS
+from rankhammer.click_logs.visitors import ADDRESS, AGENT, USER
+from rankhammer.schemas import CLICK_WEIGHTS, RAW_SERPS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,7 +94,7 @@ def tally_rows(records: DataFrame) -> DataFrame:
     return named.select(*columns, F.lit(None).cast("string").alias("note"), counts.alias("tally"))
 
 
-_VISITOR = {USER: "client_id", ADDRESS: "address"}
+_VISITOR = {USER: "client_id", ADDRESS: "address", AGENT: AGENT}
 SEVERAL_LISTS = "one query_id has several result lists; the longest was used"
 
 
@@ -101,7 +103,7 @@ class UbiColumns(Columns):
 
     optional: ClassVar[frozenset[str]] = frozenset(
         {
-            *("corpus", "application", "session_id", "client_id", "address", "timestamp"),
+            *("corpus", "application", "session_id", "client_id", "address", "user_agent", "timestamp"),
             *("hit_ids", "old_hit_ids", "ordinal"),
         }
     )
@@ -123,6 +125,9 @@ class UbiColumns(Columns):
     address: str = Field(
         default="event_attributes.ip", min_length=1, description="an IP address, in events; hashed, may be missing"
     )
+    user_agent: str = Field(
+        default="user_agent", min_length=1, description="what a browser calls itself; may be missing"
+    )
     timestamp: str = Field(default="timestamp", min_length=1, description="ISO text or epoch milliseconds")
     hit_ids: str = Field(default="query_response_hit_ids", min_length=1, description="the result list")
     old_hit_ids: str = Field(default="query_response_object_ids", min_length=1, description="its name before UBI 1.3")
@@ -133,13 +138,26 @@ class UbiColumns(Columns):
     ordinal: str = Field(default="event_attributes.position.ordinal", min_length=1, description="its place on the page")
 
 
+ActionWeight = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
+
+
 class UbiOptions(ClickLogOptions):
     """Options of the `ubi` reader."""
 
     columns: UbiColumns = Field(default_factory=UbiColumns, description="UBI's fields to yours")
     click_actions: tuple[str, ...] = Field(default=("click",), min_length=1, description="action names that are clicks")
     impression_actions: tuple[str, ...] = Field(("impression", "view"), description="action names that show a document")
+    action_weights: dict[str, ActionWeight] = Field(
+        default_factory=dict,
+        description="clicks that say more, such as {add_to_cart: 2, purchase: 5}; each of click_actions weighs 1",
+    )
     max_position: MaxPosition = 10_000
+
+    @property
+    def clicking(self) -> dict[str, float]:
+        """Every action that is a click, with its share of the largest weight."""
+        weights = dict.fromkeys(self.click_actions, 1.0) | self.action_weights
+        return {action: weight / max(weights.values()) for action, weight in weights.items()}
 
 
 class Ubi:
@@ -157,6 +175,11 @@ class Ubi:
     def __init__(self, options: UbiOptions) -> None:
         self._options = options
 
+    @property
+    def weighs_clicks(self) -> bool:
+        """Whether some clicks count more than others."""
+        return bool(self._options.action_weights)
+
     def to_serps(self, raw: DataFrame) -> DataFrame:
         """Bring a query and its events together: one shuffle by query_id.
 
@@ -164,9 +187,10 @@ class Ubi:
             raw: Query and event records, as the ndjson of a bulk request holds them.
 
         Returns:
-            `schemas.RAW_SERPS` plus `note`, `tally`, and `user_id` (the client) and `address` where the log has them:
-            one row a query_id, a faulty one for a query without an id, and rows that only count the status of the
-            records. The note says whether ordinals start at 0 or 1, found for each application.
+            `schemas.RAW_SERPS` (`click_weights` where actions have weights) plus `note`, `tally`, `faults.ROW`,
+            `faults.FILE`, and `user_id` (the client) and `address` where the log has them: one row a query_id, a faulty
+            one for a query without an id, and rows that only count the status of the records. The note says whether
+            ordinals start at 0 or 1, found for each application.
 
         Raises:
             SchemaError: A needed field is missing; most often because the log holds only queries or only events.
@@ -177,7 +201,8 @@ class Ubi:
         pages = pages.transform(_lists).withColumns({"fault": _fault(), "note": _note(), "tally": _tally()})
         # Without clients or addresses in the log no plan needs to know of them.
         more = [ours for ours, theirs in _VISITOR.items() if has_column(raw, self._options.columns, theirs)]
-        kept = pages.select(*RAW_SERPS.columns, "note", "tally", *more)
+        weights = [CLICK_WEIGHTS] if self.weighs_clicks else []
+        kept = pages.select(*RAW_SERPS.columns, *weights, "note", "tally", ROW, FILE, *more)
         return kept.unionByName(tally_rows(typed), allowMissingColumns=True)
 
     def _cast(self, rows: DataFrame) -> DataFrame:
@@ -187,10 +212,11 @@ class Ubi:
             options.columns,
             time_zone=options.time_zone,
             max_position=options.max_position,
-            harmless=("ordinal", "action_name", "client_id", "address", "application"),
+            harmless=("ordinal", "action_name", "client_id", "address", "user_agent", "application"),
         )
         action, doc, page = F.col("action_name"), F.col("object_id"), F.col("query_id")
-        is_click = F.coalesce(action.isin(*options.click_actions), F.lit(False))
+        is_click = F.coalesce(action.isin(*options.clicking), F.lit(False))
+        weight = F.coalesce(*(F.when(action == name, one) for name, one in options.clicking.items()), F.lit(0.0))
         return (
             read.withColumns(
                 {
@@ -198,6 +224,7 @@ class Ubi:
                     "application": F.coalesce("application", F.lit("")),
                     "is_query": action.isNull() & doc.isNull() & (page.isNotNull() | F.col("user_query").isNotNull()),
                     "is_click": is_click,
+                    "weight": weight,
                     "is_shown": is_click | F.coalesce(action.isin(*options.impression_actions), F.lit(False)),
                     "is_bad": F.col("row_fault").isNotNull(),
                     "shown": F.struct("ordinal", "object_id"),
@@ -228,14 +255,16 @@ def _gather(records: DataFrame) -> DataFrame:
             F.min("user_query").alias("event_query"),
             F.min("session_id").alias("session_id"),
             F.min("client_id").alias(USER),
-            F.min(ADDRESS).alias(ADDRESS),
+            *(F.min(name).alias(name) for name in (ADDRESS, AGENT)),
             F.coalesce(F.min(F.when(is_query, F.col("timestamp"))), F.min("timestamp")).alias("shown_at"),
-            F.min("row_fault").alias("row_fault"),
+            *(F.min(name).alias(name) for name in ("row_fault", ROW, FILE)),
             F.bool_or("bad_ordinal").alias("bad_ordinal"),
             F.sort_array(F.collect_set(F.struct(F.size("hits").alias("n"), "hits"))).alias("lists"),
             F.array_sort(F.collect_set(F.when(F.col("shows"), F.col("shown")))).alias("shown"),
             F.collect_set(F.when(F.col("is_click"), F.col("shown.object_id"))).alias("clicked_ids"),
             F.count_if("is_click").alias("n_click_events"),
+            # At most one entry for each document and action.
+            F.collect_set(F.when(F.col("is_click"), F.struct("object_id", "weight"))).alias("weighed"),
         )
     )
 
@@ -265,7 +294,13 @@ def _lists(pages: DataFrame) -> DataFrame:
         .withColumn("n_lists", F.size(known))
         .withColumn("doc_ids", F.coalesce(hits, F.col("shown.object_id")))
         .withColumn("clicked", F.transform("doc_ids", lambda doc: F.array_contains("clicked_ids", doc)))
+        .withColumn(CLICK_WEIGHTS, F.transform("doc_ids", _largest_weight))
     )
+
+
+def _largest_weight(doc: Column) -> Column:
+    of_doc = F.filter("weighed", lambda one: one["object_id"] == doc)
+    return F.coalesce(F.array_max(F.transform(of_doc, lambda one: one["weight"])), F.lit(0.0))
 
 
 def _fault() -> Column:

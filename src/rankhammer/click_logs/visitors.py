@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
 USER, ADDRESS, RECEIVED_AT, OF_ADDRESS = "user_id", "address", "received_at", "n_address_searches"
+AGENT = "user_agent"
 VISITOR_COLUMNS: Mapping[str, str] = {
     USER: "string",
     ADDRESS: "string",
     RECEIVED_AT: "timestamp",
     OF_ADDRESS: "int",
+    AGENT: "string",
 }
 """Columns that a reader may return beside `schemas.RAW_SERPS`, with their types; all are dropped after the checks."""
 _SALT = "visitor_salt"

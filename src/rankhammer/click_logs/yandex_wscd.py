@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from pyspark.sql import functions as F
 
-from rankhammer.click_logs.columns import Columns, map_columns
-from rankhammer.click_logs.faults import OUTSIDE_LIST, first_fault, page_faults, tally
+from rankhammer.click_logs.columns import MAX_ROW_CHARS, Columns, map_columns
+from rankhammer.click_logs.faults import OUTSIDE_LIST, ROW, first_fault, page_faults, tally
 from rankhammer.click_logs.identity import number_pages
 from rankhammer.schemas import RAW_SERPS
+from rankhammer.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -27,10 +28,8 @@ class YandexColumns(Columns):
     value: str = Field(default="value", min_length=1, description="the text")
 
 
-class YandexOptions(BaseModel):
+class YandexOptions(StrictModel):
     """Options of the `yandex_wscd` reader."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     columns: YandexColumns = Field(default_factory=YandexColumns, description="our names to yours")
     corpus: str = Field(default="main", min_length=1, description="corpus of the whole log")
@@ -55,7 +54,7 @@ class YandexWscd:
             raw: Lines of text; a line may hold many records.
 
         Returns:
-            `schemas.RAW_SERPS` plus `tally`. The format knows neither time nor session: both are null.
+            `schemas.RAW_SERPS` plus `tally` and `faults.ROW`. The format knows neither time nor session: both are null.
             Ids come from a record's text and its occurrence.
 
         Raises:
@@ -69,9 +68,10 @@ class YandexWscd:
             {
                 "fault": first_fault({"unreadable_record": ~is_record, **page_faults()}),
                 "tally": tally({OUTSIDE_LIST: outside}),
+                ROW: F.when(~is_record, F.to_json(F.struct(F.left("record", F.lit(MAX_ROW_CHARS)).alias("record")))),
             }
         )
-        return found.select(*RAW_SERPS.columns, "tally")
+        return found.select(*RAW_SERPS.columns, "tally", ROW)
 
     def _parse(self, numbered: DataFrame) -> DataFrame:
         return (

@@ -12,7 +12,13 @@ from rankhammer.click_models.base import (
     Relevance,
     log_likelihood,
 )
-from rankhammer.click_models.counts.pattern_counts import count_serps
+from rankhammer.click_models.counts.pattern_counts import (
+    SHARE_COLUMNS,
+    count_serps,
+    count_shares,
+    merge_shares,
+    share_columns,
+)
 from rankhammer.click_models.evaluation import Criterion, ModelChoice, choose_model, evaluate_held_out, measure
 from rankhammer.click_models.fitting import FittedClickModel, fit, fit_counted
 from rankhammer.click_models.grading import check_cuts, cuts_by_corpus, judge
@@ -25,6 +31,7 @@ from rankhammer.click_models.predicting import (
 from rankhammer.click_models.sampling import corpus_sizes
 
 __all__ = [
+    "SHARE_COLUMNS",
     "ClickModel",
     "ClusterFit",
     "CorpusFit",
@@ -37,6 +44,7 @@ __all__ = [
     "choose_model",
     "corpus_sizes",
     "count_serps",
+    "count_shares",
     "cuts_by_corpus",
     "evaluate_held_out",
     "fit",
@@ -44,8 +52,10 @@ __all__ = [
     "judge",
     "log_likelihood",
     "measure",
+    "merge_shares",
     "predict_clicks",
     "predict_conditional_clicks",
     "predict_relevance",
     "sample",
+    "share_columns",
 ]

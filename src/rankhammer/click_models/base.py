@@ -38,6 +38,7 @@ class CountedSerps:
         length: Positions on each page, at least 1, shape (n_serps,).
         weight: How often each page was seen, shape (n_serps,).
         pair_cluster: Cluster number of each pair, ascending, shape (n_pairs,).
+        gain: What each cell's click is worth, 0 to 1, 0 where it was not clicked, shape (n_cells,); None: equal.
     """
 
     pair: Ints
@@ -45,6 +46,12 @@ class CountedSerps:
     length: Ints
     weight: Floats
     pair_cluster: Ints
+    gain: Floats | None = None
+
+    @property
+    def worth(self) -> Floats:
+        """What each cell's click is worth, 0 to 1: 1 for every click where they have no weights, shape (n_cells,)."""
+        return self.clicked.astype(np.float64) if self.gain is None else self.gain
 
     @property
     def n_pairs(self) -> int:
@@ -90,8 +97,9 @@ class CountedSerps:
     def select(self, keep: Bools) -> CountedSerps:
         """Return the pages that `keep` marks, shape (n_serps,), over the same pairs."""
         cells = keep[self.cell_serp]
+        gain = None if self.gain is None else self.gain[cells]
         return CountedSerps(
-            self.pair[cells], self.clicked[cells], self.length[keep], self.weight[keep], self.pair_cluster
+            self.pair[cells], self.clicked[cells], self.length[keep], self.weight[keep], self.pair_cluster, gain
         )
 
     def per_pair(self, values: Floats) -> Floats:
@@ -226,12 +234,17 @@ def bounded_probability(values: Floats) -> Floats:
 def log_likelihood(serps: CountedSerps, conditional: Floats) -> float:
     """Return the mean of ln P(C_r | C_<r) per document, to 12 digits: the order of pages decides those after.
 
+    Where clicks have weights, what a click is worth is the share of it that is one.
+
     Args:
         serps: Pages with their clicks.
         conditional: What `predict_conditional_clicks` returned for them.
     """
     probability = bounded_probability(conditional)
-    logs = np.log(np.where(serps.clicked, probability, 1 - probability))
+    if serps.gain is None:
+        logs = np.log(np.where(serps.clicked, probability, 1 - probability))
+    else:
+        logs = serps.gain * np.log(probability) + (1 - serps.gain) * np.log(1 - probability)
     return round(float((logs * serps.cell_weight).sum() / serps.cell_weight.sum()), 12)
 
 

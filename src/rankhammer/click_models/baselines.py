@@ -6,23 +6,23 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from rankhammer.click_models.base import CorpusFit, Relevance, closed_form_fit, log_likelihood
 from rankhammer.click_models.em import count_pairs
 from rankhammer.click_models.independent import IndependentClicks
+from rankhammer.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from pydantic import BaseModel
 
     from rankhammer.click_models.base import ClusterFit, CountedSerps, Shared
     from rankhammer.click_models.types import Floats
 
 
-class BaselineOptions(BaseModel):
+class BaselineOptions(StrictModel):
     """A floor has no options."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class BaselineModel(IndependentClicks):

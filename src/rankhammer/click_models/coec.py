@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from rankhammer.click_models.independent import IndependentClicks
 from rankhammer.click_models.position_parameters import at_position, sum_over_positions
@@ -21,7 +21,8 @@ class Coec(IndependentClicks, RateModel):
 
     With x_r = click-through at position r / click-through at the best position, attractiveness =
     (clicks + k m) / (sum of x_r over impressions + k): COEC in units of the best position's click-through, so that it
-    is the click-through expected there, and P(C_r = 1) = x_r x attractiveness. Relevance = attractiveness.
+    is the click-through expected there, and P(C_r = 1) = x_r x attractiveness. Relevance = attractiveness. Where clicks
+    have weights, a click counts as much of one as it is worth; positions go by all clicks.
 
     Args:
         options: See PriorOptions.
@@ -31,6 +32,8 @@ class Coec(IndependentClicks, RateModel):
         query log analysis.
     """
 
+    uses_click_weights: ClassVar[bool] = True
+
     def shared_parameters(self, serps: CountedSerps) -> Shared:
         """Estimate the click-through of every position."""
         return {"click_through_by_position": click_through_by_position(serps)}
@@ -38,7 +41,7 @@ class Coec(IndependentClicks, RateModel):
     def count(self, serps: CountedSerps, shared: Shared) -> tuple[Floats, Floats]:
         """Weight each impression by its position's click-through rate."""
         trials = sum_over_positions(serps, _promises(shared))
-        return serps.per_pair(serps.cell_weight * serps.clicked), trials
+        return serps.per_pair(serps.cell_weight * serps.worth), trials
 
     def predict_clicks(self, serps: CountedSerps, parameters: Mapping[str, Floats], corpus: CorpusFit) -> Floats:
         """P(C_r = 1) = x_r a; see `ClickModel.predict_clicks`."""

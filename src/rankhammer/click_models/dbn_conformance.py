@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from rankhammer.click_models import cascade_em, cascade_prediction
 from rankhammer.click_models.base import ClusterFit, CorpusFit, CountedSerps, Relevance, log_likelihood
 from rankhammer.click_models.counts.sequences import add_up
 from rankhammer.click_models.em import attractiveness_variance, product_sd
+from rankhammer.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,10 +80,8 @@ _STILL = 1e-4
 """A cluster whose last iteration changed no parameter by so much is called converged."""
 
 
-class DbnMjolnirOptions(BaseModel):
+class DbnMjolnirOptions(StrictModel):
     """Options of MjoLniR's DBN; the defaults are those that its pipeline ran with."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     continuation: float = Field(default=0.9, gt=0, le=1, description="probability to look further when not satisfied")
     default_relevance: float = Field(

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class Dctr(IndependentClicks, RateModel):
     """Document click-through rate, smoothed: position and the rest of the page do not matter.
 
-    P(C = 1) = click_through = (clicks + k m) / (impressions + k); it is the relevance, too.
+    P(C = 1) = click_through = (clicks + k m) / (impressions + k); it is the relevance, too. Where clicks have weights,
+    a click counts as much of one as it is worth.
 
     Args:
         options: See PriorOptions.
@@ -28,6 +29,7 @@ class Dctr(IndependentClicks, RateModel):
     """
 
     parameter_names: ClassVar[tuple[str, ...]] = ("click_through",)
+    uses_click_weights: ClassVar[bool] = True
 
     def shared_parameters(self, serps: CountedSerps) -> Shared:  # noqa: ARG002
         """Nothing but the prior is shared."""
@@ -35,7 +37,7 @@ class Dctr(IndependentClicks, RateModel):
 
     def count(self, serps: CountedSerps, shared: Shared) -> tuple[Floats, Floats]:  # noqa: ARG002
         """Every impression is a trial."""
-        return serps.per_pair(serps.cell_weight * serps.clicked), serps.per_pair(serps.cell_weight)
+        return serps.per_pair(serps.cell_weight * serps.worth), serps.per_pair(serps.cell_weight)
 
     def predict_clicks(self, serps: CountedSerps, parameters: Mapping[str, Floats], corpus: CorpusFit) -> Floats:  # noqa: ARG002
         """P(C_r = 1) = click_through; see `ClickModel.predict_clicks`."""

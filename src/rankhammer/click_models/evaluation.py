@@ -13,6 +13,7 @@ from rankhammer.click_models.base import bounded_probability, log_likelihood
 from rankhammer.click_models.counts.sequences import add_up
 from rankhammer.click_models.label_scores import LabelGain, label_gain, score_labels
 from rankhammer.click_models.sampling import for_each_corpus, sample_clusters
+from rankhammer.click_models.weighted_clicks import GAINS, require_no_measure
 from rankhammer.errors import DataError
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ def evaluate_held_out(
         Corpus to model name to figures: those of `measure`, what the fit on the other part found (parameters, n_iter,
         converged, share_converged), and with labels `label_scores`, what `score_labels` says.
     """
+    if GAINS in counted.columns:
+        require_no_measure()
     clicked = [size for size in sizes if size["n_clicks"]]
     progress.tell(f"measuring {len(models)} click models" if len(models) > 1 else "measuring a click model")
     computes = {

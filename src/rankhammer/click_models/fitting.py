@@ -18,6 +18,7 @@ from rankhammer.click_models.counts.pattern_reader import CountedCorpus, read_in
 from rankhammer.click_models.em import count_pairs, lower_bound
 from rankhammer.click_models.sampling import corpus_sizes, for_each_corpus, sample_clusters
 from rankhammer.click_models.warm_start import add_start
+from rankhammer.click_models.weighted_clicks import GAINS, require_weights_used
 from rankhammer.errors import ConvergenceWarning, CorpusFailure
 from rankhammer.schemas import CLICK_MODEL_PARAMETERS, ddl
 
@@ -109,6 +110,8 @@ def fit_counted(
         min_examined: See `fit`.
         start: See `fit`.
     """
+    if GAINS in counted.columns:
+        require_weights_used(model)
     failures = tuple(_no_clicks(size["corpus"], size["n_serps"]) for size in sizes if not size["n_clicks"])
     sound = [size for size in sizes if size["n_clicks"]]
     sample = sample_clusters(counted, sound, sample_serps)

@@ -12,9 +12,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from rankhammer.click_models.counts.sequences import add_up
+from rankhammer.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from rankhammer.click_models.base import Shared
@@ -27,10 +28,8 @@ PriorShape = Literal["flat", "shown_position"]
 _NEVER, _ALWAYS = 1e-4, 1 - 1e-4
 
 
-class PriorOptions(BaseModel):
+class PriorOptions(StrictModel):
     """Options of every model whose estimates are pulled towards a prior."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     prior_strength: float = Field(
         default=5.0, gt=0, le=1000, description="pseudo-observations that pull an estimate towards the prior's mean"

@@ -6,6 +6,7 @@ from typing import Any, Never
 
 from kedro.io import AbstractDataset, DatasetError
 
+from rankhammer.datasets.entry_options import checks_options
 from rankhammer.storage.checkpoints import CheckpointFolder
 
 
@@ -20,6 +21,7 @@ class CheckpointDataset(AbstractDataset[Never, CheckpointFolder]):
         >>> #   filepath: hdfs:///apps/rankhammer/models/tuning_checkpoints
     """
 
+    @checks_options
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
         """Describe the folder; nothing is opened.
 

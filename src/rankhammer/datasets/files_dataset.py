@@ -12,6 +12,7 @@ from kedro.io import AbstractDataset
 
 from rankhammer.corpora import belongs_to, folder_of
 from rankhammer.datasets import vouched_files
+from rankhammer.datasets.entry_options import checks_options
 from rankhammer.datasets.handoff import Handoff
 from rankhammer.datasets.preview_code import previews
 from rankhammer.digests import hex_digest
@@ -49,6 +50,7 @@ class FilesDataset(AbstractDataset["dict[str, bytes] | Iterable[tuple[str, bytes
         >>> dataset = FilesDataset(filepath="data/06_models/ranker")
     """
 
+    @checks_options
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
         """Describe the folder; nothing is opened.
 

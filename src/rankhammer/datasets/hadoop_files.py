@@ -6,7 +6,7 @@ They open files by fsspec, whose own HDFS needs a native library and whose own S
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import Any, ClassVar
 
 import fsspec
 from fsspec.spec import AbstractFileSystem
@@ -19,18 +19,23 @@ PROTOCOLS = ("hdfs", "s3a")
 class HadoopFiles(AbstractFileSystem):  # type: ignore[misc]
     """Small files on any Hadoop filesystem: read and written as a whole, so that none is ever half there."""
 
-    protocol = PROTOCOLS
+    protocol: str | tuple[str, ...] = PROTOCOLS
     root_marker = ""
     cachable = False
+    prefix: ClassVar[str] = ""
+    """What Kedro has taken off a path: its datasets keep bucket and key of s3a, and of hdfs the path alone."""
 
     @classmethod
     def _strip_protocol(cls, path: str) -> str:
         """Keep the URI whole: Hadoop chooses the filesystem by its scheme and authority."""
         return str(path).rstrip("/")
 
+    def _uri(self, path: str) -> str:
+        return path if "://" in path else f"{self.prefix}{path}"
+
     def exists(self, path: str, **_: Any) -> bool:
         """Say whether a file or folder is there."""
-        return HadoopStorage().exists(path)
+        return HadoopStorage().exists(self._uri(path))
 
     def info(self, path: str, **_: Any) -> dict[str, Any]:
         """Describe a file."""
@@ -40,11 +45,12 @@ class HadoopFiles(AbstractFileSystem):  # type: ignore[misc]
 
     def glob(self, path: str, **_: Any) -> list[str]:
         """Return the paths that match a pattern."""
-        return HadoopStorage().glob(path)
+        found = HadoopStorage().glob(self._uri(path))
+        return found if "://" in path else [one.removeprefix(self.prefix) for one in found]
 
     def rm(self, path: str, **_: Any) -> None:
         """Remove a file or folder."""
-        HadoopStorage().delete(path)
+        HadoopStorage().delete(self._uri(path))
 
     def open(self, path: str, mode: str = "rb", **_: Any) -> io.IOBase:
         """Open a whole file.
@@ -58,14 +64,27 @@ class HadoopFiles(AbstractFileSystem):  # type: ignore[misc]
             ValueError: Another mode is asked for.
         """
         if mode in ("w", "wb"):
-            written = _Written(path)
+            written = _Written(self._uri(path))
             return written if mode == "wb" else _WrittenText(written, encoding="utf-8", newline="")
         if mode not in ("r", "rb"):
             raise ValueError(f"{path} cannot be opened to {mode!r}: only whole files are read and written here.")
         if not self.exists(path):
             raise FileNotFoundError(path)
-        content = io.BytesIO(HadoopStorage().read(path))
+        content = io.BytesIO(HadoopStorage().read(self._uri(path)))
         return content if mode == "rb" else io.TextIOWrapper(content, encoding="utf-8", newline="")
+
+
+class HdfsFiles(HadoopFiles):
+    """Of the cluster's own filesystem."""
+
+    protocol = "hdfs"
+
+
+class S3aFiles(HadoopFiles):
+    """Of S3: without the scheme, a bucket would be a folder of whatever filesystem is the default."""
+
+    protocol = "s3a"
+    prefix = "s3a://"
 
 
 class _Written(io.BytesIO):
@@ -100,5 +119,5 @@ class _WrittenText(io.TextIOWrapper):
 
 def register() -> None:
     """Make fsspec use these for Hadoop's schemes."""
-    for protocol in PROTOCOLS:
-        fsspec.register_implementation(protocol, HadoopFiles, clobber=True)
+    for kind in (HdfsFiles, S3aFiles):
+        fsspec.register_implementation(kind.protocol, kind, clobber=True)

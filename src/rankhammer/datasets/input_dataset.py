@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from kedro.io import AbstractDataset
 
+from rankhammer.datasets.daily_log import DailyLog, DayTemplate, is_daily
+from rankhammer.datasets.entry_options import checks_options
+from rankhammer.datasets.input_files import list_input_files
 from rankhammer.datasets.input_sources import open_source
 from rankhammer.digests import hex_digest
 from rankhammer.errors import ConfigError, RankhammerError, SchemaError, did_you_mean
@@ -42,6 +45,7 @@ class InputDataset(AbstractDataset["DataFrame | None", "DataFrame | None"]):
     keeps_unparsed: ClassVar[bool] = False
     """Whether a line of CSV or JSON that does not parse comes as a row of nulls; else it is an error."""
 
+    @checks_options
     def __init__(
         self,
         *,
@@ -72,6 +76,7 @@ class InputDataset(AbstractDataset["DataFrame | None", "DataFrame | None"]):
         self._columns = columns or {}
         self._constants = constants or {}
         self._optional = optional
+        self._log: DailyLog | None = None
         self.metadata = metadata
 
     def load(self) -> DataFrame | None:
@@ -92,6 +97,11 @@ class InputDataset(AbstractDataset["DataFrame | None", "DataFrame | None"]):
     def is_given(self) -> bool:
         """Whether a path is set."""
         return self._path is not None
+
+    @property
+    def is_daily(self) -> bool:
+        """Whether it is in a folder a day."""
+        return is_daily(self._path)
 
     @property
     def is_optional(self) -> bool:
@@ -167,7 +177,12 @@ class InputDataset(AbstractDataset["DataFrame | None", "DataFrame | None"]):
 
     @cached_property
     def _source(self) -> InputSource:
-        return open_source(self._path, self._file_format, self._load_args, keeps_unparsed=self.keeps_unparsed)
+        return open_source(self._pattern, self._file_format, self._load_args, keeps_unparsed=self.keeps_unparsed)
+
+    @property
+    def _pattern(self) -> str | None:
+        """The path as the files are looked for."""
+        return self._path
 
     def _with_our_names(self, table: DataFrame) -> DataFrame:
         from pyspark.sql import functions as F
@@ -208,3 +223,35 @@ class LogDataset(InputDataset):
     """An input whose faulty rows are counted by what reads it: a line that does not parse comes as a row of nulls."""
 
     keeps_unparsed = True
+
+    def load(self) -> DataFrame | DailyLog | None:  # type: ignore[override]
+        """Return the log; one whose path has a place for a day comes day by day.
+
+        Raises:
+            ConfigError: See `InputDataset.load`; also where the place for a day is of no known form.
+        """
+        return super().load() if self._days is None else self._by_day()
+
+    def fingerprint(self) -> str:
+        """See `InputDataset`; of days, each by itself, so that one which was looked at already is not read again."""
+        if self._days is None:
+            return super().fingerprint()
+        log = self._by_day()
+        stamps = [(day.isoformat(), log.stamp(day)) for day in log.days]
+        return hex_digest(f"{(self._file_format, self._columns, self._constants, self._load_args)}\n{stamps}")
+
+    @cached_property
+    def _days(self) -> DayTemplate | None:
+        return DayTemplate(str(self._path)) if is_daily(self._path) else None
+
+    @property
+    def _pattern(self) -> str | None:
+        return self._path if self._days is None else self._days.pattern
+
+    def _by_day(self) -> DailyLog:
+        if self._log is None:
+            self.require_found()
+            load_args = {name: value for name, value in self._load_args.items() if name.lower() != "inferschema"}
+            files = list_input_files(str(self._pattern), load_args)
+            self._log = DailyLog(str(self._path), files, self._file_format.lower(), load_args)
+        return self._log

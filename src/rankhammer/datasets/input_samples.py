@@ -275,6 +275,11 @@ def _is_seen_whole(file: InputFile) -> bool:
     return not _is_compressed(file) and file.size <= WHOLE_UP_TO
 
 
+def _says_doubled(options: ReaderOptions) -> bool:
+    """Say whether the reader's options name the quote itself as what stands before a quote in a cell."""
+    return options.has("escape") and options.text("escape", "") == options.text("quote", '"')
+
+
 def _text_rows(
     files: Sequence[InputFile], file_format: str, load_args: Mapping[str, Any], *, reads_all: bool = False
 ) -> Iterator[dict[str, Any]]:
@@ -282,7 +287,7 @@ def _text_rows(
     options = ReaderOptions(load_args)
     codec = options.codec
     headers = _headers(files, load_args) if file_format == "csv" else {}
-    is_doubled = file_format == "csv" and doubles_quotes(files, load_args)
+    is_doubled = file_format == "csv" and (_says_doubled(options) or doubles_quotes(files, load_args))
     for file in files:
         parts = [file.read(0, file.size)] if reads_all else sample(file)
         texts = [part.decode(codec, errors="replace").removeprefix("\ufeff") for part in parts]

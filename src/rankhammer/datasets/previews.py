@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rankhammer import plot_style
 from rankhammer.storage.base import local_path, split_scheme
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ DIGITS = 4
 MAX_TEXT = 60
 MAX_FILES = 200
 """Of a table; beyond them its rows are not counted, as that reads the end of each file."""
-SYSTEMS = {"logged": "logged order", "baseline": "baseline", "ranker": "ranker", "oracle": "trained on truth"}
+SYSTEMS = {system: name for system, (name, _) in plot_style.SYSTEMS.items()}
 """System to its name in the closing table, in the order of that table."""
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _HEADLINE = ("truth", "differences", "oracle_share")
@@ -39,6 +40,8 @@ def of_table(uri: str, *, nrows: int) -> Table:
     if not _is_local(uri):
         return _message(f"{uri} is on a cluster; `rankhammer handoffs --env=...` counts its rows.")
     files = _data_files(uri)
+    if not files and Path(local_path(uri), "_columns.json").exists():
+        return _message(f"{uri} was written without a row.")
     if not files:
         return _message(f"{uri} has no rows yet: `kedro run` makes it.")
     found, sizes = _opened(uri, files), _sizes(files, uri)

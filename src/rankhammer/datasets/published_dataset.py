@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from kedro.io import AbstractDataset
 
+from rankhammer.datasets.entry_options import checks_options
 from rankhammer.datasets.files_dataset import check_name
 from rankhammer.datasets.handoff import Fingerprint, Handoff, Marker
 from rankhammer.errors import ClusterError
@@ -44,6 +45,7 @@ class PublishedDataset(AbstractDataset["dict[str, bytes] | Candidates", dict[str
         >>> dataset = PublishedDataset(filepath="data/07_model_output/exported_model")
     """
 
+    @checks_options
     def __init__(
         self,
         *,
@@ -63,13 +65,20 @@ class PublishedDataset(AbstractDataset["dict[str, bytes] | Candidates", dict[str
             keep_rankers: Rankers of each corpus whose files stay in the registry, the newest; at least 1.
             run: Id of the run that publishes; it stands in the pointer, not in the files.
             metadata: For plugins such as kedro-viz.
+
+        Raises:
+            ValueError: A number is too small.
         """
+        for name, value, least in (("keep", keep, 1), ("grace_h", grace_h, 0), ("keep_rankers", keep_rankers, 1)):
+            if value < least:
+                message = f"{name} is {value}; it has to be {least} or more"
+                raise ValueError(message)
         self._path = local_path(filepath).rstrip("/")
         self.metadata = metadata
-        publication = VersionStore(self._path, keep=max(1, keep), grace_s=grace_h * 3600)
+        publication = VersionStore(self._path, keep=keep, grace_s=grace_h * 3600)
         self._publication, self._run = publication, run
         self.versions = publication
-        self.registry = RankerRegistry(self._path, publication, keep=max(1, keep_rankers), grace_s=grace_h * 3600)
+        self.registry = RankerRegistry(self._path, publication, keep=keep_rankers, grace_s=grace_h * 3600)
         self.handoff = PublishedHandoff(publication, self._path)
 
     @property

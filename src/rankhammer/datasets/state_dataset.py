@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset, DatasetError
 
+from rankhammer.datasets.entry_options import checks_options
 from rankhammer.datasets.preview_code import previews
 from rankhammer.errors import ClusterError
 from rankhammer.storage import state_files
@@ -32,6 +33,7 @@ class StateDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
         >>> #   filepath: data/08_reporting/run_summary.json
     """
 
+    @checks_options
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
         """Describe the file; nothing is opened.
 
@@ -76,6 +78,7 @@ class HistoryDataset(AbstractDataset[dict[str, Any], list[dict[str, Any]]]):
         >>> #   filepath: hdfs:///apps/rankhammer/history
     """
 
+    @checks_options
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
         """Describe the folder; nothing is opened.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kedro.io import AbstractVersionedDataset, Version
 
 from rankhammer import spark
+from rankhammer.datasets.entry_options import checks_options
 from rankhammer.datasets.handoff import Handoff
 from rankhammer.datasets.preview_code import previews
 from rankhammer.datasets.vouched_files import COLUMNS
@@ -40,6 +41,7 @@ class TableDataset(AbstractVersionedDataset["DataFrame", "DataFrame"]):
         >>> dataset = TableDataset(filepath="s3a://bucket/serps")
     """
 
+    @checks_options
     def __init__(
         self,
         *,
@@ -103,11 +105,18 @@ class TableDataset(AbstractVersionedDataset["DataFrame", "DataFrame"]):
             raise
 
     def _write(self, data: DataFrame, uri: str) -> None:
+        if data.isLocal() and data.isEmpty():
+            # What is known to be empty needs no file and no job; neither question asks for one of a local table.
+            self._storage.delete(uri)
+        else:
+            self._write_rows(data, uri)
+        self._storage.write(f"{uri}/{COLUMNS}", data.schema.json().encode())
+
+    def _write_rows(self, data: DataFrame, uri: str) -> None:
         options = _PAGE_CHECKSUMS | self._save_args
         by = options.pop("partitionBy", ())
-        writer = _in_few_files(data, by).write.format(self._file_format).mode("overwrite").partitionBy(*by)
+        writer = in_few_files(data, by).write.format(self._file_format).mode("overwrite").partitionBy(*by)
         writer.options(**options).save(uri)
-        self._storage.write(f"{uri}/{COLUMNS}", data.schema.json().encode())
 
     def _with_known_columns(self, reader: DataFrameReader, uri: str) -> DataFrameReader:
         """Say which columns there are, where they were written down: else Spark asks the files, by a job."""
@@ -152,11 +161,15 @@ class TableDataset(AbstractVersionedDataset["DataFrame", "DataFrame"]):
         return handoff
 
 
-def _in_few_files(table: DataFrame, by: Sequence[str]) -> DataFrame:
+def in_few_files(table: DataFrame, by: Sequence[str]) -> DataFrame:
     """Bring rows together, where Spark plans as it goes: else each of many tasks writes a small file into each folder.
 
     A file then holds about `spark.sql.adaptive.advisoryPartitionSizeInBytes`, at the price of one more shuffle. Without
     adaptive planning there are as few tasks as `spark.sql.shuffle.partitions` says, and this would only cost time.
+
+    Args:
+        table: To be written.
+        by: Columns that have folders.
     """
     is_adaptive = spark.session().conf.get("spark.sql.adaptive.enabled") == "true"
     return table.hint("rebalance", *by) if is_adaptive else table

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from rankhammer.errors import ConfigError
 from rankhammer.search_engines.client import Server
 from rankhammer.search_engines.paths import index_name, require_index_pattern
+from rankhammer.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,10 +23,8 @@ class EngineCluster(Server):
     )
 
 
-class DeployOptions(BaseModel):
+class DeployOptions(StrictModel):
     """What `rankhammer deploy` and `rankhammer rollback` are told."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     engine: Literal["opensearch", "elasticsearch", "solr"] = Field("opensearch", description="what all clusters are")
     clusters: tuple[EngineCluster, ...] = Field(min_length=1, description="every one of them gets the ranker, or none")

@@ -18,6 +18,7 @@ from rankhammer.casts import quoted, sound
 from rankhammer.corpora import corpus_in
 from rankhammer.errors import DataError
 from rankhammer.evaluation.contributions import contributions
+from rankhammer.evaluation.verdict import VerdictRule
 from rankhammer.exporters.publish import by_corpus, read_ranker
 from rankhammer.plugins import PluginSpec
 
@@ -65,6 +66,7 @@ class Measured:
         against: The order that its ranker is compared with here.
         baseline_feature: The feature whose order is the baseline.
         ranker: The registered ranker that made the model.
+        min_clusters: Query clusters that a verdict takes.
     """
 
     metric: str
@@ -72,6 +74,7 @@ class Measured:
     against: str
     baseline_feature: str
     ranker: PluginSpec
+    min_clusters: int = VerdictRule.min_clusters
 
     @property
     def evaluated_by(self) -> str:
@@ -171,7 +174,14 @@ def _rounded(value: Any) -> Any:
 
 def _measured(facts: Mapping[str, Any], against: str) -> Measured:
     order = against if against in facts["verdicts"] else next(iter(facts["verdicts"]))
-    return Measured(facts["metric"], facts["truth"], order, facts["baseline_feature"], PluginSpec(**facts["ranker"]))
+    return Measured(
+        facts["metric"],
+        facts["truth"],
+        order,
+        facts["baseline_feature"],
+        PluginSpec(**facts["ranker"]),
+        facts.get("verdict_min_clusters", VerdictRule.min_clusters),
+    )
 
 
 def _choose(evaluation: DataFrame, measured: Mapping[str, Measured], choice: Choice) -> list[dict[str, Any]]:
@@ -277,7 +287,7 @@ def _described(
         rows = [row for row in shown if row["corpus"] == corpus]
         names = trained.feature_set.names
         vectors = np.array([[row["features"][name] for name in names] for row in rows], np.float32)
-        added = contributions(trained.booster, vectors.reshape(len(rows), len(names)), names) if rows else []
+        added = contributions(trained.opened, vectors.reshape(len(rows), len(names)), names) if rows else []
         for row, of_row in zip(rows, added, strict=True):
             facts = {name: row[name] for name in ("rank", "rank_before", "grade", "reference_grade", "score")}
             document = {"doc_id": row["doc_id"], "title": titles.get((corpus, row["doc_id"])), **facts}

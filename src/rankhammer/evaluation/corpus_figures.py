@@ -30,7 +30,8 @@ def corpus_figures(rows: Sequence[Row], headline: str, rule: VerdictRule) -> dic
     Returns:
         truth (whose grades the headline is measured by), the headline metric by system, differences, verdict, verdicts,
         oracle_share, metrics (truth to metric to system to mean, lower, upper and counts), and test_queries: a digest
-        of the queries that the ranker was measured on, None where there are none.
+        of the queries that the ranker was measured on, None where there are none; and why_null: why the headline metric
+        or its interval is null, None where neither is.
     """
     truths = {row["truth"] for row in rows if row["n_queries"]}
     truth = "reference" if "reference" in truths else "clicks"
@@ -49,7 +50,19 @@ def corpus_figures(rows: Sequence[Row], headline: str, rule: VerdictRule) -> dic
         "oracle_share": next((interval(row) for row in chosen if row["quantity"] == "oracle_share"), None),
         "metrics": _metrics(rows),
         "test_queries": means["ranker"]["queries"] if "ranker" in means else None,
+        "why_null": _why_null(means.get("ranker"), headline),
     }
+
+
+def _why_null(measured: Row | None, headline: str) -> str | None:
+    if measured is None:
+        return f"no {headline}: it has no test query"
+    if measured["mean"] is None:
+        n = measured["n_skipped"]
+        return f"no {headline}: none of its {n:,} test queries has a document of grade 1 or more"
+    if measured["lower"] is None:
+        return f"no interval of {headline}: its test queries with a value are in {measured['n_clusters']} cluster"
+    return None
 
 
 def interval(row: Row) -> dict[str, float | None]:

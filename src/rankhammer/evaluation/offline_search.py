@@ -21,6 +21,7 @@ from rankhammer.feature_sources.base import read_documents, single_documents, so
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
     from pyspark.sql import Column, DataFrame, Row
 
     from rankhammer.exporters.base import TrainedRanker
@@ -40,8 +41,9 @@ class RankedDocument:
         score: The exported ranker's.
         rank_by_words: Place before it was reranked: by the sum of the text features.
         fields: Those of the document that were asked for, as text; None where it has none.
-        contributions: What each feature adds to the score (Shapley values of the trees, or weight x value), the
-            largest first; with the constant that all documents share they sum up to it.
+        contributions: What each feature adds to the score (Shapley values of trees or a network, or weight x value),
+            the largest first; with the constant that all documents share they sum up to it.
+        values: Feature to its value, None where it is absent.
     """
 
     rank: int
@@ -50,6 +52,7 @@ class RankedDocument:
     rank_by_words: int
     contributions: dict[str, float]
     fields: dict[str, str | None] = field(default_factory=dict)
+    values: dict[str, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,7 @@ class OfflineRanker:
         names = self.trained.feature_set.names
         features = np.array([list(row["features"]) for row in rows], np.float32).reshape(len(rows), len(names))
         scores = PlainJson(PlainJsonOptions()).score(self.exported, features, names)
-        added = contributions(self.trained.booster, features, names)
+        added = contributions(self.trained.opened, features, names)
         order = np.lexsort((np.array([row["doc_id"] for row in rows]), -scores))
         return [
             RankedDocument(
@@ -136,9 +139,14 @@ class OfflineRanker:
                 int(place) + 1,
                 added[place],
                 {name: rows[place][f"{_SHOWN}{number}"] for number, name in enumerate(fields)},
+                _known(names, features[place]),
             )
             for rank, place in enumerate(order, 1)
         ]
+
+
+def _known(names: Sequence[str], vector: NDArray[np.float32]) -> dict[str, float | None]:
+    return {name: None if np.isnan(value) else float(value) for name, value in zip(names, vector, strict=True)}
 
 
 def open_ranker(corpus: str, *, ranker: Mapping[str, bytes], exported: Mapping[str, bytes]) -> OfflineRanker:

@@ -21,7 +21,7 @@ from rankhammer.evaluation.metrics import MAX_CUTOFF, MIN_RELEVANT, Metric, pars
 from rankhammer.queries import assign_clusters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
     from pyspark.sql import DataFrame
@@ -127,8 +127,7 @@ def evaluate_systems(
     names = tuple(systems)
 
     def evaluate(rows: pa.Table) -> pa.Table:
-        parts = _evaluate_chunk(rows.sort_by(_ROW_ORDER), parsed, names)
-        return pa.concat_tables([_EVALUATION.empty_table(), *parts])
+        return _evaluate_chunk(rows.sort_by(_ROW_ORDER), parsed, names)
 
     chunk = F.pmod(F.xxhash64("query_cluster_id", "query"), F.lit(N_CHUNKS))
     columns = ["corpus", "query", "query_cluster_id", "doc_id", "grade", "reference_grade", "ideal_reference_grades"]
@@ -165,19 +164,33 @@ def summarize(
     return evaluation.groupBy("corpus", "metric", "truth").applyInArrow(summarize_group, _ddl(_SUMMARY))
 
 
-def _evaluate_chunk(rows: pa.Table, metrics: Mapping[str, Metric], systems: Sequence[str]) -> Iterator[pa.Table]:
+def _evaluate_chunk(rows: pa.Table, metrics: Mapping[str, Metric], systems: Sequence[str]) -> pa.Table:
     qid, first = _number_queries(rows)
-    queries = rows.select(["corpus", "query", "query_cluster_id"]).take(first)
+    found = []
     for truth in TRUTHS:
         judged = _judged(rows, qid, first, truth)
         for system in systems:
             scores = rows[system].to_numpy()
             kept = judged.kept & _members(qid[judged.kept & ~np.isnan(scores)], len(first))[qid]
-            for name, metric in metrics.items() if kept.any() else ():
-                values = metric.values(
-                    scores[kept], judged.grades[kept], qid[kept], ideal_grades=judged.ideal(qid[kept])
-                )
-                yield _as_evaluation(queries.take(np.unique(qid[kept])), values, name, truth, system)
+            if not kept.any():
+                continue
+            ranked = scores[kept], judged.grades[kept], qid[kept]
+            places, ideal = np.unique(qid[kept]), judged.ideal(qid[kept])
+            found += [
+                _Values(places, metric.values(*ranked, ideal_grades=ideal), name, truth, system)
+                for name, metric in metrics.items()
+            ]
+    return _as_evaluation(rows.select(["corpus", "query", "query_cluster_id"]).take(first), found)
+
+
+class _Values(NamedTuple):
+    """One metric of a system by a truth: the places of queries in a chunk, and their values."""
+
+    places: NDArray[np.intp]
+    values: NDArray[np.float64]
+    metric: str
+    truth: str
+    system: str
 
 
 class _Judged(NamedTuple):
@@ -224,14 +237,17 @@ def _members(numbers: NDArray[np.intp], n_all: int) -> NDArray[np.bool_]:
     return found
 
 
-def _as_evaluation(queries: pa.Table, values: NDArray[np.float64], metric: str, truth: str, system: str) -> pa.Table:
-    columns = {name: queries[name] for name in queries.column_names}
-    columns |= {
-        name: pa.array([text] * len(queries), pa.string())
-        for name, text in (("metric", metric), ("truth", truth), ("system", system))
-    }
-    columns["value"] = pa.array(values, from_pandas=True)
-    return pa.table(columns).select(_EVALUATION.names).cast(_EVALUATION)
+def _as_evaluation(queries: pa.Table, found: Sequence[_Values]) -> pa.Table:
+    """Put values below each other, in one piece: Spark reads each piece of a table by itself."""
+    if not found:
+        return _EVALUATION.empty_table()
+    chosen = queries.take(np.concatenate([one.places for one in found]))
+    columns = {name: chosen[name] for name in chosen.column_names}
+    for name in ("metric", "truth", "system"):
+        texts = [text for one in found for text in [getattr(one, name)] * len(one.places)]
+        columns[name] = pa.array(texts, pa.string())
+    columns["value"] = pa.array(np.concatenate([one.values for one in found]), from_pandas=True)
+    return pa.table(columns).select(_EVALUATION.names).cast(_EVALUATION).combine_chunks()
 
 
 def _summary_rows(ordered: pa.Table, bootstrap: Bootstrap) -> list[dict[str, object]]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast, runtime_checkable
+
+from rankhammer.errors import ExportError
+from rankhammer.mixed_model import is_mixed, opened, read_mixed
+from rankhammer.neural_model import is_neural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,10 +19,13 @@ if TYPE_CHECKING:
     from xgboost import Booster
 
     from rankhammer.exporters.ir.base import ModelIR
+    from rankhammer.exporters.ir.neural import NeuralIR
     from rankhammer.exporters.ir.trees import Forest
     from rankhammer.exporters.parts import Part
     from rankhammer.exporters.threshold_samples import Vectors
     from rankhammer.feature_sets import FeatureSet
+    from rankhammer.mixed_model import MixedModel
+    from rankhammer.neural_model import NeuralModel
 
 
 @dataclass(frozen=True)
@@ -27,7 +34,7 @@ class TrainedRanker:
 
     Args:
         corpus: Whose ranker it is.
-        model: Content of model.ubj (XGBoost's binary JSON).
+        model: Content of model.ubj (XGBoost's binary JSON), or of model.json (a neural network).
         feature_set: The features it was trained on, in order.
         manifest: Content of manifest.json: parameters, metrics, missing-value policy, lineage.
         sample: Content of sample_vectors.json; a linear ranker's scores are bounded by the values in there.
@@ -41,14 +48,29 @@ class TrainedRanker:
 
     @cached_property
     def booster(self) -> Booster:
-        """The opened model.
+        """The opened booster.
 
         Raises:
+            ExportError: The bytes are no XGBoost model, but a network, or nothing at all.
+        """
+        from rankhammer.exporters.ir.trees import NOT_TREES, load_booster
+
+        if is_neural(self.model) or is_mixed(self.model):
+            kind = "mixed" if is_mixed(self.model) else "neural"
+            raise ExportError(
+                f"The ranker of corpus {self.corpus!r} is {kind}, and this target takes boosters alone.", hint=NOT_TREES
+            )
+        return load_booster(self.model)
+
+    @cached_property
+    def opened(self) -> Booster | NeuralModel | MixedModel:
+        """The opened model, whatever it is.
+
+        Raises:
+            DataError: The bytes are no network.
             ExportError: The bytes are no XGBoost model.
         """
-        from rankhammer.exporters.ir.trees import load_booster
-
-        return load_booster(self.model)
+        return opened(self.model) or self.booster
 
     @cached_property
     def form(self) -> ModelIR:
@@ -59,10 +81,18 @@ class TrainedRanker:
         """
         from rankhammer.exporters.ir.boosters import booster_kind
         from rankhammer.exporters.ir.linear import read_linear
+        from rankhammer.exporters.ir.mixed import MixedIR
+        from rankhammer.exporters.ir.neural import read_neural
         from rankhammer.exporters.ir.tree_ensemble import TreeEnsembleIR
 
+        objective = self.manifest.get("objective", "")
+        if is_mixed(self.model):
+            mixed = read_mixed(self.model)
+            trees, network = replace(self, model=mixed.trees), replace(self, model=mixed.network.to_bytes())
+            return MixedIR(TreeEnsembleIR(trees.forest, trees.booster), cast("NeuralIR", network.form))
+        if is_neural(self.model):
+            return read_neural(self.model, self.feature_set, objective=objective, sample=self.sample)
         if booster_kind(self.booster) == "gblinear":
-            objective = self.manifest.get("objective", "")
             return read_linear(self.booster, self.feature_set, objective=objective, sample=self.sample)
         return TreeEnsembleIR(self.forest, self.booster)
 

@@ -9,6 +9,8 @@ import numpy as np
 from rankhammer.errors import ExportError
 from rankhammer.exporters.base import HasRoundingLimits, Traceable
 from rankhammer.exporters.targets.scorer import float32
+from rankhammer.mixed_model import MixedModel
+from rankhammer.neural_model import NeuralModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,7 +42,7 @@ def check_logged_scores(ranker: TrainedRanker, vectors: Vectors, logged: NDArray
     worst = float(np.abs(scores - logged).max(initial=0.0))
     if not worst <= tolerance:
         raise ExportError(
-            f"Corpus {ranker.corpus!r}: model.ubj scores the logged vectors up to {worst:.3g} differently from training"
+            f"Corpus {ranker.corpus!r}: the model scores the logged vectors up to {worst:.3g} differently from training"
             f" logged, tolerance {tolerance:g}.",
             hint="Run the training stage again.",
             max_abs_difference=worst,
@@ -111,7 +113,9 @@ def order_kept(expected: NDArray[np.float64], scores: NDArray[np.float64], group
 
 
 def _predicted(ranker: TrainedRanker, features: NDArray[np.float32], *, margin: bool) -> NDArray[np.float32]:
-    import xgboost as xgb
+    if isinstance(ranker.opened, NeuralModel | MixedModel):
+        return ranker.opened.score(features)
+    from rankhammer.light_xgboost import xgb
 
     rows = xgb.DMatrix(features, missing=np.nan)
     scores: NDArray[np.float32] = ranker.booster.predict(rows, output_margin=margin, validate_features=False)

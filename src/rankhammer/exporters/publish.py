@@ -17,6 +17,7 @@ from rankhammer.exporters.parity import NOT_ASKED, check_logged_scores, check_pa
 from rankhammer.exporters.parity_samples import logged_pairs, parity_vectors
 from rankhammer.exporters.targets.model_files import verification
 from rankhammer.feature_sets import FeatureSet
+from rankhammer.neural_model import BOOSTER_FILE, NETWORK_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
     """Has an engine score logged pairs by an export's files, its manifest included; see `deploy.proving`."""
     Ask = Callable[[Mapping[str, bytes]], Any]
 
-MODEL, MANIFEST, FEATURE_SET, SAMPLE = "model.ubj", "manifest.json", "feature_set.json", "sample_vectors.json"
+MANIFEST, FEATURE_SET, SAMPLE = "manifest.json", "feature_set.json", "sample_vectors.json"
+MODELS = (BOOSTER_FILE, NETWORK_FILE)
+"""One of these holds the model."""
 PARITY = "parity.json"
 STAGE = "export"
 
@@ -66,7 +69,8 @@ def read_ranker(corpus: str, files: Mapping[str, bytes]) -> TrainedRanker:
     Raises:
         DataError: A file is missing.
     """
-    missing = [name for name in (MODEL, MANIFEST, FEATURE_SET, SAMPLE) if name not in files]
+    model = next((name for name in MODELS if name in files), BOOSTER_FILE)
+    missing = [name for name in (model, MANIFEST, FEATURE_SET, SAMPLE) if name not in files]
     if missing:
         raise DataError(
             f"The ranker of corpus {corpus!r} lacks {', '.join(missing)}; found {sorted(files)}.",
@@ -75,7 +79,7 @@ def read_ranker(corpus: str, files: Mapping[str, bytes]) -> TrainedRanker:
         )
     return TrainedRanker(
         corpus=corpus,
-        model=files[MODEL],
+        model=files[model],
         feature_set=FeatureSet.model_validate_json(files[FEATURE_SET]),
         manifest=json.loads(files[MANIFEST]),
         sample=files[SAMPLE],
@@ -127,8 +131,8 @@ def export_corpus(
 
     Args:
         corpus: Whose ranker it is.
-        files: The ranker's folder as training published it: model.ubj, manifest.json, feature_set.json and
-            sample_vectors.json.
+        files: The ranker's folder as training published it: model.ubj or model.json, manifest.json,
+            feature_set.json and sample_vectors.json.
         exporters: One writer a target.
         lineage: What the run was made of, JSON-able; embedded as it is.
         checks: How closely exports are checked.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from rankhammer.analyzers import AnalyzerName  # noqa: TC001 - pydantic resolves annotations at run time
 from rankhammer.canonical_json import to_text
 from rankhammer.digests import hex_digest
 from rankhammer.feature_sets.expressions import FUNCTIONS, expression_names
 from rankhammer.feature_sets.raw_queries import RAW_ENGINES, query_body, solr_query
+from rankhammer.strict_model import StrictModel
 
 
 def _not_reserved(name: str) -> str:
@@ -31,9 +32,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=100),
 FieldName = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class _Feature(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class _Feature(StrictModel):
     name: Name = Field(description="unique in the set; never f<digits>, which XGBoost keeps for itself")
     absent: Literal["zero", "keep"] = Field("zero", description="value of a feature that does not match: 0.0, or NaN")
 
@@ -123,15 +122,13 @@ Feature = Annotated[
 ]
 
 
-class FeatureSet(BaseModel):
+class FeatureSet(StrictModel):
     """An ordered, named list of features.
 
     Args:
         name: Letters, digits and underscores.
         features: In order; a feature's place is its ordinal, from 1.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Name = Field(description="name of the set")
     features: tuple[Feature, ...] = Field(min_length=1, description="in order")

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from rankhammer.errors import ConfigError
 from rankhammer.feature_sets.model import TextFeature
+from rankhammer.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from rankhammer.feature_sets.model import Feature, FeatureSet
 
 
-class TextFields(BaseModel):
+class TextFields(StrictModel):
     """Options of everything that searches a real engine's text fields."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     text_field: str = Field(
         "{field}",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
-from rankhammer.feature_sets import FieldValue
+from rankhammer.errors import ConfigError
+from rankhammer.feature_sets import FieldValue, Match
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -82,6 +83,46 @@ class KeepsAnswers(Protocol):
     def keeps_answers(self) -> bool:
         """Whether what `collect` returns is read from files, so that to read it twice asks nobody twice."""
         ...
+
+
+@runtime_checkable
+class FindsCandidates(Protocol):
+    """A source that can search, too."""
+
+    def candidates(
+        self, queries: DataFrame, *, documents: DataFrame | None, feature_set: FeatureSet, n: int
+    ) -> DataFrame:
+        """Find the documents that a search for any word of a query in any field shows first.
+
+        Args:
+            queries: corpus and query, each pair once.
+            documents: As for `FeatureSource.collect`.
+            feature_set: Names the fields.
+            n: Documents of a query at most.
+
+        Returns:
+            corpus, query, doc_id and place (from 1).
+
+        Raises:
+            ConfigError: The feature set has no match of a text.
+            EngineError: The engine cannot answer.
+        """
+        ...
+
+
+def matches_of(feature_set: FeatureSet) -> tuple[Match, ...]:
+    """Return what a search looks into: the matches of a feature set, each field and analyzer once.
+
+    Raises:
+        ConfigError: There are none.
+    """
+    found = {(one.field, one.analyzer): one for one in feature_set.features if isinstance(one, Match)}
+    if not found:
+        raise ConfigError(
+            "features.negatives searches the fields that features of type `match` name, and the feature set has none.",
+            hint="Add a match of a text field to feature_set.yml, or set features.negatives.per_query: 0.",
+        )
+    return tuple(found.values())
 
 
 UNREADABLE = "unreadable_fields"

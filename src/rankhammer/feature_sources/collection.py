@@ -16,7 +16,8 @@ from rankhammer.feature_sources.base import (
     single_documents,
     sound_documents,
 )
-from rankhammer.schemas import FEATURE_ROWS
+from rankhammer.feature_sources.negatives import NegativeRules, draw_negatives
+from rankhammer.schemas import FEATURE_ROWS, IS_NEGATIVE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -182,6 +183,7 @@ def collect_features(
     documents: DataFrame | None,
     feature_set: FeatureSet,
     max_bad_share: float,
+    negatives: NegativeRules | None = None,
 ) -> Collected:
     """Collect features for every judged pair whose document the source has.
 
@@ -192,18 +194,27 @@ def collect_features(
             counted, since asking twice is dear.
         feature_set: What to compute.
         max_bad_share: Largest share of a corpus's judgments that may miss their document.
+        negatives: Documents that were never shown to draw beside; None for none.
 
     Returns:
         Feature rows, failures and coverage; nothing is written yet.
 
     Raises:
         DataError: There are no judgments, or no corpus can be served.
+        ConfigError: Negatives are wanted, and the source cannot search.
     """
+
+    def with_negatives(rows: DataFrame, documents: DataFrame | None) -> DataFrame:
+        if negatives is None or not negatives.per_query:
+            return rows
+        drawn = draw_negatives(source, rows, documents=documents, feature_set=feature_set, rules=negatives)
+        return rows.unionByName(drawn)
+
     if documents is None:
-        collected = source.collect(judgments, documents=None, feature_set=feature_set)
+        collected = source.collect(with_negatives(judgments, None), documents=None, feature_set=feature_set)
         if not (isinstance(source, KeepsAnswers) and source.keeps_answers):
             collected = collected.persist()
-        coverage = coverage_of(collected)
+        coverage = coverage_of(collected.where(f"NOT {IS_NEGATIVE}"))
         failures = _failures(coverage, max_bad_share)
         rows = _without(collected, failures)
     else:
@@ -215,7 +226,8 @@ def collect_features(
         failures = _failures(coverage, max_bad_share)
         served = [found.corpus for found in coverage if found.corpus not in {failure.corpus for failure in failures}]
         sound = sound_documents(only(documents, served))
-        rows = source.collect(_without(judgments, failures), documents=sound, feature_set=feature_set)
+        asked = with_negatives(_without(judgments, failures), sound)
+        rows = source.collect(asked, documents=sound, feature_set=feature_set)
     return Collected(FEATURE_ROWS.select(rows.where("features IS NOT NULL")), failures, coverage)
 
 

@@ -5,9 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rankhammer.errors import ConfigError
 from rankhammer.feature_sets import for_engine
+from rankhammer.feature_sources.base import matches_of
 from rankhammer.feature_sources.remote.batch_runner import Collector
 from rankhammer.feature_sources.remote.bundle import Bundle
+from rankhammer.feature_sources.remote.candidate_search import (
+    ElasticSearching,
+    SolrSearching,
+    search_engine,
+)
 from rankhammer.feature_sources.remote.named_queries import NamedQueries
 from rankhammer.feature_sources.remote.options import SearchOptions, SolrOptions
 from rankhammer.feature_sources.remote.plugin_logging import PluginLogging
@@ -21,8 +28,9 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from pyspark.sql import DataFrame
 
-    from rankhammer.feature_sets import FeatureSet
+    from rankhammer.feature_sets import FeatureSet, Match
     from rankhammer.feature_sources.remote.base import FeatureLogging
+    from rankhammer.feature_sources.remote.candidate_search import Searching
     from rankhammer.feature_sources.remote.preflight import ProbedCluster
     from rankhammer.search_engines.client import Client
 
@@ -58,6 +66,41 @@ class RealEngine(ABC):
             feature_set: What to compute, with the engine's names of fields.
             corpora: Whose documents will be asked for.
         """
+
+    @abstractmethod
+    def searching(self, matches: tuple[Match, ...]) -> Searching:
+        """Return how the engine is searched.
+
+        Args:
+            matches: With the engine's names of fields.
+        """
+
+    def candidates(
+        self,
+        queries: DataFrame,
+        *,
+        documents: DataFrame | None,  # noqa: ARG002 - the engine has its own
+        feature_set: FeatureSet,
+        n: int,
+    ) -> DataFrame:
+        """See `base.FindsCandidates`.
+
+        Raises:
+            EngineError: The cluster is live, busy, not there, lacks an index, or refuses the searches.
+            ConfigError: Answers come in a bundle, there are no such credentials, or the feature set has no match.
+        """
+        if self._options.bundle:
+            raise ConfigError(
+                "features.negatives searches the engine, and a bundle asks it for features alone.",
+                hint="Set features.negatives.per_query: 0, or collect without `bundle`.",
+            )
+        # An action: one row per corpus comes back, as in `collect`.
+        corpora = sorted(row["corpus"] for row in queries.select("corpus").distinct().collect())
+        matches = matches_of(self._options.locate(feature_set))
+        collector = self.collector(feature_set, corpora)
+        return search_engine(
+            queries, n, client=collector.client, options=self._options, searching=self.searching(matches)
+        )
 
     def check(self, feature_set: FeatureSet) -> None:
         """See `base.ChecksFeatures`; asks nobody."""
@@ -125,6 +168,10 @@ class OpenSearch(RealEngine):
         """See `RealEngine`."""
         return SearchCluster(client)
 
+    def searching(self, matches: tuple[Match, ...]) -> Searching:
+        """See `RealEngine`."""
+        return ElasticSearching(self._options, matches)
+
     def logging(self, feature_set: FeatureSet, corpora: Sequence[str]) -> FeatureLogging:
         """See `RealEngine`."""
         feature_set = for_engine(feature_set, self.name)
@@ -148,6 +195,10 @@ class Solr(RealEngine):
     def cluster(self, client: Client) -> ProbedCluster:
         """See `RealEngine`."""
         return SolrCluster(client)
+
+    def searching(self, matches: tuple[Match, ...]) -> Searching:
+        """See `RealEngine`."""
+        return SolrSearching(self._options, matches)
 
     def logging(self, feature_set: FeatureSet, corpora: Sequence[str]) -> FeatureLogging:
         """See `RealEngine`."""

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from kedro.framework.hooks import hook_impl
 from kedro.io import DatasetError, MemoryDataset
 
-from rankhammer.datasets import CheckpointDataset
+from rankhammer import corpora
+from rankhammer.datasets import CheckpointDataset, DayStoreDataset, InputDataset
 from rankhammer.errors import ConfigError, RankhammerError
+from rankhammer.fingerprints.handoffs import digest
 from rankhammer.runs.catalog_entries import require_entries
 from rankhammer.runs.expected_fingerprints import (
     LINEAGE,
@@ -72,6 +74,7 @@ class FingerprintHook:
             catalog[LINEAGE] = MemoryDataset(expected.lineage)
         self._expected, self._catalog = expected.fingerprints, catalog
         self._checkpoints = bind_checkpoints(pipeline, catalog, expected.fingerprints)
+        bind_days(pipeline, catalog, expected.fingerprints)
         _require_writable(pipeline, catalog)
         if run_params["only_missing_outputs"]:
             self._forget_stale_reports(pipeline, catalog)
@@ -140,6 +143,23 @@ def bind_checkpoints(
                 dataset.made_of = expected[node.outputs[0]].digest
                 found.setdefault(node.outputs[-1], []).append(dataset)
     return found
+
+
+def bind_days(pipeline: Pipeline, catalog: DataCatalog, expected: Mapping[str, Fingerprint]) -> None:
+    """Tell the folder of finished days what is behind each of them: code and configuration, without data and choices.
+
+    Args:
+        pipeline: Of the run.
+        catalog: Likewise.
+        expected: Output to what it would be made of.
+    """
+    for node in pipeline.nodes:
+        for store in (catalog[name] for name in node.inputs if name in catalog):
+            if isinstance(store, DayStoreDataset) and not store.made_of:
+                parts = expected[node.outputs[0]].parts
+                data = {name for name in node.inputs if name in catalog and isinstance(catalog[name], InputDataset)}
+                left_out = {*data, *(name for name in parts if name.startswith("params:ingestion")), corpora.PARAMETER}
+                store.made_of = digest({name: part for name, part in parts.items() if name not in left_out})
 
 
 def _require_writable(pipeline: Pipeline, catalog: DataCatalog) -> None:

@@ -12,8 +12,11 @@ from rankhammer import spark
 from rankhammer.errors import ConfigError
 from rankhammer.hooks.progress_hook import PendingOutputs
 from rankhammer.pipeline_registry import BRANCHES, STAGES, trains_only
-from rankhammer.runs.expected_fingerprints import chosen, largest_matrix
+from rankhammer.runs.expected_fingerprints import chosen, matrices
+from rankhammer.runs.node_extras import with_extras
+from rankhammer.runs.trained_together import with_fixed_executors, workers_in
 from rankhammer.secret_settings import require_no_login, require_no_secrets
+from rankhammer.yarn.resources import largest
 from rankhammer.yarn.session import require_nodes, session_settings
 from rankhammer.yarn.settings import ClusterSettings, read_settings
 
@@ -38,6 +41,7 @@ class SparkHook:
         self._stages: frozenset[str] = frozenset()
         self._matrix: Matrix | None = None
         self._cluster: ClusterSettings | None = None
+        self._asked: ClusterSettings | None = None
         self._project = Path()
 
     @hook_impl
@@ -80,7 +84,9 @@ class SparkHook:
         self._outputs = PendingOutputs()
         self._stages = frozenset().union(*(node.tags for node in pipeline.nodes)) & {*STAGES, *BRANCHES}
         if self._cluster is not None:
-            self._matrix = largest_matrix(catalog, chosen(catalog)) if "training" in self._stages else None
+            self._matrix, self._asked = None, with_extras(self._cluster, catalog["parameters"].load(), self._stages)
+            if "training" in self._stages:
+                self._look_at_sizes(self._asked, catalog)
             spark.open_early()
 
     @hook_impl
@@ -99,8 +105,15 @@ class SparkHook:
         if self._outputs.is_last(node, dataset_name):
             spark.clear_cache()
 
+    def _look_at_sizes(self, cluster: ClusterSettings, catalog: DataCatalog) -> None:
+        """Let the largest corpus that is known decide about memory, and about executors that stay."""
+        found = matrices(catalog, chosen(catalog)).values()
+        self._matrix = largest(found)
+        workers = workers_in(catalog["parameters"].load())
+        self._asked = with_fixed_executors(cluster, workers, [matrix.n_rows for matrix in found])
+
     def _completed(self, own: Mapping[str, str]) -> Mapping[str, str]:
-        settings = self._cluster or ClusterSettings()
+        settings = self._asked or self._cluster or ClusterSettings()
         is_training = trains_only(self._stages)
         return session_settings(own, settings, project=self._project, is_training=is_training, matrix=self._matrix)
 

@@ -15,10 +15,11 @@ from py4j.protocol import Py4JError
 from rankhammer.errors import RankhammerError
 from rankhammer.hooks.progress_hook import PendingOutputs
 from rankhammer.pipeline_registry import BRANCHES, STAGES
-from rankhammer.runs import drift, history, run_ids, summary
+from rankhammer.runs import champion_facts, drift, history, run_ids, summary
 from rankhammer.runs.catalog_entries import RUN_HISTORY, RUN_SUMMARY
 from rankhammer.runs.corpus_status import Scope
 from rankhammer.runs.expected_fingerprints import LINEAGE
+from rankhammer.runs.held_out import describe_holdout
 from rankhammer.runs.history import BY_STAGE, Started
 from rankhammer.runs.user_errors import user_error
 from rankhammer.spark.health import Health, read_health
@@ -101,7 +102,9 @@ class SummaryHook:
         self, scope: Scope, catalog: DataCatalog, health: Health, *, error: str = ""
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the closing table's facts, and the run's record."""
-        reports = {stage: self._load(catalog, f"{stage}_report") for stage in STAGES}
+        reports: dict[str, Any] = {stage: self._load(catalog, f"{stage}_report") for stage in STAGES}
+        compared = self._load(catalog, champion_facts.CURRENT_COMPARISON)
+        reports["training"] = champion_facts.with_champions(reports["training"], compared)
         facts = summary.build(
             reports,
             stages_run=tuple(self._stage_seconds),
@@ -111,9 +114,10 @@ class SummaryHook:
             scope=scope,
             health=health,
         )
-        found = history.figures(reports, self._stage_seconds)
-        facts["drift"] = [] if error else drift.describe(found, _earlier(catalog, scope), facts["metric"])
         lineage = _load(catalog, LINEAGE) or {}
+        holdout = describe_holdout(lineage.get("parameters", {}))
+        found = history.figures(reports, self._stage_seconds, holdout=holdout)
+        facts["drift"] = [] if error else drift.describe(found, _earlier(catalog, scope), facts["metric"])
         return facts, history.record(
             self._started, facts, found=found, params=scope.params, lineage=lineage, error=error
         )

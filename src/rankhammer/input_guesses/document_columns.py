@@ -24,6 +24,8 @@ MAX_NUMBER_FIELDS = 4
 MAIN = "main"
 _NUMBER_TYPES = ("tinyint", "smallint", "int", "bigint", "float", "double", "decimal")
 _TEXTS_PER_CORPUS = 500
+_UNIQUE_WITHIN = 0.95
+"""Share of different pairs of corpus and id from which on ids are taken to be those of a corpus each."""
 _NO_SIGNAL = re.compile(r"(?i)(^|_)(id|ean|gtin|zip|plz|year|jahr)($|_)")
 
 
@@ -61,15 +63,36 @@ class DocumentsGuess:
 
 def keys_of(sample: InputSample) -> dict[str, frozenset[str]]:
     """Return the columns of documents that can be an id or name a corpus, each with its values."""
+    columns = describe_columns(sample)
+    ids = _unique(sample, columns)
     return {
         name: frozenset(column.texts)
-        for name, column in describe_columns(sample).items()
-        if column.n and (_is_unique(column) or contents.can_be_corpus(column))
+        for name, column in columns.items()
+        if column.n and (name in ids or contents.can_be_corpus(column))
     }
 
 
-def _is_unique(column: Contents) -> bool:
-    return not column.is_array and column.n_distinct > 0.5 * column.n and column.words < 1.5
+def _unique(sample: InputSample, columns: Mapping[str, Contents], corpus: str = "") -> dict[str, Contents]:
+    """Return the columns whose values name a document: hardly one comes again, at least not within a corpus.
+
+    Args:
+        sample: Of the documents.
+        columns: Described.
+        corpus: The column that names corpora, where it is known; else each that is named like one and can be it.
+    """
+    named = [name for name, one in columns.items() if contents.can_be_corpus(one) and name_score("corpus", name)]
+    corpora = [corpus] if corpus else named
+    return {
+        name: one
+        for name, one in columns.items()
+        if not one.is_array and one.words < 1.5
+        if one.n_distinct > 0.5 * one.n or any(_is_unique_within(sample, name, other) for other in corpora)
+    }
+
+
+def _is_unique_within(sample: InputSample, name: str, corpus: str) -> bool:
+    pairs = [(str(value_at(row, corpus)), str(value_at(row, name))) for row in sample.rows]
+    return name != corpus and len(set(pairs)) > _UNIQUE_WITHIN * len(pairs)
 
 
 def guess_documents(
@@ -86,18 +109,14 @@ def guess_documents(
         SchemaError: No column can be the id.
     """
     columns = describe_columns(sample)
-    unique = {name: one for name, one in columns.items() if _is_unique(one)}
+    corpus = _corpus(columns, log_values, given)
+    unique = _unique(sample, columns, corpus.column if corpus else "")
     doc_id = _named("doc_id", columns, given) or _best("doc_id", unique, log_values)
     if doc_id is None:
         raise SchemaError(
             f"The documents have no column that is clearly 'doc_id'. Candidates: {', '.join(sorted(columns))}.",
             hint="Name it: --column documents.doc_id=NAME; its values have to be those of the click log's.",
             candidates=sorted(columns),
-        )
-    corpus = None
-    if log_values is None or "corpus" in log_values:
-        corpus = _best(
-            "corpus", {name: one for name, one in columns.items() if contents.can_be_corpus(one)}, log_values
         )
     chosen = {"doc_id": doc_id} | ({"corpus": corpus} if corpus else {})
     free = {name: one for name, one in columns.items() if name not in {guess.column for guess in chosen.values()}}
@@ -109,6 +128,16 @@ def guess_documents(
         _languages(sample, texts, corpus.column if corpus else ""),
         _doubts(free, texts, numbers, doc_id, log_values),
     )
+
+
+def _corpus(
+    columns: Mapping[str, Contents], log_values: Mapping[str, frozenset[str]] | None, given: Mapping[str, str]
+) -> Guess | None:
+    """Say which column names corpora; none where the log has none, unless the user has said it."""
+    said = _named("corpus", columns, given)
+    if said or (log_values is not None and "corpus" not in log_values):
+        return said
+    return _best("corpus", {name: one for name, one in columns.items() if contents.can_be_corpus(one)}, log_values)
 
 
 def _named(role: str, columns: Mapping[str, Contents], given: Mapping[str, str]) -> Guess | None:

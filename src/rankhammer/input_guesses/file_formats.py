@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rankhammer.datasets import file_kinds
+from rankhammer.datasets.csv_headers import doubles_quotes
 from rankhammer.datasets.input_files import list_input_files
 from rankhammer.datasets.text_samples import first_bytes, sample
 from rankhammer.errors import DataError
@@ -112,6 +113,9 @@ def _of_text(
         options["sep"] = "\\t" if separator == "\t" else separator
     if _goes_over_lines(text, separator):
         options["multiLine"] = True
+    if doubles_quotes(files, {**load_args, **options}):
+        # A run sees it, too, in the files that it samples; written down, it holds for every file to come.
+        options["escape"] = '"'
     return FileFormat(path, files, "csv", {**load_args, **options}, doubts)
 
 

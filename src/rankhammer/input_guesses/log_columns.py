@@ -313,6 +313,23 @@ def _require(
     )
 
 
+def _time_unsaid(chosen: Mapping[str, Guess], columns: Mapping[str, Contents]) -> list[str]:
+    """Name a column whose every value is a time that ingestion reads, under a name that does not say which time."""
+    taken = {guess.column for guess in chosen.values()}
+    # Whole numbers may be anything: ids, prices, seconds.
+    times = [one for name, one in columns.items() if name not in taken and contents.can_be_time(one) and not one.number]
+    if "shown_at" in chosen or not times:
+        return []
+    first, *others = sorted(times, key=lambda one: one.n_distinct, reverse=True)
+    more = f" (also: {', '.join(repr(one.name) for one in others)})" if others else ""
+    said = (
+        f"{first.name!r} holds times such as {first.texts[0]!r}{more}, and its name does not say of what: shown_at is "
+        f"left out. If it is when the page was shown: --column shown_at={first.name}. Sessions, robots and holdout: "
+        "time need it."
+    )
+    return [said]
+
+
 def _log_guess(reader: str, chosen: Mapping[str, Guess], columns: Mapping[str, Contents]) -> LogGuess:
     options: dict[str, Any] = {}
     doubts = [
@@ -336,6 +353,7 @@ def _log_guess(reader: str, chosen: Mapping[str, Guess], columns: Mapping[str, C
         if column.local_time <= 0.5 and name_score("shown_at", name) >= 0.8
         if name not in taken and "shown_at" not in chosen and column.texts
     ]
+    doubts += _time_unsaid(chosen, columns)
     if not {"session_id", "user_id", "address"} & chosen.keys():
         doubts.append("No column is clearly a session or a user: robots cannot be told from people without one.")
     return LogGuess(reader, dict(chosen), options, doubts)

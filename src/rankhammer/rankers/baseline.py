@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from rankhammer.errors import DataError, did_you_mean
 from rankhammer.rankers.base import FitSettings, FittedRanker, RankingData
 from rankhammer.rankers.linear import score_booster, score_shares, write_booster
+from rankhammer.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,10 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class OneFeatureOptions(BaseModel):
+class OneFeatureOptions(StrictModel):
     """Whose order it is."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     feature: str = Field("", description="the feature that is the score; empty: training.baseline_feature")
 

@@ -53,14 +53,17 @@ def write_booster(trees: Sequence[Node], feature_names: Sequence[str], *, base: 
     Returns:
         The same bytes for the same arguments.
     """
-    import xgboost as xgb
+    return _booster([_tree(root, place, len(feature_names)) for place, root in enumerate(trees)], feature_names, base)
 
-    written = [_tree(root, number, len(feature_names)) for number, root in enumerate(trees)]
+
+def _booster(written: Sequence[dict[str, Any]], feature_names: Sequence[str], base: float) -> bytes:
+    from rankhammer.light_xgboost import xgb
+
     model = {
         "gbtree_model_param": {"num_parallel_tree": "1", "num_trees": str(len(written))},
         "iteration_indptr": list(range(len(written) + 1)),
         "tree_info": [0] * len(written),
-        "trees": written,
+        "trees": [*written],
         "cats": {"enc": [], "feature_segments": [], "sorted_idx": []},
     }
     learner = {
@@ -80,6 +83,44 @@ def write_booster(trees: Sequence[Node], feature_names: Sequence[str], *, base: 
     }
     content = json.dumps({"learner": learner, "version": _SCHEMA})
     return bytes(xgb.Booster(model_file=bytearray(content.encode())).save_raw("ubj"))
+
+
+def blend_boosters(models: Sequence[bytes], weights: Sequence[float], feature_names: Sequence[str]) -> bytes:
+    """Write several boosters of trees as one, whose score is the weighted sum of theirs.
+
+    Leaves are rounded to 32 bits. A member's part of the gain is its weight's, as libraries count gains differently.
+
+    Args:
+        models: UBJSON each, of the same features.
+        weights: One a model.
+        feature_names: In column order.
+
+    Returns:
+        The same bytes for the same arguments.
+    """
+    from rankhammer.light_xgboost import xgb
+
+    trees: list[dict[str, Any]] = []
+    base = 0.0
+    for model, weight in zip(models, weights, strict=True):
+        learner = json.loads(xgb.Booster(model_file=bytearray(model)).save_raw("json"))["learner"]
+        mine = learner["gradient_booster"]["model"]["trees"]
+        gain = sum(sum(tree["loss_changes"]) for tree in mine) or 1.0
+        trees += [_weighted(tree, weight, weight / gain) for tree in mine]
+        base += weight * float(learner["learner_model_param"]["base_score"].strip("[]"))
+    return _booster([tree | {"id": number} for number, tree in enumerate(trees)], feature_names, base)
+
+
+def _weighted(tree: dict[str, Any], of_values: float, of_gains: float) -> dict[str, Any]:
+    conditions = [
+        condition if left != -1 else float(np.float32(of_values * condition))
+        for condition, left in zip(tree["split_conditions"], tree["left_children"], strict=True)
+    ]
+    return tree | {
+        "split_conditions": conditions,
+        "base_weights": [float(np.float32(of_values * value)) for value in tree["base_weights"]],
+        "loss_changes": [float(np.float32(of_gains * value)) for value in tree["loss_changes"]],
+    }
 
 
 def threshold_above(at_most: float) -> float:

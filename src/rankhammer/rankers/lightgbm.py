@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from rankhammer.errors import ConfigError
 from rankhammer.rankers.base import FitSettings, FittedRanker, RankingData
@@ -20,6 +20,7 @@ from rankhammer.rankers.xgboost import (
     score_trees,
     shares_of_gain,
 )
+from rankhammer.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,10 +33,8 @@ _ZERO = float(np.float32(1e-35))
 _GAINS = [2**grade - 1 for grade in range(MAX_LABEL + 1)]
 
 
-class LightGBMOptions(BaseModel):
+class LightGBMOptions(StrictModel):
     """What the trees are grown with where the search space does not say otherwise: the first trial runs with these."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     monotone: tuple[str, ...] = Field(
         (),
@@ -89,6 +88,11 @@ class LightGBMRanker:
     Options: ClassVar[type[BaseModel]] = LightGBMOptions
     objective: ClassVar[str] = "lambdarank"
     kind: ClassVar[str] = "trees"
+    extras: ClassVar[tuple[str, ...]] = ("lightgbm",)
+    ndcg_of_empty: ClassVar[float] = 1.0
+    """What a query without a relevant document counts in the metric that early stopping looks at."""
+    without_chance: ClassVar[dict[str, float]] = {"bagging_fraction": 1.0, "feature_fraction": 1.0}
+    """Values of the parameters with which nothing is drawn, so that every seed gives the same trees."""
 
     def __init__(self, options: LightGBMOptions) -> None:
         if find_spec("lightgbm") is None:
@@ -149,17 +153,22 @@ class LightGBMRanker:
 
         patience = settings.early_stopping_rounds
         watched = valid if patience else None
+        seen: dict[str, dict[str, list[float]]] = {}
+        watching: list[Any] = []
+        if watched and patience:
+            watching = [lightgbm.early_stopping(patience, verbose=False), lightgbm.record_evaluation(seen)]
         booster = lightgbm.train(
             self._params(params, settings, train.feature_names),
             train.rows,
             settings.n_rounds,
             valid_sets=[watched.rows] if watched else None,
-            callbacks=[lightgbm.early_stopping(patience, verbose=False)] if watched and patience else None,
+            callbacks=watching or None,
         )
         n_rounds = booster.best_iteration if watched else booster.current_iteration()
         dumped = booster.dump_model(num_iteration=max(1, n_rounds))["tree_info"]
         trees = [_node(tree["tree_structure"]) for tree in dumped]
-        return FittedRanker(write_booster(trees, train.feature_names), max(1, len(trees)))
+        by_round = tuple(next(iter(seen["valid_0"].values()))) if watched else ()
+        return FittedRanker(write_booster(trees, train.feature_names), max(1, len(trees)), by_round)
 
     def score(self, model: bytes, features: NDArray[np.float32], *, n_threads: int = 1) -> NDArray[np.float32]:
         """Score feature vectors, shape (n_rows, n_features) to (n_rows,); NaN counts as missing."""

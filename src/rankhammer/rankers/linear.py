@@ -8,12 +8,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from rankhammer.errors import DataError
 from rankhammer.evaluation.metrics import mean_ndcg
 from rankhammer.rankers.base import FitSettings, FittedRanker, RankingData
 from rankhammer.rankers.xgboost import check_labels, query_weights
+from rankhammer.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _SCHEMA = [3, 2, 0]
 """Version of XGBoost whose JSON this is; the booster that reads it writes its own."""
-_SPREAD = "spread"
+SPREAD = "spread"
 """Attribute of the booster: how far each feature's values lay apart within queries."""
 
 
@@ -37,13 +38,13 @@ def write_booster(weights: NDArray[np.float32], feature_names: Sequence[str], sp
     Returns:
         The same bytes for the same arguments.
     """
-    import xgboost as xgb
+    from rankhammer.light_xgboost import xgb
 
     n_features = len(weights)
     # The last weight is the intercept.
     model = {"weights": [*weights.astype(np.float64).tolist(), 0.0], "boosted_rounds": 1}
     learner = {
-        "attributes": {_SPREAD: json.dumps(spread.tolist())},
+        "attributes": {SPREAD: json.dumps(spread.tolist())},
         "feature_names": list(feature_names),
         "feature_types": ["float"] * n_features,
         "gradient_booster": {"name": "gblinear", "model": model},
@@ -63,7 +64,7 @@ def write_booster(weights: NDArray[np.float32], feature_names: Sequence[str], sp
 
 def score_booster(model: bytes, features: NDArray[np.float32], *, n_threads: int) -> NDArray[np.float32]:
     """Score feature vectors, shape (n_rows, n_features) to (n_rows,); NaN adds nothing."""
-    import xgboost as xgb
+    from rankhammer.light_xgboost import xgb
 
     if not len(features):
         return np.zeros(0, np.float32)
@@ -75,11 +76,11 @@ def score_booster(model: bytes, features: NDArray[np.float32], *, n_threads: int
 
 def score_shares(model: bytes) -> NDArray[np.float64]:
     """Return how far each feature moves the scores of a query's documents apart: |weight| x spread."""
-    import xgboost as xgb
+    from rankhammer.light_xgboost import xgb
 
     booster = xgb.Booster(model_file=bytearray(model))
     weights = json.loads(bytes(booster.save_raw("json")))["learner"]["gradient_booster"]["model"]["weights"]
-    spread = np.array(json.loads(booster.attr(_SPREAD) or "[]"), np.float64)
+    spread = np.array(json.loads(booster.attr(SPREAD) or "[]"), np.float64)
     sizes: NDArray[np.float64] = np.abs(np.array(weights[:-1], np.float64)) * spread
     return sizes
 
@@ -90,10 +91,8 @@ _FLAT = 1e-7
 """A slope so small, or a gain so small a share of the loss, is the bottom."""
 
 
-class LinearOptions(BaseModel):
+class LinearOptions(StrictModel):
     """How weights are held back where the search space does not say otherwise: the first trial runs with these."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     reg_lambda: float = Field(0.01, ge=0, le=1e6, description="L2 penalty on the weights of features of equal spread")
     non_negative: bool = Field(False, description="no weight below 0, so that no score is; not searched")
@@ -224,7 +223,8 @@ class LinearRanker:
         )
         weights = steps.best if steps.best is not None else np.zeros(n_features)
         raw = (weights * _inverse(train.spread)).astype(np.float32)
-        return FittedRanker(write_booster(raw, train.feature_names, train.spread), max(1, steps.best_round))
+        model = write_booster(raw, train.feature_names, train.spread)
+        return FittedRanker(model, max(1, steps.best_round), tuple(steps.by_round))
 
     def score(self, model: bytes, features: NDArray[np.float32], *, n_threads: int = 1) -> NDArray[np.float32]:
         """Score feature vectors, shape (n_rows, n_features) to (n_rows,); NaN adds nothing."""
@@ -250,6 +250,7 @@ class _Steps:
     settings: FitSettings
     best: NDArray[np.float64] | None = None
     best_round: int = 0
+    by_round: list[float] = field(default_factory=list)
     _n_rounds: int = 0
     _best_ndcg: float = field(default=-1.0)
 
@@ -266,6 +267,7 @@ class _Steps:
             return
         scores = self.valid.scores(intermediate_result.x)
         ndcg = mean_ndcg(scores, self.valid.label, self.valid.qid, self.settings.metric_k)
+        self.by_round.append(ndcg)
         if ndcg > self._best_ndcg or self.best is None:
             self._keep(intermediate_result.x, ndcg)
         if self._n_rounds - self.best_round >= patience:

@@ -24,7 +24,7 @@ from rankhammer.yarn.resource_manager import ResourceManager, WorkerNode
 from rankhammer.yarn.submission import CLUSTER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from rankhammer.yarn.settings import ClusterSettings
     from rankhammer.yarn.submission import SubmissionSpec
@@ -151,7 +151,7 @@ def asked_shape(settings: ClusterSettings) -> tuple[ClusterShape, str]:
 
 
 def shape_of_limits(found: Limits) -> ClusterShape:
-    """Describe a cluster to the doctor; of nodes of several sizes the smallest counts.
+    """Describe a cluster to the doctor; of nodes of several sizes the smallest has to hold an executor.
 
     Args:
         found: What the ResourceManager says.
@@ -162,10 +162,13 @@ def shape_of_limits(found: Limits) -> ClusterShape:
         nodes=len(found.nodes),
         yarn_memory=min(node.memory_mb for node in found.nodes) * _MB,
         yarn_vcores=min(node.cores for node in found.nodes),
+        all_memory=found.memory_mb * _MB,
+        all_vcores=found.cores,
         min_allocation=found.step_mb * _MB,
         max_allocation=found.max_container_mb * _MB,
         max_vcores=found.max_container_cores,
         queue_share=found.queue_share,
+        counts_cores=found.counts_cores,
     )
 
 
@@ -208,7 +211,7 @@ def with_job(shape: ClusterShape | None, *, is_training: bool) -> ClusterShape:
     from rankhammer_doctor.static_rules.shape import ClusterShape, Job
 
     found = shape or ClusterShape()
-    # No stage uses barriers; tasks run pandas and XGBoost in Python workers.
+    # Where a stage has barriers, executors stay already (trained_together); tasks run pandas and XGBoost in Python.
     known = {"python_udfs": True, "barrier": False, "xgboost": is_training, "python": _own_python(found)}
     said = {name: value for name, value in asdict(found.job).items() if value is not None}
     values = {name: getattr(found, name) for name in ClusterShape.__dataclass_fields__ if name != "job"}
@@ -230,6 +233,7 @@ def _limits(shape: ClusterShape) -> Limits:
         max_container_mb=min(memory_mb, (shape.max_allocation or 2**60) // _MB),
         max_container_cores=min(cores, shape.max_vcores or cores),
         step_mb=max(1, (shape.min_allocation or _MB) // _MB),
+        counts_cores=shape.counts_cores,
     )
 
 
@@ -256,6 +260,27 @@ def event_log(place: str, env: str | None) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="rankhammer-doctor-") as folder:
         _open(env)
         yield str(_copy(found, Path(folder)))
+
+
+def live_place(place: str) -> str:
+    """Return where a run in progress shows itself.
+
+    Args:
+        place: Address of a web UI, a port of this machine, or an application's id, of which YARN knows the address.
+
+    Raises:
+        ConfigError: The application does not run.
+        ClusterError: YARN does not know it, or does not answer.
+    """
+    if not place.startswith("application_") or not any(os.environ.get(name) for name in _CONF_DIRS):
+        return place
+    found = ResourceManager().application(place)
+    if found.get("state") != "RUNNING":
+        raise ConfigError(
+            f"{place} does not run: {found.get('state')}.",
+            hint=f"`rankhammer doctor log {place}` reads its event log once it has ended.",
+        )
+    return str(found.get("trackingUrl") or place)
 
 
 def _of_application(application: str, env: str | None) -> str:
@@ -303,10 +328,20 @@ def summarize(application: str, properties: Mapping[str, str], env: str | None) 
     folder = properties.get(_LOG_DIR, "")
     if not folder or properties.get(_LOG_SWITCH, "false").lower() != "true":
         return "Doctor: the event log is off, so that nothing can be said of this run (docs/doctor/S21.md)."
+    return summary_of(lambda: find_log(folder, application), command)
+
+
+def summary_of(find: Callable[[], str], command: str) -> str:
+    """Say in one line what the doctor finds in a log.
+
+    Args:
+        find: Returns the log's place.
+        command: That says more.
+    """
     try:
-        found = _counts(find_log(folder, application)) if _has_doctor() else ""
+        found = _counts(find()) if _has_doctor() else ""
     except Exception as exc:  # noqa: BLE001 - a run that has ended well must not fail for want of a summary
-        logger.debug("The doctor cannot read the log of %s: %s", application, exc)
+        logger.debug("The doctor cannot read the log: %s", exc)
         found = ""
     return f"Doctor: {found}; {command} says more." if found else f"Doctor: {command} says what to change."
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rankhammer.runs.held_out import BY_TIME, HOLDOUT, describe_holdout
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -23,6 +25,7 @@ _SHARES = (
     ("ingestion", "n_clicks", "n_impressions", "clicked of all shown documents"),
     ("labeling", "n_graded", "n_judgments", "graded of all judgments"),
 )
+_MEASURED_BY = {HOLDOUT: "the hold-out", "truth": "the truth"}
 
 
 def describe(
@@ -42,12 +45,12 @@ def describe(
     wanted = {(stage, corpus) for stage, corpora in figures.items() for corpus in corpora}
     known = _newest(wanted, before)
     lines = [
-        f"Corpus {corpus!r}: {moved}, since run {run}."
+        f"Corpus {corpus!r}: {line}."
         for corpus in sorted({corpus for _, corpus in wanted})
         for stage in figures
         if (stage, corpus) in known
         for run, old in [known[stage, corpus]]
-        for moved in _moved(stage, old, figures[stage][corpus], metric)
+        for line in _lines(stage, old, figures[stage][corpus], metric, run)
     ]
     rest = [f"... and {len(lines) - MOST_LINES} more: `rankhammer runs diff`."] if len(lines) > MOST_LINES else []
     return lines[:MOST_LINES] + rest
@@ -61,10 +64,44 @@ def _newest(
     for record in before:
         for stage, corpora in (record.get("figures") or {}).items():
             for corpus, figures in corpora.items():
-                found.setdefault((stage, corpus), (f"#{record.get('number')}", figures))
+                found.setdefault((stage, corpus), (f"#{record.get('number')}", _with_holdout(figures, record)))
         if wanted <= found.keys():
             break
     return found
+
+
+def _with_holdout(figures: Figures, record: Mapping[str, Any]) -> Figures:
+    """Add what was held out where a record is of a version that did not say it, and its parameters do."""
+    found = None if HOLDOUT in figures else describe_holdout(record.get("parameters") or {})
+    return figures if found is None else {**figures, HOLDOUT: found}
+
+
+def _lines(stage: str, old: Figures, new: Figures, metric: str, run: str) -> Iterator[str]:
+    if stage == "training" and (why := _not_comparable(old, new)):
+        if all(_is_number(_ranker(found, metric).get("mean")) for found in (old, new)):
+            yield f"{metric} of the ranker is not comparable with that of run {run}: {why}"
+        return
+    if stage == "labeling" and _period(old) != _period(new):
+        # Judgments of a part of the days are fewer; what was held out is said of the ranker.
+        return
+    for moved in _moved(stage, old, new, metric):
+        yield f"{moved}, since run {run}"
+
+
+def _period(found: Figures) -> str:
+    """Return by which days judgments were made apart; empty for all days together."""
+    holdout = str(found.get(HOLDOUT) or "")
+    return holdout if holdout.startswith(BY_TIME) else ""
+
+
+def _not_comparable(old: Figures, new: Figures) -> str:
+    """Say what differs of how two figures were measured; empty where nothing does, or nobody knows."""
+    pairs = {name: (old.get(name), new.get(name)) for name in _MEASURED_BY}
+    return "; ".join(
+        f"{_MEASURED_BY[name]} differs ({before} -> {now})"
+        for name, (before, now) in pairs.items()
+        if before is not None and now is not None and before != now
+    )
 
 
 def _moved(stage: str, old: Figures, new: Figures, metric: str) -> Iterator[str]:
@@ -76,7 +113,7 @@ def _moved(stage: str, old: Figures, new: Figures, metric: str) -> Iterator[str]
         if stage == of_stage and _is_number(*shares) and abs(shares[1] - shares[0]) > POINTS:  # type: ignore[operator]
             yield f"{shares[0]:.1%} -> {shares[1]:.1%} {what}"
     if stage == "training":
-        yield from _metric(metric, *((found.get(metric) or {}).get("ranker") or {} for found in (old, new)))
+        yield from _metric(metric, *(_ranker(found, metric) for found in (old, new)))
 
 
 def _count(what: str, old: float, new: float) -> Iterator[str]:
@@ -92,6 +129,10 @@ def _metric(metric: str, old: Figures, new: Figures) -> Iterator[str]:
         return
     if not _holds(old, new["mean"]) and not _holds(new, old["mean"]):
         yield f"{metric} of the ranker {old['mean']:.3f} -> {new['mean']:.3f}, outside of each other's interval"
+
+
+def _ranker(found: Figures, metric: str) -> Figures:
+    return (found.get(metric) or {}).get("ranker") or {}
 
 
 def _holds(found: Figures, mean: float) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rankhammer import display, pipeline_registry, spark
-from rankhammer.errors import ConfigError, did_you_mean
+from rankhammer.errors import ConfigError, did_you_mean, not_in_a_project
 from rankhammer.exit_codes import SOME_CORPORA_FAILED
 from rankhammer.runs import run_ids, run_selection
 from rankhammer.runs.file_size_limit import require_large_files
@@ -18,6 +19,7 @@ from rankhammer.storage.publication import content_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from kedro.framework.session import KedroSession
     from kedro.runner import AbstractRunner
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from rankhammer.deploy import DeployOptions
     from rankhammer.runs.planning import RunPlan
+    from rankhammer.runs.splitting import Cut, SplitFacts
     from rankhammer.runs.validation import LogValidation
     from rankhammer.yarn.probe import ProbeResult
     from rankhammer.yarn.settings import ClusterSettings
@@ -55,17 +58,18 @@ def files_digest(files: Mapping[str, bytes]) -> tuple[int, str]:
 _NODE_FILTERS = ("from_nodes", "to_nodes", "node_names")
 
 
-def execute(options: dict[str, Any]) -> int:
+def execute(options: dict[str, Any], around: AbstractContextManager[None] | None = None) -> int:
     """Run what `kedro run` was asked for.
 
     Args:
         options: The values of Kedro's own `run` options.
+        around: What is entered before the run, and left after it.
 
     Returns:
         Exit code: 0, 2 for what the user can fix, 3 when some corpora failed and the others continued, 130 after
         Ctrl-C.
     """
-    return exit_code(lambda: _run_shown(options), when_interrupted=f"{GO_ON}.")
+    return exit_code(lambda: _run_shown(options, around or nullcontext()), when_interrupted=f"{GO_ON}.")
 
 
 def plan(options: dict[str, Any]) -> RunPlan:
@@ -95,19 +99,37 @@ def validate(env: str | None, params: Mapping[str, Any], *, faulty: str | None =
     return validation.validate(options, opened=open_to_print, faulty=faulty)
 
 
+def split(env: str | None, params: Mapping[str, Any], *, folder: str, settings: str, cut: Cut) -> SplitFacts:
+    """Cut a data set into a smaller one.
+
+    Args:
+        env: Kedro environment; None for the default one.
+        params: Of the command line.
+        folder: New folder for the data.
+        settings: New file for the configuration.
+        cut: What is kept.
+    """
+    from rankhammer.runs import splitting
+
+    options = {"env": env, "conf_source": None, "params": params}
+    return splitting.split(options, folder=folder, settings=settings, cut=cut, opened=open_to_print)
+
+
 def handoffs(env: str | None, run: str | None = None, *, verify: bool = False) -> list[dict[str, Any]]:
     """Describe every hand-off of the line.
 
     Args:
         env: Kedro environment; None for the default one.
-        run: Id of the run, where runs have ids; None for the newest that `train` can go on with.
+        run: Id of the run, where runs have ids, which has ingested a log at least; None for the newest that `train` can
+            go on with.
         verify: Whether each file is compared by its checksum, also where nobody has touched it.
 
     Returns:
         name, state (finished, missing or damaged), faults, rows and digest of each table. The digest is the sum of a
         64-bit hash per row, so neither order nor partitioning changes it; how long something took is no part of it.
     """
-    session = session_of_run(env, run, lambda: run_selection.needed_by(["train"], {}))
+    # A run that is named may have begun alone: what it lacks is listed as missing.
+    session = session_of_run(env, run, lambda: ["serps"] if run else run_selection.needed_by(["train"], {}))
     with session:
         catalog = session.load_context().catalog
         names = pipeline_registry.register_pipelines()["__default__"].all_outputs()
@@ -182,9 +204,7 @@ def project_folder() -> Path:
 
     found = find_kedro_project(Path.cwd())
     if found is None:
-        raise ConfigError(
-            f"{Path.cwd()} is not in a project.", hint="Start this in a project folder; `rankhammer new DIR` makes one."
-        )
+        raise not_in_a_project(Path.cwd())
     return Path(found)
 
 
@@ -259,9 +279,9 @@ def _describe(name: str, dataset: Any, *, verify: bool) -> dict[str, Any]:
     return about | {"state": "finished", "rows": rows, "digest": digest}
 
 
-def _run_shown(options: dict[str, Any]) -> int:
+def _run_shown(options: dict[str, Any], around: AbstractContextManager[None]) -> int:
     """Run, and take what is shown away before an error is printed."""
-    with display.shown("reading the project"):
+    with display.shown("reading the project"), around:
         return _run(options)
 
 
@@ -328,6 +348,11 @@ def session_of_run(env: str | None, run: str | None, needed: Callable[[], Iterab
     """Open a session on what a run has made."""
     options = {"env": env, "conf_source": None, "params": {} if run is None else {run_selection.RUN: run}}
     choice = run_selection.choose(options, needed, session=open_session)
+    if run is not None and choice.run is None:
+        hint = "Leave --run out, or name an environment with runs.folder in its cluster.yml, such as --env=prod."
+        raise ConfigError(
+            "Runs of this environment have no folders of their own: what is there is the last one's.", hint=hint
+        )
     if choice.message:
         click.echo(choice.message, err=True)
     return open_to_print({**options, "params": choice.params})

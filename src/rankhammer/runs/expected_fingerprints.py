@@ -15,9 +15,9 @@ from rankhammer.datasets import InputDataset
 from rankhammer.errors import ConfigError
 from rankhammer.fingerprints import handoffs as fingerprints
 from rankhammer.fingerprints import node_code
-from rankhammer.pipeline_registry import register_pipelines, short_name
+from rankhammer.pipeline_registry import every_node, register_pipelines, short_name
 from rankhammer.runs.parameters import check_parameters
-from rankhammer.yarn.resources import Matrix, largest
+from rankhammer.yarn.resources import Matrix
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -93,9 +93,9 @@ def checked_parameters(pipeline: Pipeline, catalog: DataCatalog, *, variables: C
         ConfigError: A parameter is wrong.
         ParameterValidationError: Likewise.
     """
-    every_node = _every_node(pipeline)
+    whole = _every_node(pipeline)
     given = without_variables(fingerprints.plain(catalog["parameters"].load()), set(variables))
-    return check_parameters(given, _without_given(every_node, catalog), known=every_node.inputs())
+    return check_parameters(given, _without_given(whole, catalog), known=every_node().inputs())
 
 
 def handoff_of(catalog: DataCatalog, name: str) -> Handoff | None:
@@ -130,11 +130,6 @@ def matrices(catalog: DataCatalog, wanted: Sequence[str] | None = None) -> dict[
     return {corpus: Matrix(facts["n_rows"], len(facts["features"])) for corpus, facts in found.items()}
 
 
-def largest_matrix(catalog: DataCatalog, wanted: Sequence[str] | None = None) -> Matrix | None:
-    """Return the largest of `matrices`, or None where nothing is reported."""
-    return largest(matrices(catalog, wanted).values())
-
-
 def recorded_reports(catalog: DataCatalog) -> dict[str, str]:
     """Return what each small report was made of, by name."""
     try:
@@ -153,7 +148,7 @@ def _reported_features(catalog: DataCatalog, wanted: Sequence[str] | None) -> di
 
 
 def _every_node(pipeline: Pipeline) -> Pipeline:
-    """Return all stages, also those that this run leaves out."""
+    """Return all stages, also those that this run leaves out; branches on demand only where they run."""
     return register_pipelines()["__default__"] + pipeline
 
 

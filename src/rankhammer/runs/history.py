@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import rankhammer
 from rankhammer.errors import DataError
 from rankhammer.fingerprints.handoffs import plain
+from rankhammer.runs.held_out import HOLDOUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -48,21 +49,28 @@ def now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-def figures(reports: Reports, stages: Iterable[str]) -> dict[str, dict[str, dict[str, Any]]]:
+def figures(
+    reports: Reports, stages: Iterable[str], *, holdout: str | None = None
+) -> dict[str, dict[str, dict[str, Any]]]:
     """Return what stages found.
 
     Args:
         reports: Stage to its report.
         stages: Those of the run.
+        holdout: What was held out, see `held_out.describe_holdout`; None where nobody knows.
 
     Returns:
-        Stage to corpus to its figures: every plain value of the report, and what was measured.
+        Stage to corpus to its figures: every plain value of the report, and what was measured, with `holdout`.
     """
-    return {
+    found = {
         stage: {corpus: _figures(facts, report.get("metric")) for corpus, facts in report["corpora"].items()}
         for stage in stages
         if (report := reports.get(stage))
     }
+    if holdout is not None:
+        for facts in (*found.get("labeling", {}).values(), *found.get("training", {}).values()):
+            facts[HOLDOUT] = holdout
+    return found
 
 
 def _figures(facts: Mapping[str, Any], metric: str | None) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from rankhammer.feature_sources.base import ChecksFields
 from rankhammer.input_guesses import column_contents
 from rankhammer.queries.rules import QueryRules
 from rankhammer.queries.text_language import text_language
+from rankhammer.runs.click_model_checks import require_positions, require_weights
 from rankhammer.runs.expected_fingerprints import checked_parameters, given_inputs
 from rankhammer.runs.user_errors import user_error
 from rankhammer.training.matrix_table import require_feature
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
 
 LOG, DOCUMENTS, JUDGMENTS = "click_log", "documents", "reference_judgments"
 _READER, _FEATURES, _FEATURE_SET = "params:ingestion", "params:features", "params:feature_set"
-_LABELING = "params:labeling"
-_WITHOUT_POSITIONS = ("dctr", "gctr")
-"""Click models to which a document's place on the page makes no difference."""
 _TRAINING, _LANGUAGE = "params:training", "params:language"
 _JUDGMENT_EXPORT = "judgment_export"
 _MAIN = "main"
@@ -122,7 +120,8 @@ def check_inputs(pipeline: Pipeline, catalog: DataCatalog, *, variables: Collect
     samples = _samples(given_inputs(pipeline, catalog), seen.faults)
     _check_baseline(own, seen.faults)
     _check_judgment_targets(pipeline, own, seen.faults)
-    _check_click_model(own, seen.faults)
+    seen.faults.caught(lambda: require_positions(own))
+    seen.faults.caught(lambda: require_weights(own))
     log = log_columns(own)
     if LOG in samples and log is not None:
         for fault in column_faults(samples[LOG].schema, log):
@@ -177,23 +176,6 @@ def _check_judgment_targets(pipeline: Pipeline, params: Mapping[str, Any], fault
                 "judgment_export.targets names no tool, so nothing would be written.",
                 hint="Say which in conf/local/parameters/judgment_export.yml: "
                 "`judgment_export: {targets: [{name: trec}]}`; docs/stages/judgment_export.md has the others.",
-            )
-        )
-
-
-def _check_click_model(params: Mapping[str, Any], faults: Faults) -> None:
-    """Refuse to learn from positions that a log does not know."""
-    ingestion, labeling = params.get(_READER), params.get(_LABELING)
-    if ingestion is None or labeling is None or labeling.click_model.name in _WITHOUT_POSITIONS:
-        return
-    reader = ingestion.reader.name
-    if not getattr(plugins.load("click_logs", reader), "has_impressions", True):
-        faults.add(
-            ConfigError(
-                f"A log that {reader} reads has no impressions, and labeling.click_model {labeling.click_model.name!r} "
-                "learns from positions and from what was not clicked.",
-                hint="Count clicks alone in conf/local/parameters/labeling.yml: "
-                "`labeling: {click_model: {name: dctr}, held_out: {enabled: false}}`.",
             )
         )
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from rankhammer import plugins
 from rankhammer.errors import ConfigError, did_you_mean
 from rankhammer.feature_sources.base import ChecksFeatures
+from rankhammer.rankers.base import NeedsPackages
 from rankhammer.validation_text import EXTRA, advice, closest, describe_fault, plain
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from kedro.pipeline.node import Node
 
 _PREFIX = "params:"
+_FILE_OF = {"holdout": "parameters/run.yml"}
+"""Single values that globals.yml does not hold."""
 _GROUPS = re.compile(r"^- Parameter '([^']*)': ((?:.|\n(?!- Parameter '))*)", re.MULTILINE)
 _INSTANTIATING = re.compile(r"^Failed to instantiate \w+ for parameter '[^']*': ")
 _FAULTS = re.compile(r"^(?P<place>\S[^\n]*)\n  (?P<message>[^\n]*?) \[type=(?P<kind>\w+)[,\]]", re.MULTILINE)
@@ -119,17 +122,21 @@ def _check_targets(values: Mapping[str, Any]) -> None:
         ConfigError: It takes trees alone, for example, and a candidate is linear.
     """
     training, export = values.get("params:training"), values.get("params:export")
-    if training is None or export is None:
+    if training is None:
         return
-    candidates = {one.ranker.name: plugins.create("rankers", one.ranker) for one in training.choice_of().every()}
-    for spec in export.targets:
+    candidates = {one.name: plugins.create("rankers", one.ranker) for one in training.choice_of().every()}
+    for one in candidates.values():
+        if isinstance(one, NeedsPackages):
+            one.require_training()
+    for spec in export.targets if export else ():
         # A plugin of somebody else need not say what it takes, or is: then the export finds out.
         kinds: tuple[str, ...] = getattr(plugins.create("exporters", spec), "kinds", ())
         wrong = [name for name, one in candidates.items() if kinds and getattr(one, "kind", kinds[0]) not in kinds]
         if wrong:
+            taken = kinds[0] if len(kinds) == 1 else f"{', '.join(kinds[:-1])} and {kinds[-1]}"
             raise ConfigError(
-                f"Target {spec.name!r} takes {' and '.join(kinds)} alone, and training.ranker may be {wrong[0]!r}.",
-                hint="Set training.ranker.name: xgboost, or export for a target that takes weights.",
+                f"Target {spec.name!r} takes {taken} alone, and training.ranker may be {wrong[0]!r}.",
+                hint="Set training.ranker.name: xgboost, or export for targets that take it (docs/stages/export.md).",
                 target=spec.name,
             )
 
@@ -160,6 +167,6 @@ def _check_single_values(node: Node, values: Mapping[str, Any]) -> None:
             parameter = name.removeprefix(_PREFIX)
             raise ConfigError(
                 f"Parameter {parameter!r} is {values[name]!r}: {describe_fault(exc)}.",
-                hint=f"Correct `{parameter}` in conf/<env>/globals.yml.",
+                hint=f"Correct `{parameter}` in conf/<env>/{_FILE_OF.get(parameter, 'globals.yml')}.",
                 name=parameter,
             ) from exc

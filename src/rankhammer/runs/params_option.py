@@ -40,7 +40,8 @@ def read_params(context: click.Context, param: click.Parameter | None, value: An
     from kedro.framework.cli.utils import _split_params
 
     others, names = without_corpora(value) if isinstance(value, str) else (value, [])
-    found: dict[str, Any] = _split_params(context, param, others)
+    # Kedro's message names the option, also where it is read outside of a callback.
+    found: dict[str, Any] = _split_params(context, param or click.Option(["--params"]), others)
     return {**found, _CORPORA: names} if names else found
 
 

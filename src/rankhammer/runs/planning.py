@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kedro.pipeline import Pipeline
 
 from rankhammer import pipeline_registry, spark
-from rankhammer.datasets import CheckpointDataset, InputDataset
+from rankhammer.datasets import CheckpointDataset, CurrentRankersDataset, DayStoreDataset, InputDataset
 from rankhammer.runs import run_ids, run_selection
 from rankhammer.runs.catalog_entries import RUN_HISTORY
 from rankhammer.runs.expected_fingerprints import (
@@ -17,11 +17,12 @@ from rankhammer.runs.expected_fingerprints import (
     chosen,
     compute_expected,
     handoff_of,
-    largest_matrix,
+    matrices,
     recorded_reports,
     reported_rows,
 )
 from rankhammer.runs.input_checks import Faults, check_inputs
+from rankhammer.runs.trained_together import with_fixed_executors, workers_in
 from rankhammer.storage import state_files
 from rankhammer.storage.base import storage_for
 from rankhammer.yarn import resources
@@ -46,11 +47,14 @@ ROWS_OF = {
     "folding": "n_feature_rows",
     "training": "n_feature_rows",
     "query_report": "n_feature_rows",
+    "ranker_report": "n_feature_rows",
+    "experiment_report": "n_feature_rows",
     "export": "n_feature_rows",
 }
 """The count by which a stage's work grows."""
 FEATURE_ROWS = "n_feature_rows"
 _OF_EVERY_RUN = {RUN_HISTORY, LINEAGE}
+_LEFT_BY_RUNS = (CheckpointDataset, CurrentRankersDataset, DayStoreDataset)
 """What nodes read and nobody gives: left by earlier runs, or worked out before the first node."""
 WORKED_ON = ("done", "failed")
 _KEYS = frozenset(("stage_seconds", "core_hours", "corpora"))
@@ -250,6 +254,7 @@ class _RequestedRun:
 
     def __init__(self, loader: Any, stages: frozenset[str]) -> None:
         self._settings, self._stages = read_settings(loader["cluster"]), stages
+        self._workers = workers_in(loader["parameters"])
         self._keys = spark.effective_settings(loader["spark"], submitted=False)
         self.master = self._keys.get("spark.master", "local[*]")
 
@@ -257,9 +262,12 @@ class _RequestedRun:
         """Work out what YARN would be asked for; nothing where the master is another one."""
         if not self.master.startswith("yarn"):
             return {}
-        matrix = largest_matrix(catalog, wanted) if "training" in self._stages else None
-        is_training, settings = pipeline_registry.trains_only(self._stages), self._settings.resources
-        request = plan_resources(self._settings, is_training=is_training, matrix=matrix, driver_in_cluster=False)
+        found = matrices(catalog, wanted).values() if "training" in self._stages else ()
+        is_training, asked = pipeline_registry.trains_only(self._stages), self._settings
+        if "training" in self._stages:
+            asked = with_fixed_executors(asked, self._workers, [matrix.n_rows for matrix in found])
+        settings, matrix = asked.resources, resources.largest(found)
+        request = plan_resources(asked, is_training=is_training, matrix=matrix, driver_in_cluster=False)
         own = {key: self._keys[key] for key in resources.spark_settings(request, settings) if key in self._keys}
         return {**resources.describe(request), "queue": settings.queue or "default", "set_in_spark_yml": own}
 
@@ -267,7 +275,7 @@ class _RequestedRun:
 def _read(pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
     """List what a run reads and does not make, without parameters and what earlier runs have left."""
     given = sorted(name for name in pipeline.inputs() - _OF_EVERY_RUN if name in catalog and not _is_parameter(name))
-    return [name for name in given if not isinstance(catalog[name], CheckpointDataset)]
+    return [name for name in given if not isinstance(catalog[name], _LEFT_BY_RUNS)]
 
 
 def _is_parameter(name: str) -> bool:

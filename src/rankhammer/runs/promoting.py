@@ -6,17 +6,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from rankhammer import plugins, processes
-from rankhammer.errors import ConfigError, DataError
+from rankhammer import processes
+from rankhammer.errors import DataError
 from rankhammer.evaluation.bootstrap import Bootstrap
 from rankhammer.evaluation.corpus_figures import corpus_figures
 from rankhammer.evaluation.promotion import CHAMPION, corrected_confidence, rankers_tried, refusal
-from rankhammer.exporters.publish import FEATURE_SET, MODEL, by_corpus, read_ranker
+from rankhammer.exporters.publish import FEATURE_SET, by_corpus, read_ranker
 from rankhammer.feature_sets import FeatureSet
-from rankhammer.plugins import PluginSpec
 from rankhammer.runs.execute import session_of_run
 from rankhammer.runs.published_rankers import Published, require_other, switch
-from rankhammer.storage.base import storage_for
+from rankhammer.runs.ranker_folders import is_folder, read_folder
 from rankhammer.storage.ranker_history import PROMOTION
 from rankhammer.training.rescoring import Measuring, measure, require_same_features
 
@@ -45,13 +44,15 @@ def evaluate(env: str | None, ranker: str, *, corpus: str | None = None, run: st
         nobody knows), and what `corpus_figures` returns.
 
     Raises:
-        ConfigError: There is no such ranker.
-        DataError: It cannot be measured on these queries.
+        ConfigError: There is no such ranker, or a folder holds none.
+        DataError: It cannot be read, or measured on these queries.
     """
     with _session(env, run) as project:
         published = Published.read(project.catalog["exported_model"])
-        if storage_for(ranker).exists(f"{ranker}/{MODEL}"):
-            entry, trained = None, _read_folder(ranker, corpus)
+        if is_folder(ranker):
+            made, trained = read_folder(ranker, corpus)
+            known = published.history.entries(trained.corpus)
+            entry = next((one for one in known if one.ranker == made), None)
         else:
             entry = published.find(ranker, corpus)
             trained = _read(published, entry)
@@ -136,8 +137,8 @@ class _Project:
         n_resamples = max(self.training.n_resamples, min(_MAX_RESAMPLES, self.training.n_resamples * n_tried))
         bootstrap = replace(self.measuring.bootstrap, confidence=confidence, n_resamples=n_resamples)
         rows = measure(
-            self.catalog["training_matrix"].load(),
-            self.catalog["reference_judgments"].load(),
+            self.catalog.load("training_matrix"),
+            self.catalog.load("reference_judgments"),
             rankers,
             corpus=corpus,
             measuring=replace(self.measuring, bootstrap=bootstrap),
@@ -221,31 +222,3 @@ def _champion_beside(project: _Project, published: Published, corpus: str) -> tu
 
 def _read(published: Published, entry: RankerEntry) -> TrainedRanker:
     return read_ranker(entry.corpus, published.dataset.registry.read_trained(entry))
-
-
-def _read_folder(folder: str, corpus: str | None) -> TrainedRanker:
-    """Read a ranker's own files from a folder that somebody names.
-
-    Raises:
-        ConfigError: Nothing says whose ranker it is.
-        DataError: They are no ranker.
-    """
-    storage = storage_for(folder)
-    names = [name for name in storage.files(folder) if "/" not in name and not name.startswith(("_", "."))]
-    files = {name: storage.read(f"{folder}/{name}") for name in names}
-    try:
-        trained = read_ranker(corpus or "", files)
-        made_by = trained.manifest
-        plugins.create("rankers", PluginSpec(name=made_by["ranker"], options=made_by.get("ranker_options", {})))
-        trained.booster.num_features()
-    except (ValueError, KeyError, TypeError) as exc:
-        raise DataError(
-            f"{folder} holds no ranker that can be read: {exc}",
-            hint="Name a folder of the hand-off `ranker`, such as data/06_models/ranker/shop, or an id of "
-            "`rankhammer rankers`.",
-            folder=folder,
-        ) from exc
-    whose = corpus or trained.manifest.get("corpus")
-    if not isinstance(whose, str):
-        raise ConfigError(f"{folder} does not say whose ranker it is.", hint="Name the corpus: --corpus.")
-    return replace(trained, corpus=whose)

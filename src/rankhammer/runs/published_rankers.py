@@ -12,7 +12,7 @@ from rankhammer.corpora import folder_of
 from rankhammer.errors import ConfigError, DataError, did_you_mean
 from rankhammer.runs import run_ids, run_selection
 from rankhammer.runs.execute import open_to_print
-from rankhammer.storage.champions import make_current, published_corpus
+from rankhammer.storage.champions import champion_of, make_current, published_corpus
 from rankhammer.storage.ranker_history import ROLLBACK
 
 if TYPE_CHECKING:
@@ -95,15 +95,7 @@ class Published:
         """
         if corpus not in self.corpora:
             return None
-        entries = {entry.ranker: entry for entry in self.history.entries(corpus)}
-        found = entries.get(self.current.get(corpus, ""))
-        if found is None:
-            raise DataError(
-                f"What is current of corpus {corpus!r} is not in the registry: it was exported by an earlier version.",
-                hint=f"`rankhammer promote {corpus} --accept-without-gain REASON` goes without a comparison.",
-                corpus=corpus,
-            )
-        return found
+        return champion_of(corpus, self.current, self.history)
 
     def states(self, entries: Sequence[RankerEntry]) -> list[str]:
         """Return one word on each ranker: current, held back, before the current one, kept or files deleted.

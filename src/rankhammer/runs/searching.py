@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from rankhammer.evaluation.compared_queries import Choice
+    from rankhammer.evaluation.faithfulness import Faithfulness
     from rankhammer.evaluation.offline_search import OfflineRanker, RankedDocument
     from rankhammer.feature_sources.base import FeatureSource
 
@@ -60,6 +61,13 @@ class Search:
             )
             for query in part:
                 yield query, found[query]
+
+    def check_reasons(self, found: Sequence[RankedDocument]) -> Faithfulness:
+        """Ask the ranker whether the first reason of each pair of neighbours is true."""
+        from rankhammer.evaluation.faithfulness import check_reasons
+
+        trained = self.ranker.trained
+        return check_reasons(trained.opened, found, trained.feature_set.names)
 
 
 @contextmanager
@@ -131,8 +139,8 @@ def compare(
         title = params["query_report"].title_field
         complete = replace(choice, title_field=title, cluster=cluster)
         found = compared_queries.compare_queries(
-            catalog["evaluation"].load(),
-            catalog["training_matrix"].load(),
+            catalog.load("evaluation"),
+            catalog.load("training_matrix"),
             ranker=ranker,
             measured={corpus: measured[corpus]},
             documents=_documents(catalog),
@@ -151,7 +159,7 @@ def _cluster_of(query: str, corpus: str, params: Mapping[str, Any], catalog: Any
     rules = QueryRules.parse(params["language"])
     if rules.clusters == "form":
         return query_cluster_id(normalize_query(query, rules.of(corpus), rules.form))
-    known = catalog["training_matrix"].load()
+    known = catalog.load("training_matrix")
     asked = known.sparkSession.createDataFrame([(corpus, query)], "corpus string, query string")
     (found,) = assign_clusters(asked, language=rules, known=known).collect()
     return found["query_cluster_id"] or ""
@@ -168,7 +176,7 @@ def _fields(documents: DataFrame, title: str, fields: Sequence[str]) -> tuple[st
 def _documents(catalog: Any) -> DataFrame | None:
     """Return the documents, which give the titles; None where they are not there, as an engine may hold them alone."""
     try:
-        found: DataFrame | None = catalog["documents"].load()
+        found: DataFrame | None = catalog.load("documents")
     except (DatasetError, RankhammerError):
         return None
     return found

@@ -9,7 +9,9 @@ from rankhammer.errors import ConfigError
 from rankhammer.pipeline_registry import COMPOSITES, trains_only
 from rankhammer.runs import corpus_status, expected_fingerprints, run_selection
 from rankhammer.runs.execute import cluster_settings, open_session, require_known
+from rankhammer.runs.node_extras import with_extras
 from rankhammer.runs.params_option import without_corpora
+from rankhammer.runs.trained_together import is_together, with_fixed_executors, workers_in
 from rankhammer.yarn.resources import largest, spark_settings
 from rankhammer.yarn.session import plan
 from rankhammer.yarn.size_profiles import by_profile
@@ -102,11 +104,18 @@ def one(asked: SubmitOptions) -> tuple[SubmissionSpec, ClusterSettings]:
     require_known([asked.pipeline])
     settings, keys = cluster_settings(asked.env, asked.params)
     found = _found(asked) if trains_only(asked.stages) else SelectedRun(None, "", {})
+    parameters = read_parameters(asked.env, asked.params)
+    settings = with_extras(settings, parameters, asked.stages)
+    if "training" in asked.stages:
+        workers = workers_in(parameters)
+        settings = with_fixed_executors(settings, workers, [matrix.n_rows for matrix in found.matrices.values()])
     return _spec(asked, settings, keys, asked.text, found.matrices), settings
 
 
 def by_size(asked: SubmitOptions) -> tuple[list[SubmissionGroup], SelectedRun, ClusterSettings]:
     """Split a run: corpora of one profile are submitted together, and all submissions work in one run.
+
+    Corpora whose models several tasks train together are a submission of their own: its executors stay.
 
     Args:
         asked: What somebody wants; a pipeline that begins behind collecting.
@@ -127,14 +136,41 @@ def by_size(asked: SubmitOptions) -> tuple[list[SubmissionGroup], SelectedRun, C
         )
     settings, keys = cluster_settings(asked.env, asked.params)
     found = _found(asked)
-    groups = by_profile({corpus: matrix.n_rows for corpus, matrix in found.matrices.items()}, settings.resources)
+    rows = {corpus: matrix.n_rows for corpus, matrix in found.matrices.items()}
+    parameters = read_parameters(asked.env, asked.params)
+    settings, workers = with_extras(settings, parameters), workers_in(parameters)
     parts = []
-    for profile, corpora in groups.items():
+    for profile, corpora in _groups(by_profile(rows, settings.resources), rows, workers):
         own = settings.model_copy(update={"resources": settings.resources.model_copy(update={"profile": profile})})
+        own = with_fixed_executors(own, workers, [rows[corpus] for corpus in corpora])
         of_these = {corpus: found.matrices[corpus] for corpus in corpora}
         text = _text(asked.text, found.run, corpora)
         parts.append(SubmissionGroup(profile, corpora, _spec(asked, own, keys, text, of_these)))
     return parts, found, settings
+
+
+def read_parameters(env: str | None, params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Read the parameters of an environment.
+
+    Args:
+        env: Kedro environment; None for the default one.
+        params: Of the command line.
+    """
+    session = open_session({"env": env, "conf_source": None, "params": params})
+    with session:
+        return dict(session.load_context().params)
+
+
+def _groups(
+    by_name: Mapping[str, Sequence[str]], rows: Mapping[str, int], workers: Mapping[str, Any]
+) -> list[tuple[str, list[str]]]:
+    """Return (profile, corpora), those that several tasks train together apart from the others."""
+    parts = [
+        (profile, [corpus for corpus in corpora if is_together(workers, rows[corpus]) == together])
+        for profile, corpora in by_name.items()
+        for together in (False, True)
+    ]
+    return [(profile, corpora) for profile, corpora in parts if corpora]
 
 
 def status_after(asked: SubmitOptions, part: SubmissionGroup, found: SelectedRun, *, has_ended_well: bool) -> Status:

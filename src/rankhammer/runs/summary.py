@@ -12,7 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 
 import rankhammer
-from rankhammer.runs import corpus_status, verdict_text
+from rankhammer import plot_style
+from rankhammer.errors import one_line
+from rankhammer.runs import champion_facts, corpus_status, search_text, verdict_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -45,6 +47,12 @@ def describe(reports: Mapping[str, Facts], holds: Callable[[str], bool]) -> list
 
 
 def _pages(reports: Mapping[str, Facts], holds: Callable[[str], bool]) -> Iterator[str]:
+    days = reports.get("ingestion", {}).get("days")
+    if days:
+        yield (
+            f"Days of the click log: {days['n']} from {days['first']} to {days['last']}; "
+            f"{days['n_ingested']} ingested by this run, the others kept."
+        )
     for corpus, facts in _corpora(reports, "ingestion", holds):
         lost = [
             _listed("result pages", facts.get("n_read", 0), _lost_pages(facts)),
@@ -57,6 +65,8 @@ def _pages(reports: Mapping[str, Facts], holds: Callable[[str], bool]) -> Iterat
         if any(lost):
             yield f"Left out of {corpus}: {'; '.join(filter(None, lost))}."
         yield from _sessions(corpus, facts)
+    if any(facts.get("set_aside") for _, facts in _corpora(reports, "ingestion", holds)):
+        yield "Faulty pages, each with its reason, are in the table `quarantine`."
 
 
 def _sessions(corpus: str, facts: Facts) -> Iterator[str]:
@@ -133,8 +143,7 @@ def _plain(name: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in name)
 
 
-SYSTEMS = ("logged", "baseline", "ranker", "oracle")
-ORDERED_BY = {"logged": "logged order", "baseline": "baseline", "ranker": "ranker", "oracle": "trained on truth"}
+ORDERED_BY = {system: name for system, (name, _) in plot_style.SYSTEMS.items()}
 TRUTHS = {
     "reference": "reference judgments",
     "clicks": "judgments from clicks",
@@ -246,13 +255,16 @@ def show(facts: Mapping[str, Any], *, where: str) -> None:
         console.print(f"Measured against {truths}.", soft_wrap=True, markup=False)
     for line in verdict_text.verdict_lines(facts["corpora"], min_clusters=facts["verdict_min_clusters"]):
         console.print(line, soft_wrap=True, markup=False, highlight=False)
-    for line in facts["left_out"]:
+    for line in search_text.search_lines(facts["corpora"])[:MAX_LINES]:
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
+    for line in (*champion_facts.champion_lines(facts["corpora"]), *facts["left_out"]):
         console.print(line, soft_wrap=True, markup=False, highlight=False)
     for line in facts.get("drift", ()):
         console.print(f"[yellow]Drift:[/] {escape(line)}", soft_wrap=True, highlight=False)
     for failure in facts["failures"]:
         who = escape(f"Corpus {failure['corpus']!r} failed in {failure['stage']}:")
-        console.print(f"[red]{who}[/] {escape(failure['error'])}", soft_wrap=True)
+        why = one_line(failure["error"], whole="run_summary.json")
+        console.print(f"[red]{who}[/] {escape(why)}", soft_wrap=True)
         console.print(f"  Hint: {failure['hint']}", soft_wrap=True, markup=False)
     console.print(_status_table(facts["status"]))
     for line in verdict_text.held_back_lines(facts):
@@ -275,12 +287,17 @@ def show_status(status: Mapping[str, Mapping[str, str | None]]) -> None:
     Console(width=PLAIN_WIDTH).print(_status_table(status))
 
 
+_OF_TRAINING = ("differences", "verdict", "verdicts", "choice", "search_max_rows", "why_null")
+
+
 def _facts(corpus: str, reports: Mapping[str, Mapping[str, Any]], metric: str) -> dict[str, Any]:
     of_stage = {stage: report["corpora"].get(corpus, {}) for stage, report in reports.items()}
     facts: dict[str, Any] = {name: of_stage.get(stage, {}).get(fact) for name, (stage, fact) in COUNTS.items()}
     training = of_stage.get("training", {})
     facts |= {"truth": training.get("truth"), metric: training.get(metric)}
-    facts |= {name: training.get(name) for name in ("differences", "verdict", "verdicts", "ranker", "choice")}
+    facts |= {name: training.get(name) for name in _OF_TRAINING}
+    facts |= {"ranker": training.get("learner") or training.get("ranker")}
+    facts |= {name: training[name] for name in champion_facts.NAMES if name in training}
     return facts | {"targets": of_stage.get("export", {}).get("targets")}
 
 
@@ -296,7 +313,7 @@ def _table(facts: Mapping[str, Any]) -> Table:
             continue
         measured = of_corpus[metric] or {}
         first = [escape(corpus), *(_count(of_corpus[name]) for name in COUNTS)]
-        for system in [system for system in SYSTEMS if system in measured] or ["none"]:
+        for system in [system for system in ORDERED_BY if system in measured] or ["none"]:
             table.add_row(*first, _ordered_by(system, of_corpus.get("ranker")), _interval(measured.get(system)))
             first = [""] * len(first)
         table.add_section()

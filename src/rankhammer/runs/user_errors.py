@@ -11,13 +11,14 @@ import signal
 import sys
 import tempfile
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from rankhammer import errors
 from rankhammer.datasets.handoff import MARKER
-from rankhammer.errors import ClusterError, ConfigError, DataError, RankhammerError, did_you_mean
+from rankhammer.errors import ClusterError, ConfigError, DataError, RankhammerError, did_you_mean, not_in_a_project
 from rankhammer.exit_codes import FAILURE, INTERRUPTED, USER_ERROR
 from rankhammer.runs.file_size_limit import too_large
 from rankhammer.runs.logging_config import refused_logging
@@ -203,6 +204,8 @@ def exit_code(action: Callable[[], int], *, when_interrupted: str = "") -> int:
         return report_user_errors(lambda: codes.append(action())) or codes[0]
     except KeyboardInterrupt:
         return interrupted(when_interrupted)
+    finally:
+        _keep_exit_code()
 
 
 def interrupted(what_is_left: str = "") -> int:
@@ -214,8 +217,19 @@ def interrupted(what_is_left: str = "") -> int:
     Returns:
         The exit code for it.
     """
+    _keep_exit_code()
     click.secho(f"Interrupted. {what_is_left}".strip(), fg="red", err=True)
     return INTERRUPTED
+
+
+def _keep_exit_code() -> None:
+    """Let Python end with the exit code that it is given, also after Ctrl-C in code that was made of text.
+
+    Python remembers that an interrupt came out of text which it ran (dataclasses and named tuples are made of such, so
+    every import may run some), and ends by that signal whoever has caught the interrupt. The next text that ends well
+    makes it forget.
+    """
+    eval("0")
 
 
 def user_error(error: BaseException) -> RankhammerError | None:
@@ -303,11 +317,13 @@ def _refused_by_kedro(error: BaseException) -> RankhammerError | None:
     from kedro.validation import ParameterValidationError
 
     if isinstance(error, ParameterValidationError):
-        from rankhammer.pipeline_registry import register_pipelines
+        from rankhammer.pipeline_registry import every_node
         from rankhammer.runs.parameters import describe_refusal
 
-        return describe_refusal(str(error), register_pipelines()["__default__"])
+        return describe_refusal(str(error), every_node())
     if isinstance(error, MissingConfigException):
+        if not Path("conf").exists() and str(Path("conf/base").absolute()) in str(error):
+            return not_in_a_project(Path.cwd())
         return ConfigError(str(error), hint="Environments are the folders of conf/.")
     if isinstance(error, DatasetError) and (_ENTRY in str(error) or _DATASET_CLASS.search(str(error))):
         return _refused_entry(str(error))

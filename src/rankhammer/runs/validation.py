@@ -12,8 +12,11 @@ from rankhammer import casts, pipeline_registry, plugins
 from rankhammer import corpora as of_corpora
 from rankhammer.click_logs.checks import corpus_failures, count_corpora, flag_pages, kept_pages
 from rankhammer.click_logs.log_findings import LogFinding, find_in_counts, find_in_profile
-from rankhammer.click_logs.log_profile import faulty_examples, faulty_pages, profile_pages
+from rankhammer.click_logs.log_profile import profile_pages
+from rankhammer.click_logs.quarantine import faulty_examples, faulty_pages
+from rankhammer.datasets.daily_log import DailyLog
 from rankhammer.errors import ConfigError
+from rankhammer.queries import QueryRules
 from rankhammer.runs import run_ids, run_selection
 from rankhammer.runs.expected_fingerprints import checked_parameters
 from rankhammer.runs.input_checks import DOCUMENTS, LOG, Faults, check_inputs, log_columns
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 
 LEVELS = ("error", "warning", "note")
 _EMBEDDED = "embedded"
+_ABSENT = "Names of corpora have to be written alike in `language`, in thresholds and in the log."
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,7 @@ class _ReadLog:
     failures: Sequence[CorpusFailure] = ()
     profiles: Mapping[str, CorpusProfile] = field(default_factory=dict)
     examples: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    absent: Sequence[str] = ()
 
     def findings(self) -> list[LogFinding]:
         """Return what counts and profiles tell, the corpora in order."""
@@ -130,7 +135,11 @@ class _ReadLog:
             for one in find_in_counts(name, counts, self.reader_options, self.examples.get(name))
         )
         profiled = (one for name in sorted(self.profiles) for one in find_in_profile(name, self.profiles[name]))
-        return [*counted, *profiled]
+        absent = (
+            LogFinding("warning", name, "corpora", "It has settings of its own, and no result page is of it.", _ABSENT)
+            for name in self.absent
+        )
+        return [*absent, *counted, *profiled]
 
 
 class _Look:
@@ -155,21 +164,25 @@ class _Look:
         ingestion: IngestionParams = params["params:ingestion"]
         wanted = of_corpora.named(params.get(of_corpora.PARAMETER))
         table = self.catalog.load(LOG)
+        table = table.whole() if isinstance(table, DailyLog) else table
         raw = plugins.create("click_logs", ingestion.reader).to_serps(table)
         bounds, visitors = ingestion.bounds(), ingestion.visitors()
         flagged = flag_pages(raw, bounds=bounds, limits=ingestion.limits(), corpora=wanted, visitors=visitors)
         counts = count_corpora(flagged, drops_abandoned=visitors.drops_abandoned)
         of_corpora.require_found(wanted, counts, lambda: of_corpora.names_in(raw))
+        set_aside = faulty_pages(flagged)
         if faulty is not None:
-            faulty_pages(flagged).write.json(faulty)
+            set_aside.write.json(faulty)
         options = plugins.options_of("click_logs", ingestion.reader)
         failures = corpus_failures(counts, bounds=bounds, reader_options=options)
         kept = kept_pages(flagged, drops_abandoned=visitors.drops_abandoned)
         documents, rules = self._documents(params), ingestion.robots
         profiles = profile_pages(kept, now=datetime.now(UTC), documents=documents, rules=rules)
         columns = _columns(table, params)
-        examples = faulty_examples(flagged)
-        return _ReadLog(ingestion.reader.name, columns, options, counts, failures, profiles, examples)
+        examples = faulty_examples(set_aside)
+        configured = ingestion.named_corpora() | set(QueryRules.parse(params["params:language"]).corpora)
+        absent = sorted(set(of_corpora.intersect(sorted(configured), wanted) or ()) - set(counts))
+        return _ReadLog(ingestion.reader.name, columns, options, counts, failures, profiles, examples, absent)
 
     def _documents(self, params: Mapping[str, Any]) -> DataFrame | None:
         """Return the documents that the log's are held against; an engine's are not asked for."""

@@ -9,6 +9,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from rankhammer import plot_style
 from rankhammer.evaluation.verdict import BETTER, POWER, SAME, TOO_FEW, WORSE
 from rankhammer.exporters.held_back import BY_HAND
 from rankhammer.runs.corpus_status import HELD_BACK
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 FAVOURED = (
     "Judgments from clicks favour the logged order: they come from what it showed, at the places where it showed it."
 )
-AGAINST = {"logged": "logged order", "baseline": "baseline"}
+AGAINST = {system: plot_style.SYSTEMS[system][0] for system in ("logged", "baseline", "champion")}
 STYLES = {BETTER: "green", SAME: "yellow", WORSE: "red", TOO_FEW: "yellow"}
 MOST_QUERIES = 1_000_000
 """More than this is no number that somebody collects."""
@@ -61,6 +62,9 @@ def verdict_lines(corpora: Mapping[str, Any], *, min_clusters: int | None) -> It
         for against, found in (facts.get("verdicts") or {}).items():
             if found["verdict"] == SAME:
                 yield f"{corpus}, {AGAINST[against]}: {_needed(found['n_queries_needed'])}"
+    for corpus, facts in corpora.items():
+        if facts.get("why_null"):
+            yield f"Corpus {corpus!r} has {facts['why_null']}."
     few = [corpus for corpus, facts in corpora.items() if facts.get("verdict") == TOO_FEW]
     if few and min_clusters is not None:
         yield f"Too few queries ({', '.join(few)}): a verdict takes {min_clusters} test query clusters."

@@ -6,7 +6,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
@@ -14,6 +14,7 @@ from rankhammer import credentials
 from rankhammer.errors import EngineError
 from rankhammer.http_client.exchange import MIB, Connections, ExchangeError, ExchangeLimits
 from rankhammer.search_engines.answer import BUSY, Response, must_wait, n_closed_shards, parsed
+from rankhammer.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,10 +26,10 @@ _OK = range(200, 300)
 _REDIRECTS = range(300, 400)
 
 
-class Server(BaseModel):
+class Server(StrictModel):
     """Where a search engine is, and how to connect to it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     url: str = Field(description="address of the engine, e.g. https://search.example.org:9200")
     credentials: str | None = Field(None, description="entry of credentials.yml; null: the engine asks for none")
@@ -166,8 +167,8 @@ class Client:
             said = f"{n_closed_shards(answer.body)} shards of what is searched are not open"
         return EngineError(
             f"{self.server.url} did not answer within {self.server.patience_s:g} s of asking: {said}.",
-            hint="See that it runs and can be reached from every worker; `patience_s` is how long it is waited for. "
-            "Collecting resumes from what it saved in `progress`.",
+            hint="See that it runs at this address and can be reached from here, and by a run that collects features "
+            "from every worker; `patience_s` is how long it is waited for. Such a run goes on from what it has saved.",
         )
 
 

@@ -3,6 +3,7 @@
 from rankhammer.spark.session_provider import (
     FLAGS_KEY,
     active_session,
+    add_settings,
     clear_cache,
     configure,
     effective_settings,
@@ -21,6 +22,7 @@ from rankhammer.spark.session_provider import (
 __all__ = [
     "FLAGS_KEY",
     "active_session",
+    "add_settings",
     "clear_cache",
     "configure",
     "effective_settings",

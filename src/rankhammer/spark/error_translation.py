@@ -188,8 +188,8 @@ _RULES = (
     _rule(
         r"INVALID_PARAMETER_VALUE\.CHARSET\][\s\S]*?expects one of the (?P<known>.*?), but got (?P<charset>\S+?)\.",
         ConfigError,
-        "{input}: Spark knows no encoding {charset!r}; it knows {known}.",
-        f"Correct `encoding` in load_args {_ENTRY}.",
+        "{input}: Spark knows no encoding {charset!r}; it always knows {known}.",
+        f"Correct `encoding` in load_args {_ENTRY}. With spark.sql.legacy.javaCharsets in spark.yml it knows Java's.",
     ),
     _rule(
         r"CODEC_NOT_AVAILABLE[^\]]*\] (?P<told>The codec .*?)(?: SQLSTATE|$)",

@@ -62,6 +62,8 @@ LOG_SETTINGS = Path(__file__).with_name("log4j2.properties")
 _settings: Callable[[], Mapping[str, object]] = dict
 _complete: Callable[[Mapping[str, str]], Mapping[str, str]] = dict
 _ready: Callable[[SparkSession], None] | None = None
+_added: dict[str, str] = {}
+_on_open: Callable[[SparkSession], None] | None = None
 _opened: SparkSession | None = None
 _opening = threading.RLock()
 _is_wanted_early = False
@@ -84,6 +86,17 @@ def configure(
     """
     global _settings, _complete, _ready
     _settings, _complete, _ready = settings, complete, ready
+
+
+def add_settings(settings: Mapping[str, str], opened: Callable[[SparkSession], None]) -> None:
+    """Put settings over those of spark.yml, for all sessions of this process.
+
+    Args:
+        settings: Flat Spark keys to values.
+        opened: Called with a session when it is open.
+    """
+    global _added, _on_open
+    _added, _on_open = dict(settings), opened
 
 
 def request_early_start() -> None:
@@ -179,8 +192,8 @@ def _open() -> SparkSession:
         builder = builder.config("spark.jars", "")
     opened = builder.getOrCreate()
     opened.sparkContext.setLogLevel(settings.get("spark.log.level", "ERROR"))
-    if _ready is not None:
-        _ready(opened)
+    for ready in filter(None, (_ready, _on_open)):
+        ready(opened)
     _opened = opened
     return opened
 
@@ -192,7 +205,7 @@ def _start_jvm() -> dict[str, str]:
     # Not at the top: Python warns where a module of this package is started that the package has imported.
     from rankhammer.spark import worker_daemon
 
-    settings = effective_settings(_settings(), submitted=is_submitted())
+    settings = effective_settings({**_settings(), **_added}, submitted=is_submitted())
     archive = None
     if not is_submitted():
         chosen = _prepare_local_launch(settings)

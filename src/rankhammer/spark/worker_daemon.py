@@ -12,6 +12,10 @@ import os
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MODULES = ("pyspark.daemon", "pyspark.worker", "pyarrow.compute", "pandas", "pyspark.sql.functions")
 """What the first task of a worker imports, whatever it computes."""
@@ -31,10 +35,29 @@ def settings(master: str) -> dict[str, str]:
 def main() -> None:
     """Import, then fork a worker whenever Spark asks for one."""
     if _THREADS.exists():
+        sys.path[:] = installed_first(sys.path)
         import_early()
         if n_threads() == 1:
             import_module("pyspark.daemon").manager()
     os.execv(sys.executable, [sys.executable, "-m", "pyspark.daemon", *sys.argv[1:]])
+
+
+def installed_first(path: Sequence[str]) -> list[str]:
+    """Put Spark's archives of its Python code behind the folder that the same code is installed in.
+
+    Spark puts them first. Python keeps no compiled code of an archive, so that each run would compile all of it again.
+
+    Args:
+        path: Where Python looks for modules.
+    """
+    folders = {Path(entry) for entry in path}
+    behind = {entry for entry in path if entry.endswith(".zip") and _installed(Path(entry).parent) in folders}
+    return [entry for entry in path if entry not in behind] + [entry for entry in path if entry in behind]
+
+
+def _installed(archives: Path) -> Path | None:
+    """Return the folder that a folder of archives was installed into with pyspark; None for those of another Spark."""
+    return archives.parents[2] if archives.parts[-3:] == ("pyspark", "python", "lib") else None
 
 
 def import_early() -> None:

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from rankhammer.digests import file_digest
 from rankhammer.errors import ConfigError
 from rankhammer.secret_settings import require_no_login
-from rankhammer.storage.hadoop import HadoopStorage, StoredFile, unfinished_name
+from rankhammer.storage.hadoop import HadoopStorage, StoredFile, is_unfinished, unfinished_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -37,7 +37,10 @@ class Storage(Protocol):
         ...
 
     def sizes(self, path: str) -> dict[str, int]:
-        """Return the bytes of each file below a folder, by relative path in name order, from one listing."""
+        """Return the bytes of each file below a folder, by relative path in name order, from one listing.
+
+        What `write` has not finished is left out, also where its writer was killed; `listing` has it.
+        """
         ...
 
     def read_range(self, path: str, start: int, length: int) -> bytes:
@@ -89,7 +92,10 @@ class Storage(Protocol):
         ...
 
     def files(self, path: str) -> Iterator[str]:
-        """Yield the files below a folder as relative paths in name order; for a file, one empty text."""
+        """Yield the files below a folder as relative paths in name order; for a file, one empty text.
+
+        What `write` has not finished is left out, as by `sizes`.
+        """
         ...
 
     def listing(self, path: str) -> dict[str, StoredFile]:
@@ -231,7 +237,7 @@ class LocalStorage:
         if root.is_file():
             yield ""
         for found in sorted(root.rglob("*")):
-            if found.is_file():
+            if found.is_file() and not is_unfinished(found.name):
                 yield found.relative_to(root).as_posix()
 
     def listing(self, path: str) -> dict[str, StoredFile]:

@@ -1,4 +1,4 @@
-"""Makes a registered ranker current: the version with its files, and the pointer that leads there."""
+"""Which registered ranker is current, and how one becomes so: the version with its files, and the pointer to it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,70 @@ from typing import TYPE_CHECKING, Any
 
 from rankhammer.corpora import corpus_in, folder_of
 from rankhammer.errors import DataError
-from rankhammer.storage.publication import Champions
+from rankhammer.storage.publication import Champions, VersionStore
 from rankhammer.storage.ranker_history import moves_between
+from rankhammer.storage.ranker_registry import RankerRegistry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rankhammer.storage.publication import Pointer, VersionStore
-    from rankhammer.storage.ranker_history import RankerEntry
-    from rankhammer.storage.ranker_registry import RankerRegistry
+    from rankhammer.storage.publication import Pointer
+    from rankhammer.storage.ranker_history import RankerEntry, RankerHistory
+
+
+class CurrentRankers:
+    """The rankers that were current when this was made.
+
+    Args:
+        root: Folder of the published versions: a local path or URI.
+    """
+
+    def __init__(self, root: str) -> None:
+        versions = VersionStore(root)
+        self._pointer, self._registry = versions.newest(), RankerRegistry(root, versions)
+        self._history: RankerHistory | None = None
+
+    @property
+    def corpora(self) -> frozenset[str]:
+        """All that have something current."""
+        return frozenset(map(published_corpus, self._pointer.files))
+
+    def entry(self, corpus: str) -> RankerEntry | None:
+        """Return the entry of a corpus's current ranker; None where nothing is current.
+
+        Raises:
+            DataError: What is current is of before there was a registry.
+        """
+        if corpus not in self.corpora:
+            return None
+        self._history = self._history or self._registry.history()
+        return champion_of(corpus, self._pointer.rankers or {}, self._history)
+
+    def read(self, entry: RankerEntry) -> dict[str, bytes]:
+        """Return a ranker's own files; see `RankerRegistry.read_trained`."""
+        return self._registry.read_trained(entry)
+
+
+def champion_of(corpus: str, current: Mapping[str, str], history: RankerHistory) -> RankerEntry:
+    """Return the entry of the ranker that is current of a corpus which has something current.
+
+    Args:
+        corpus: Which one.
+        current: Corpus to the id of its current ranker, as far as that is registered.
+        history: The registry's.
+
+    Raises:
+        DataError: What is current is of before there was a registry.
+    """
+    entries = {entry.ranker: entry for entry in history.entries(corpus)}
+    found = entries.get(current.get(corpus, ""))
+    if found is None:
+        raise DataError(
+            f"What is current of corpus {corpus!r} is not in the registry: it was exported by an earlier version.",
+            hint=f"`rankhammer promote {corpus} --accept-without-gain REASON` goes without a comparison.",
+            corpus=corpus,
+        )
+    return found
 
 
 def make_current(

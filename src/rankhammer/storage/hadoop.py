@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from rankhammer.errors import ClusterError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+_UNFINISHED = re.compile(r"\..+\.[0-9a-f]{32}")
 _BLOCK = 2**20
 """Bytes that are handed to the JVM at least in one call, but for the last."""
 _ETAGS, _ONLY_NEW = "fs.capability.etags.available", "fs.option.create.conditional.overwrite"
@@ -62,7 +64,9 @@ class HadoopStorage:
         listing, found = filesystem.listFiles(root, True), {}
         while listing.hasNext():
             file = listing.next()
-            found[file.getPath().toUri().getPath().removeprefix(base).lstrip("/")] = int(file.getLen())
+            name = file.getPath().toUri().getPath().removeprefix(base).lstrip("/")
+            if not is_unfinished(name):
+                found[name] = int(file.getLen())
         return dict(sorted(found.items()))
 
     def read_range(self, path: str, start: int, length: int) -> bytes:
@@ -204,6 +208,11 @@ class HadoopStorage:
 def unfinished_name(name: str) -> str:
     """Name a file that is not complete yet: no other writer's, on whichever host, and hidden from readers."""
     return f".{name}.{uuid4().hex}"
+
+
+def is_unfinished(name: str) -> bool:
+    """Say whether a file has a name of `unfinished_name`: its writer goes on, or was killed, or could not remove it."""
+    return _UNFINISHED.fullmatch(name.rpartition("/")[2]) is not None
 
 
 def _write_beside(filesystem: Any, target: Any, parts: Iterable[bytes]) -> Any:

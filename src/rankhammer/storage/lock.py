@@ -241,7 +241,7 @@ class OutputLock:
         self._holders.prune(1)
         now = self._storage.changed_at(self._holders.path(self._number))
         earlier = f"{self._before.get('token')}.beat"
-        for name in filter(_is_passing, list(self._storage.files(self._root))):
+        for name in filter(_is_passing, sorted(self._storage.listing(self._root))):
             # A young one may be another run's that is asking for the lock just now.
             age_s = now - self._storage.changed_at(f"{self._root}/{name}")
             if name == earlier or abs(age_s) > self._expires_s:

@@ -264,12 +264,22 @@ class VersionStore:
         )
         if newest.number == replaces:
             self._write({} if is_same else files, pointer)
-        if newest.number != replaces or not self._pointers.append(_content(pointer), after=replaces):
+        if newest.number != replaces or not self.let_count(pointer):
             raise self._lost()
-        if files:
-            self._storage.link(f"{self._root}/{CURRENT}", f"{_VERSIONS}/{version}")
-        self._tidy()
         return pointer
+
+    def let_count(self, pointer: Pointer) -> bool:
+        """Move to a version that is there whole, and tidy up; False where somebody has moved meanwhile.
+
+        Args:
+            pointer: With the number after that of the pointer which the caller knows as the newest.
+        """
+        if not self._pointers.append(_content(pointer), after=pointer.number - 1):
+            return False
+        if pointer.files:
+            self._storage.link(f"{self._root}/{CURRENT}", f"{_VERSIONS}/{pointer.version}")
+        self._tidy()
+        return True
 
     def hold_back(self, files: Mapping[str, bytes], *, replaces: int) -> str:
         """Write a version that no pointer leads to.
@@ -347,7 +357,7 @@ class VersionStore:
         # Those of the newest pointer stay, however many corpora it has.
         n_held_back = max(self._keep, len({*(pointers[-1].held_back or {}).values()}))
         needed = {*kept, *list(dict.fromkeys(held_back))[:n_held_back]}
-        names = {name.partition("/")[0] for name in self._storage.files(f"{self._root}/{_VERSIONS}")}
+        names = {name.partition("/")[0] for name in self._storage.listing(f"{self._root}/{_VERSIONS}")}
         for version in sorted(names - needed):
             is_past = version.partition("-")[0] <= f"{pointers[-1].number:06d}"
             if is_past and self._unused_s(version, pointers) >= self._grace_s:

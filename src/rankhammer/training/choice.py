@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,12 +11,12 @@ from rankhammer.training.search import Group, Standing, standard_error
 from rankhammer.training.search_space import SearchSpace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
     from rankhammer.plugins import PluginSpec
-    from rankhammer.training.search import Trial
+    from rankhammer.training.search import Trial, TrialRule
 
 N_GROUPS = 64
 """Groups of a fold's queries that come back from a worker: one query each up to so many, and no more than so many."""
@@ -35,19 +35,49 @@ class Candidate:
         space: What the search varies.
         n_trials: Trials a corpus where there is something to search; None: as many as the budget has.
         n_rounds: Rounds of each fit, without early stopping; None: the budget's, with it.
+        max_rounds: Largest number of rounds, with early stopping; None: the budget's.
         groups: Names of parameters that a staged search varies one group after the other.
+        named: What it is called where `ranker` is around it; empty: by the ranker's name.
     """
 
     ranker: PluginSpec
     space: SearchSpace = NOTHING
     n_trials: int | None = None
     n_rounds: int | None = None
+    max_rounds: int | None = None
     groups: tuple[tuple[str, ...], ...] = ()
+    named: str = ""
 
     @property
     def name(self) -> str:
         """The ranker's registered name; no two candidates of a corpus have the same."""
-        return self.ranker.name
+        return self.named or self.ranker.name
+
+
+@dataclass(frozen=True)
+class SizedSearch:
+    """How the parameters of corpora up to a size are searched.
+
+    Args:
+        max_rows: Largest number of graded training rows.
+        spaces: Name of each candidate to what its search varies.
+        n_trials: Trials a corpus; None: the budget's.
+        n_rounds: Largest number of rounds, with early stopping; None: the budget's.
+    """
+
+    max_rows: int
+    spaces: Mapping[str, SearchSpace]
+    n_trials: int | None = None
+    n_rounds: int | None = None
+
+    def applied(self, candidate: Candidate) -> Candidate:
+        """Return a candidate as it is searched for such a corpus; what it says itself goes first."""
+        return replace(
+            candidate,
+            space=self.spaces[candidate.name],
+            n_trials=candidate.n_trials or self.n_trials,
+            max_rounds=self.n_rounds,
+        )
 
 
 @dataclass(frozen=True)
@@ -60,6 +90,8 @@ class RankerChoice:
         below: Corpora with so many graded training queries or more get the last candidate, without a choice.
         small_below: Corpora with fewer are small.
         standard_errors: How many standard errors behind the best a simpler candidate may be.
+        trial_rule: Which trial of each candidate is taken, see `search.TrialRule`.
+        sizes: Other searches for small corpora, by their sizes in ascending order.
     """
 
     candidates: tuple[Candidate, ...]
@@ -67,6 +99,8 @@ class RankerChoice:
     below: int = 0
     small_below: int = 0
     standard_errors: float = 1.0
+    trial_rule: TrialRule = "mean"
+    sizes: tuple[SizedSearch, ...] = ()
 
     def every(self) -> tuple[Candidate, ...]:
         """Return all that some corpus may get; one with other options stands there twice."""
@@ -77,6 +111,29 @@ class RankerChoice:
         if len(self.candidates) == 1 or n_queries >= self.below:
             return self.candidates[-1:]
         return self.small if self.small and n_queries < self.small_below else self.candidates
+
+    def for_size(self, n_queries: int, n_rows: int) -> tuple[Candidate, ...]:
+        """Return the candidates of a corpus as they are searched for its size, simplest first.
+
+        Args:
+            n_queries: Graded training queries.
+            n_rows: Graded training rows.
+        """
+        candidates, size = self.for_queries(n_queries), self.size_of(n_queries, n_rows)
+        return tuple(map(size.applied, candidates)) if size else candidates
+
+    def size_of(self, n_queries: int, n_rows: int) -> SizedSearch | None:
+        """Return the other search that a corpus has for its size; None: it has none, or nothing is searched.
+
+        Args:
+            n_queries: Graded training queries.
+            n_rows: Graded training rows.
+        """
+        size = next((size for size in self.sizes if n_rows <= size.max_rows), None)
+        if size is None:
+            return None
+        searched = map(size.applied, self.for_queries(n_queries))
+        return size if any(found.space.dimensions and found.n_trials != 1 for found in searched) else None
 
 
 def group_sums(values: NDArray[np.float64]) -> tuple[Group, ...]:

@@ -12,10 +12,12 @@ import numpy as np
 from rankhammer import plugins, progress
 from rankhammer.corpora import corpus_in, folder_of
 from rankhammer.errors import CorpusFailure
+from rankhammer.mixed_model import file_of
+from rankhammer.neural_model import BOOSTER_FILE, NETWORK_FILE
 from rankhammer.plugins import PluginSpec
 from rankhammer.rankers.scoring import Made
-from rankhammer.training.fold_runs import run_folds, threads_a_task
-from rankhammer.training.matrix import read_facts
+from rankhammer.training.distributed_fit import distributed_fits, facts_of
+from rankhammer.training.fold_runs import FoldRuns, threads_a_task
 from rankhammer.training.search import seed_of
 from rankhammer.training.worker import FinalResult, FinalTask, FoldTask, run_final
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
     from rankhammer.feature_sets import FeatureSet
     from rankhammer.rankers import Ranker
-    from rankhammer.training.choice import RankerChoice
+    from rankhammer.training.choice import Candidate, RankerChoice
     from rankhammer.training.matrix import CorpusFacts, Truth
     from rankhammer.training.search import Trial
     from rankhammer.training.staging import StagedCorpus
@@ -62,12 +64,14 @@ class Trainer:
         budget: The search's budget.
         n_samples: Largest number of feature vectors to keep beside a ranker.
         random_state: The run's seed.
+        on_disk: Corpora whose rows are too many for a task's memory; results are the same.
     """
 
     choice: RankerChoice
     budget: Budget
     n_samples: int
     random_state: int
+    on_disk: frozenset[str] = frozenset()
 
     def fit(
         self,
@@ -88,9 +92,11 @@ class Trainer:
             best: Corpus to its chosen trial.
             learned: Corpus to the trial that its oracle repeats; None: the chosen one.
         """
-        facts = {corpus: read_facts(corpora[corpus].paths) for corpus in sorted(best)}
+        distributed = distributed_fits({corpus: corpora[corpus] for corpus in best if corpus in corpora})
+        facts = {corpus: facts_of(corpora[corpus], distributed) for corpus in sorted(best) if corpus in corpora}
         n_threads = threads_a_task(context)
-        oracles = self._with_oracle_rounds(context, corpora, best if learned is None else learned, facts)
+        run = FoldRuns(context, distributed=distributed)
+        oracles = self._with_oracle_rounds(run, n_threads, corpora, best if learned is None else learned, facts)
         repeated: tuple[tuple[Truth, Mapping[str, Trial]], ...] = (("clicks", best), ("reference", oracles))
         tasks = [
             self._task(corpora[corpus], trials[corpus], facts[corpus], truth, n_threads)
@@ -99,8 +105,10 @@ class Trainer:
             if corpus in trials
         ]
         progress.tell(f"training {len(tasks)} final rankers")
+        alone = [task for task in tasks if task.corpus not in distributed]
         # An action: one model of some 100 kB and n_samples vectors per corpus come back.
-        results = context.parallelize(tasks, len(tasks)).map(run_final).collect() if tasks else []
+        results = context.parallelize(alone, len(alone)).map(run_final).collect() if alone else []
+        results += [distributed[task.corpus].run_final(task) for task in tasks if task.corpus in distributed]
         return _sort(results, facts)
 
     def ranker_files(self, fits: FinalFits, best: Mapping[str, Trial], feature_set: FeatureSet) -> dict[str, bytes]:
@@ -112,14 +120,15 @@ class Trainer:
             feature_set: The features, in the matrix's order.
 
         Returns:
-            "<folder of the corpus>/model.ubj", and there manifest.json, feature_set.json and sample_vectors.json, to
-            content.
+            "<folder of the corpus>/model.ubj", or model.json of a network, and there manifest.json, feature_set.json
+            and sample_vectors.json, to content.
         """
         files = {}
         for corpus, result in fits.rankers.items():
             folder = folder_of(corpus)
             manifest = self._manifest(corpus, fits.facts[corpus], best[corpus]) | _features(feature_set)
-            files[f"{folder}/model.ubj"] = result.fitted.model if result.fitted else b""
+            model = result.fitted.model if result.fitted else b""
+            files[f"{folder}/{file_of(model)}"] = model
             files[f"{folder}/manifest.json"] = to_json(manifest)
             files[f"{folder}/feature_set.json"] = to_json(feature_set.model_dump(mode="json"))
             files[f"{folder}/sample_vectors.json"] = to_json(_sample(result, feature_set.names))
@@ -133,40 +142,51 @@ class Trainer:
             learned: Corpus to the trial that its oracle repeated.
 
         Returns:
-            "<folder of the corpus>/model.ubj" and there manifest.json, which says what it is, to content.
+            "<folder of the corpus>/model.ubj", or model.json of a network, and there manifest.json, which says what it
+            is, to content.
         """
         files = {}
         for corpus, result in fits.oracles.items():
             if result.fitted:
                 made_by = _named(self.ranker_of(learned[corpus], fits.facts[corpus]))
-                files[f"{folder_of(corpus)}/model.ubj"] = result.fitted.model
+                files[f"{folder_of(corpus)}/{file_of(result.fitted.model)}"] = result.fitted.model
                 files[f"{folder_of(corpus)}/manifest.json"] = to_json({"corpus": corpus, **made_by})
         return files
 
     def ranker_of(self, trial: Trial, facts: CorpusFacts) -> PluginSpec:
         """Return the ranker of a trial, with the options that it has for a corpus of this size."""
-        candidates = self.choice.for_queries(facts.n_graded_queries)
-        return next(found.ranker for found in candidates if found.name == trial.ranker)
+        return self._candidate(trial, facts).ranker
+
+    def _candidate(self, trial: Trial, facts: CorpusFacts) -> Candidate:
+        candidates = self.choice.for_size(facts.n_graded_queries, facts.n_graded_rows)
+        return next(found for found in candidates if found.name == trial.ranker)
 
     def _with_oracle_rounds(
         self,
-        context: SparkContext,
+        run: FoldRuns,
+        n_threads: int,
         corpora: Mapping[str, StagedCorpus],
         learned: Mapping[str, Trial],
         facts: Mapping[str, CorpusFacts],
     ) -> dict[str, Trial]:
         """Find by cross-validation how many rounds the reference grades bear: they are cleaner than clicks."""
-        n_threads = threads_a_task(context)
         tasks = [
-            FoldTask(corpora[corpus].names, trial, fold, self.ranker_of(trial, found), settings, truth="reference")
+            FoldTask(
+                *(staged.names, trial, fold, candidate.ranker, settings),
+                truth="reference",
+                on_disk=corpus in self.on_disk,
+                n_workers=staged.n_workers,
+            )
             for corpus, found in facts.items()
             for trial in ([learned[corpus]] if found.has_reference and corpus in learned else [])
-            for settings in [self.budget.fit_settings(n_threads, seed_of(self.random_state, corpus))]
+            for staged, candidate in [(corpora[corpus], self._candidate(trial, found))]
+            for seed in [seed_of(self.random_state, corpus)]
+            for settings in [self.budget.fit_settings(n_threads, seed, candidate.max_rounds)]
             for fold in found.folds
         ]
         progress.tell("training on reference grades, to compare with")
         rounds: dict[str, list[int]] = {}
-        for result in run_folds(context, tasks) if tasks else ():
+        for result in run(tasks):
             rounds.setdefault(result.corpus, []).append(result.n_rounds or learned[result.corpus].n_rounds or 1)
         return {corpus: replace(learned[corpus], n_rounds=round(sum(n) / len(n))) for corpus, n in rounds.items()}
 
@@ -175,7 +195,8 @@ class Trainer:
         settings = replace(searched, n_rounds=best.n_rounds or 1, early_stopping_rounds=None)
         n_samples = self.n_samples if truth == "clicks" else 0
         ranker = self.ranker_of(best, facts)
-        return FinalTask(staged.corpus, staged.names, truth, ranker, best.params, settings, n_samples)
+        task = FinalTask(staged.corpus, staged.names, truth, ranker, best.params, settings, n_samples)
+        return replace(task, on_disk=staged.corpus in self.on_disk, n_workers=staged.n_workers)
 
     def _manifest(self, corpus: str, facts: CorpusFacts, best: Trial) -> dict[str, Any]:
         made_by = self.ranker_of(best, facts)
@@ -202,10 +223,10 @@ class Trainer:
 
 def models(files: Mapping[str, bytes]) -> dict[str, Made]:
     """Return corpus to model and the ranker that made it, from the files of `ranker` or `oracle_ranker`."""
-    ending = "/model.ubj"
-    found = {name.removesuffix(ending): content for name, content in sorted(files.items()) if name.endswith(ending)}
+    parts = ((*name.rpartition("/"), content) for name, content in sorted(files.items()))
+    found = {folder: content for folder, _, name, content in parts if folder and name in (BOOSTER_FILE, NETWORK_FILE)}
     return {
-        corpus_in(f"{folder}{ending}"): Made(_read_name(files.get(f"{folder}/manifest.json", _OLD)), content)
+        corpus_in(f"{folder}/"): Made(_read_name(files.get(f"{folder}/manifest.json", _OLD)), content)
         for folder, content in found.items()
     }
 

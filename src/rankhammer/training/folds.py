@@ -6,6 +6,7 @@ running share of the rows says so. A grown log moves each cut a little, so nearl
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import Window
@@ -13,7 +14,8 @@ from pyspark.sql import functions as F
 
 from rankhammer import corpora as of_corpora
 from rankhammer import schemas
-from rankhammer.errors import CorpusFailure, stop_if_all_failed
+from rankhammer.click_models.periods import PATTERN, Holdout
+from rankhammer.errors import ConfigError, CorpusFailure, stop_if_all_failed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,7 +29,7 @@ MAX_BUCKETS = 4096
 TEST_FOLD = -1
 """The fold number of a test row."""
 
-_QUERY = ["corpus", "query_cluster_id", "query"]
+_QUERY = ("corpus", "query_cluster_id", "query")
 _BUCKET = ["corpus", "bucket", "in_test"]
 _BUCKET_BITS = 12
 _TEST_COLOUR = "#f0871f"
@@ -53,7 +55,7 @@ def assign_folds(
         n_folds: Folds of the train split, 2 or more; each has the same number of rows, to within a cluster.
         test_share: Share of a corpus's rows in the test split, above 0 and below 1.
         test_pattern: Java regular expression; where given, the clusters with a matching query are the test split,
-            and test_share is not used.
+            and test_share is not used. Rows with a `period` are cut by that: the later ones are the test split.
         random_state: Seed of the hash.
         corpora: Names of those to work on; None: all.
 
@@ -63,21 +65,59 @@ def assign_folds(
 
     Raises:
         DataError: No corpus has enough clusters, or one that is asked for is not there.
+        ConfigError: A pattern is given for rows that are cut by time.
     """
     chosen = of_corpora.only(feature_rows, corpora)
+    is_by_time = schemas.PERIOD in chosen.columns
+    if is_by_time and test_pattern:
+        raise ConfigError(
+            f"folding.test_pattern {test_pattern!r}: the judgments are cut by time (holdout: time), and the later "
+            "ones are the test split.",
+            hint="Set folding.test_pattern: null, or holdout: clusters.",
+        )
     queries = _queries(chosen, test_pattern=test_pattern, random_state=random_state).persist()
     # An action; one row per corpus comes back: the run must know which corpora to leave out, and say so.
     counts = sorted(queries.transform(_cluster_counts).collect())
     of_corpora.require_found(corpora, [row.corpus for row in counts], lambda: of_corpora.names_in(feature_rows))
-    failures = [found for row in counts if (found := _failure(row, n_folds=n_folds, test_pattern=test_pattern))]
+    rule = TestRule(test_pattern, is_by_time)
+    failures = [found for row in counts if (found := _failure(row, n_folds=n_folds, rule=rule))]
     stop_if_all_failed(failures, len(counts))
     numbered = (
         queries.filter(~F.col("corpus").isin([failure.corpus for failure in failures]))
-        .withColumn("bucket", _bucket([row.corpus for row in counts if row.n_clusters > MAX_BUCKETS]))
-        .transform(_number, n_folds=n_folds, test_share=None if test_pattern else test_share)
-        .select(*_QUERY, "qid", "fold", F.when(F.col("fold") == TEST_FOLD, "test").otherwise("train").alias("split"))
+        .withColumn("bucket", _bucket([row.corpus for row in counts if rule.n_cut(row) > MAX_BUCKETS]))
+        .transform(_number, n_folds=n_folds, test_share=None if rule.is_known else test_share)
+        .select(
+            *_keys(queries), "qid", "fold", F.when(F.col("fold") == TEST_FOLD, "test").otherwise("train").alias("split")
+        )
     )
-    return schemas.TRAINING_ROWS.select(chosen.join(numbered, _QUERY)), failures
+    rows = chosen.join(numbered, _keys(queries))
+    # Nobody has seen a document that was drawn: it is there to learn from, and never to measure by.
+    kept = (F.col("split") == "train") | ~F.expr(schemas.IS_NEGATIVE)
+    return schemas.TRAINING_ROWS.select(rows.where(kept)), failures
+
+
+def require_holdout(feature_rows: DataFrame, holdout: object, test_pattern: str | None) -> None:
+    """Refuse a way to hold out that these rows, or the other parameters, do not go with.
+
+    Args:
+        feature_rows: schemas.FEATURE_ROWS.
+        holdout: The parameter; see `periods.Holdout.parse`.
+        test_pattern: That of folding.
+
+    Raises:
+        ConfigError: A pattern is needed and not given; or rows are cut by time and should not be, or not and should.
+    """
+    by, is_by_time = Holdout.parse(holdout), schemas.PERIOD in feature_rows.columns
+    if by.by == PATTERN and test_pattern is None:
+        raise ConfigError(
+            "holdout: pattern needs folding.test_pattern, which is null.",
+            hint='Set folding.test_pattern to a regular expression, such as "^test ".',
+        )
+    if by.is_by_time != is_by_time:
+        raise ConfigError(
+            f"holdout: {by.by}, but the feature rows are {'cut by time' if is_by_time else 'of no period'}.",
+            hint="The labeling stage cuts by time: run from it on with the same holdout.",
+        )
 
 
 def fold_counts(training_rows: DataFrame) -> list[dict[str, Any]]:
@@ -143,16 +183,62 @@ def balance_figure(corpora: Mapping[str, Mapping[str, Any]], *, max_corpora: int
     return plot_style.themed(figure, title=title, legend="split", x=x, y=y, barmode="group")
 
 
+@dataclass(frozen=True)
+class TestRule:
+    """Which rows are held out.
+
+    Args:
+        pattern: Clusters with a query that it matches; None: no pattern says it.
+        is_by_time: Rows of later days.
+    """
+
+    pattern: str | None
+    is_by_time: bool
+
+    @property
+    def is_known(self) -> bool:
+        """Whether rows say by themselves that they are held out, instead of a share of them being drawn."""
+        return self.is_by_time or self.pattern is not None
+
+    def n_cut(self, counts: Row) -> int:
+        """Return how many clusters are cut into folds: of days that are held out, nothing is to be known."""
+        n_clusters: int = counts.n_clusters
+        return n_clusters - counts.n_test_clusters if self.is_by_time else n_clusters
+
+    def no_test_cluster(self, n_clusters: int) -> tuple[str, str]:
+        """Return what is wrong where nothing is held out, and what to do."""
+        if self.is_by_time:
+            error = (
+                f"holdout: time found no later judgments of its {n_clusters} query clusters: its pages are of "
+                "one day, a page lacks its time, or no page of the later days has a click."
+            )
+            return (
+                error,
+                "Bring a longer log of this corpus, or set holdout: clusters.",
+            )
+        return (
+            f"folding.test_pattern {self.pattern!r} matches no query of its {n_clusters} query clusters.",
+            "Correct folding.test_pattern, or set it to null to hold out folding.test_share of the rows.",
+        )
+
+
 def _queries(feature_rows: DataFrame, *, test_pattern: str | None, random_state: int) -> DataFrame:
-    """One row per query: its rows, its cluster's place, and whether its cluster is a test cluster by pattern."""
+    """One row per query: its rows without negatives, its cluster's place, and whether a pattern holds that out."""
     cluster = Window.partitionBy("corpus", "query_cluster_id")
     in_test = F.max(F.col("query").rlike(test_pattern)).over(cluster) if test_pattern else F.lit(False)
+    if schemas.PERIOD in feature_rows.columns:
+        in_test = F.col(schemas.PERIOD) == schemas.LATER
     return (
-        feature_rows.groupBy(*_QUERY)
-        .agg(F.count("*").alias("n_rows"))
+        feature_rows.groupBy(*_keys(feature_rows))
+        .agg(F.count_if(~F.expr(schemas.IS_NEGATIVE)).alias("n_rows"))
         .withColumn("place", F.xxhash64(F.lit(random_state).cast("bigint"), "corpus", "query_cluster_id"))
         .withColumn("in_test", in_test)
     )
+
+
+def _keys(table: DataFrame) -> list[str]:
+    """Return what a query is known by: where rows are cut by time, it may be searched in both periods."""
+    return [*_QUERY, *(name for name in [schemas.PERIOD] if name in table.columns)]
 
 
 def _cluster_counts(queries: DataFrame) -> DataFrame:
@@ -162,14 +248,9 @@ def _cluster_counts(queries: DataFrame) -> DataFrame:
     )
 
 
-def _failure(counts: Row, *, n_folds: int, test_pattern: str | None) -> CorpusFailure | None:
-    if test_pattern and not counts.n_test_clusters:
-        return CorpusFailure(
-            counts.corpus,
-            "folding",
-            f"folding.test_pattern {test_pattern!r} matches no query of its {counts.n_clusters} query clusters.",
-            "Correct folding.test_pattern, or set it to null to hold out folding.test_share of the rows.",
-        )
+def _failure(counts: Row, *, n_folds: int, rule: TestRule) -> CorpusFailure | None:
+    if rule.is_known and not counts.n_test_clusters:
+        return CorpusFailure(counts.corpus, "folding", *rule.no_test_cluster(counts.n_clusters))
     n_train = counts.n_clusters - (counts.n_test_clusters or 1)
     if n_train >= n_folds:
         return None

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from rankhammer.corpora import folder_of
 from rankhammer.errors import DataError
 from rankhammer.evaluation import systems
+from rankhammer.mixed_model import file_of
 from rankhammer.rankers import scoring
 from rankhammer.training import final, matrix_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-    from pyspark.sql import DataFrame
 
     from rankhammer.evaluation.bootstrap import Bootstrap
     from rankhammer.evaluation.compared_queries import Measured
@@ -82,21 +83,8 @@ def measure(
     Raises:
         DataError: The corpus has no test query.
     """
-    rows = matrix_table.test_rows(matrix, [corpus]).transform(
-        systems.join_reference, reference_judgments, language=measuring.language
-    )
-    scored = scoring.rank_as_shown(rows, baseline_feature=measuring.baseline_feature)
-    for system, trained in rankers.items():
-        scored = _scored(scored, system, trained, corpus)
-    evaluation = systems.evaluate_systems(
-        scored, metrics=measuring.metrics, systems=("logged", "baseline", *sorted(rankers))
-    )
-    how = measuring.bootstrap
-    summary = systems.summarize(
-        evaluation, n_resamples=how.n_resamples, confidence=how.confidence, random_state=how.random_state
-    )
-    # An action: a dozen rows a (metric, truth) come back.
-    found = sorted((row.asDict() for row in summary.collect()), key=itemgetter("truth", "metric", "quantity", "system"))
+    named = {system: {corpus: trained} for system, trained in rankers.items()}
+    found = measure_corpora(matrix, reference_judgments, named, measuring=measuring)
     if not found:
         raise DataError(
             f"Corpus {corpus!r} has no test query.",
@@ -104,6 +92,44 @@ def measure(
             corpus=corpus,
         )
     return found
+
+
+def measure_corpora(
+    matrix: DataFrame,
+    reference_judgments: DataFrame | None,
+    rankers: Mapping[str, Mapping[str, TrainedRanker]],
+    *,
+    measuring: Measuring,
+) -> list[dict[str, Any]]:
+    """Measure rankers, the logged order and the baseline on the test queries of several corpora at once.
+
+    Args:
+        matrix: schemas.TRAINING_MATRIX.
+        reference_judgments: schemas.REFERENCE_JUDGMENTS; None where there are none.
+        rankers: System ("ranker", "champion") to corpus to ranker, the same corpora for each system; the matrix has
+            their features.
+        measuring: How.
+
+    Returns:
+        Rows of `systems.summarize`; none of a corpus without a test query.
+    """
+    corpora = sorted({corpus for of_system in rankers.values() for corpus in of_system})
+    rows = matrix_table.test_rows(matrix, corpora).transform(
+        systems.join_reference, reference_judgments, language=measuring.language, known=matrix
+    )
+    scored = scoring.rank_as_shown(rows, baseline_feature=measuring.baseline_feature)
+    for system, trained in rankers.items():
+        scored = _scored(scored, system, trained)
+    evaluation = systems.evaluate_systems(
+        scored, metrics=measuring.metrics, systems=("logged", "baseline", *sorted(rankers))
+    )
+    how = measuring.bootstrap
+    summary = systems.summarize(
+        evaluation, n_resamples=how.n_resamples, confidence=how.confidence, random_state=how.random_state
+    )
+    # An action: a dozen rows a (corpus, metric, truth) come back.
+    order = itemgetter("corpus", "truth", "metric", "quantity", "system")
+    return sorted((row.asDict() for row in summary.collect()), key=order)
 
 
 def require_same_features(trained: TrainedRanker, today: FeatureSet, *, name: str) -> None:
@@ -130,11 +156,26 @@ def require_same_features(trained: TrainedRanker, today: FeatureSet, *, name: st
         )
 
 
-def _scored(rows: DataFrame, system: str, trained: TrainedRanker, corpus: str) -> DataFrame:
-    """Add a ranker's scores; it is given its own features, in its own order."""
-    files = {f"{folder_of(corpus)}/model.ubj": trained.model}
-    files[f"{folder_of(corpus)}/manifest.json"] = final.to_json(trained.manifest)
-    names = trained.feature_set.names
+def _scored(rows: DataFrame, system: str, rankers: Mapping[str, TrainedRanker]) -> DataFrame:
+    """Add the rankers' scores; each is given its own features, in its own order."""
+    by_features: dict[tuple[str, ...], dict[str, TrainedRanker]] = {}
+    for corpus, trained in sorted(rankers.items()):
+        by_features.setdefault(tuple(trained.feature_set.names), {})[corpus] = trained
+    if len(by_features) == 1:
+        return _scored_by(rows, system, rankers)
+    parts = [
+        _scored_by(rows.where(F.col("corpus").isin(sorted(alike))), system, alike) for alike in by_features.values()
+    ]
+    return reduce(DataFrame.unionAll, parts)
+
+
+def _scored_by(rows: DataFrame, system: str, rankers: Mapping[str, TrainedRanker]) -> DataFrame:
+    """Add the scores of rankers that have the same features in the same order."""
+    files = {}
+    for corpus, trained in rankers.items():
+        files[f"{folder_of(corpus)}/{file_of(trained.model)}"] = trained.model
+        files[f"{folder_of(corpus)}/manifest.json"] = final.to_json(trained.manifest)
+    names = next(iter(rankers.values())).feature_set.names
     is_whole = list(names) == rows.select("features.*").columns
     given = rows.withColumn(_ALL, F.col("features"))
     if not is_whole:

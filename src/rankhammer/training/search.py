@@ -11,11 +11,17 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from rankhammer.training.curves import Curve
     from rankhammer.training.search_space import SearchSpace
 
 Algorithm = Literal["tpe", "staged", "random", "grid"]
 """How points of a space are chosen: by a model of what was seen, of all parameters or of one group after the other; by
 chance; or one after the other."""
+
+
+TrialRule = Literal["mean", "one_standard_error"]
+"""Which trial is taken: the highest mean NDCG over folds; or the smallest model among those at most one standard error
+behind that."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,13 @@ class Trial:
         standing: Of a candidate's best trial, once all are compared; None for the others.
         fold_ndcg: Mean NDCG of each fold's validation queries, in the order of folds; empty when it failed.
         is_pruned: Whether it was given up after some of its folds, see `pruning`.
+        fold_rounds: Best number of rounds of each fold, in the order of folds; empty when it failed.
+        curves: The validation metric of each fold by round, in the order of folds; empty when it failed.
+        model_size: Mean over folds of `rankers.model_size`, the rounds of a model whose size is not known; None when it
+            failed.
+        behind_best: By how much it is behind the best trial of its search, paired by query, once all ended. The best
+            is that over folds, so this may be below 0. None when it was pruned or failed.
+        behind_best_se: Standard error of that.
     """
 
     corpus: str
@@ -85,6 +98,11 @@ class Trial:
     standing: Standing | None = None
     fold_ndcg: tuple[float, ...] = ()
     is_pruned: bool = False
+    fold_rounds: tuple[int, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    model_size: float | None = None
+    behind_best: float | None = None
+    behind_best_se: float | None = None
 
     @property
     def standard_error(self) -> float | None:
@@ -132,9 +150,6 @@ class HyperparameterSearch:
         ranker: str = "",
         n_trials: int | None = None,
     ) -> None:
-        from hyperopt import Trials
-        from hyperopt.base import Domain
-
         self.corpus = corpus
         self.ranker = ranker
         self.trials: list[Trial] = []
@@ -144,8 +159,8 @@ class HyperparameterSearch:
         self._random_state = random_state
         self._expressions = space.expressions()
         # hyperopt cannot hold an empty space; such a search never asks it.
-        self._domain: Any = Domain(lambda point: point, self._expressions) if space.dimensions else None
-        self._history = Trials()
+        asked: tuple[Any, Any] = _asked(self._expressions) if space.dimensions else (None, None)
+        self._domain, self._history = asked
         self._n_suggested = 0
         # The defaults come before the grid's points.
         of_grid = space.n_points + 1 if strategy.algorithm == "grid" and space.dimensions else None
@@ -166,12 +181,14 @@ class HyperparameterSearch:
 
     def record(self, trial: Trial) -> None:
         """Remember how a proposed trial ended."""
-        from hyperopt import JOB_STATE_DONE
-
         self.trials.append(trial)
+        if self._history is None:
+            return
+        from rankhammer.training.light_hyperopt import hyperopt
+
         for document in self._history.trials:
             if document["tid"] == trial.number:
-                document["state"] = JOB_STATE_DONE
+                document["state"] = hyperopt.JOB_STATE_DONE
                 document["result"] = {"status": "fail" if trial.loss is None else "ok", "loss": trial.loss}
 
     def _propose(self, number: int) -> Trial:
@@ -181,16 +198,16 @@ class HyperparameterSearch:
             return self._propose_defaults()
         if self._strategy.algorithm == "grid":
             return Trial(self.corpus, number, self._space.point(number - 1))
-        from hyperopt import rand, space_eval, tpe
+        from rankhammer.training.light_hyperopt import hyperopt
 
         asked = ([number], self._domain, self._history, seed_of(self._random_state, self.corpus, number))
         if self._strategy.algorithm == "random":
-            documents = rand.suggest(*asked)
+            documents = hyperopt.rand.suggest(*asked)
         else:
-            documents = tpe.suggest(*asked, n_startup_jobs=self._strategy.n_startup_trials, verbose=False)
+            documents = hyperopt.tpe.suggest(*asked, n_startup_jobs=self._strategy.n_startup_trials, verbose=False)
         self._remember(documents)
         values = {name: found[0] for name, found in documents[0]["misc"]["vals"].items()}
-        return Trial(self.corpus, number, self._space.to_python(space_eval(self._expressions, values)))
+        return Trial(self.corpus, number, self._space.to_python(hyperopt.space_eval(self._expressions, values)))
 
     def _propose_defaults(self) -> Trial:
         """Defaults outside the search space are tried, too, but the estimator cannot learn from them."""
@@ -205,6 +222,13 @@ class HyperparameterSearch:
     def _remember(self, documents: list[dict[str, Any]]) -> None:
         self._history.insert_trial_docs(documents)
         self._history.refresh()
+
+
+def _asked(expressions: dict[str, Any]) -> tuple[Any, Any]:
+    """Return hyperopt's form of a search: its space, and the trials so far."""
+    from rankhammer.training.light_hyperopt import hyperopt
+
+    return hyperopt.Domain(lambda point: point, expressions), hyperopt.Trials()
 
 
 def best_of(trials: Sequence[Trial]) -> Trial | None:

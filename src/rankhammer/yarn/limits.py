@@ -10,6 +10,8 @@ from rankhammer.errors import ClusterError, did_you_mean
 from rankhammer.yarn import hadoop_conf
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rankhammer.yarn.resource_manager import Queue, ResourceManager, WorkerNode
 
 
@@ -24,6 +26,7 @@ class Limits:
         max_container_mb: Largest container.
         max_container_cores: Likewise.
         step_mb: Containers are rounded up to a multiple of it.
+        counts_cores: Whether the queue's share is of cores, too; None where nobody says.
     """
 
     nodes: tuple[WorkerNode, ...]
@@ -32,6 +35,7 @@ class Limits:
     max_container_mb: int
     max_container_cores: int
     step_mb: int
+    counts_cores: bool | None = None
 
     @property
     def memory_mb(self) -> int:
@@ -42,6 +46,15 @@ class Limits:
     def cores(self) -> int:
         """Cores of all nodes."""
         return sum(node.cores for node in self.nodes)
+
+    @property
+    def queue_cores(self) -> int:
+        """Cores that the queue may have.
+
+        Its share is of memory alone under YARN's DefaultResourceCalculator, and of both under the
+        DominantResourceCalculator. Where nobody says which one decides, an ask that fits both counts.
+        """
+        return self.cores if self.counts_cores is False else max(1, int(self.cores * self.queue_share))
 
     @property
     def free_mb(self) -> int:
@@ -82,7 +95,18 @@ def read(manager: ResourceManager, *, queue: str | None, node_label: str | None)
         max_container_mb=min(max(node.memory_mb for node in nodes), chosen.max_container_mb or 2**31),
         max_container_cores=min(max(node.cores for node in nodes), chosen.max_container_cores or 2**31),
         step_mb=max(1, int(settings.get("yarn.scheduler.increment-allocation-mb", step))),
+        counts_cores=counts_cores({**settings, **hadoop_conf.read_scheduler()}),
     )
+
+
+def counts_cores(settings: Mapping[str, str]) -> bool | None:
+    """Say whether queues share cores; the ResourceManager does not tell, only the scheduler's own file does.
+
+    Args:
+        settings: Of yarn-site.xml and capacity-scheduler.xml.
+    """
+    calculator = settings.get("yarn.scheduler.capacity.resource-calculator", "")
+    return calculator.endswith("DominantResourceCalculator") if calculator else None
 
 
 def _queue(queues: dict[str, Queue], name: str | None) -> Queue:

@@ -107,6 +107,14 @@ class ResourceManager:
             found = (self.get("nodes?states=running").get("nodes") or {}).get("node") or []
             return sorted((_node(row) for row in found), key=lambda node: node.node_id)
 
+    def resource_types(self) -> list[str]:
+        """Return the kinds of resource that nodes offer: memory-mb, vcores, and yarn.io/gpu where there are GPUs."""
+        with reading("nodes"):
+            found = (self.get("nodes?states=running").get("nodes") or {}).get("node") or []
+            offered = (row.get("totalResource") or {} for row in found)
+            listed = ((one.get("resourceInformations") or {}).get("resourceInformation") or [] for one in offered)
+            return sorted({str(kind["name"]) for kinds in listed for kind in kinds})
+
     def queues(self) -> dict[str, Queue]:
         """Return the leaf queues by short name."""
         with reading("scheduler"):

@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from rankhammer.errors import ClusterError, did_you_mean
+from rankhammer.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,11 +26,7 @@ COPIES = 3
 """A training matrix in a worker: as it was read, the fold that was taken out of it, and XGBoost's own form of it."""
 
 
-class _ResourceSection(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Profile(_ResourceSection):
+class Profile(StrictModel):
     """One size of a run."""
 
     instances: int = Field(ge=1, le=10_000, description="executors, at most where their number moves")
@@ -45,7 +42,7 @@ class Profile(_ResourceSection):
         return self.memory_mb + self.overhead_mb
 
 
-class Dynamic(_ResourceSection):
+class Dynamic(StrictModel):
     """Executors that come and go with the work."""
 
     enabled: bool = Field(True, description="with shuffle tracking: no service on the nodes is needed")
@@ -53,14 +50,14 @@ class Dynamic(_ResourceSection):
     idle_timeout_s: int = Field(60, ge=5, le=86_400, description="an executor without work goes after so long")
 
 
-class Rule(_ResourceSection):
+class Rule(StrictModel):
     """Which corpora a profile is for."""
 
     max_rows: int | None = Field(None, ge=1, description="judged rows of a corpus at most; null: all others")
     profile: str = Field(description="name of a profile")
 
 
-class ResourceSettings(_ResourceSection):
+class ResourceSettings(StrictModel):
     """The section `resources` of cluster.yml."""
 
     profile: str = Field(AUTO, description=f"name of a profile, or {AUTO}: the largest that fits")
@@ -263,15 +260,17 @@ def _fit(request: ResourceRequest, settings: ResourceSettings, limits: Limits) -
     share = min(settings.max_share, limits.queue_share)
     left = int(limits.memory_mb * share) - master
     by_share, by_nodes = max(0, left // container), limits.containers(container, profile.cores)
+    by_cores = limits.queue_cores // profile.cores
     room = f"{limits.memory_mb} MB x {share:.2f} - {master} for the {request.master} = {left}: {by_share} executors"
-    granted = min(profile.instances, by_share, by_nodes)
+    granted = min(profile.instances, by_share, by_nodes, by_cores)
+    found = f"{by_nodes} by nodes" + (f", {by_cores} by the queue's {limits.queue_cores} cores" * (by_cores < by_nodes))
     if granted < min(2, profile.instances):
-        return None, f"{size}; {room}, {by_nodes} by nodes; {min(2, profile.instances)} are wanted at least"
+        return None, f"{size}; {room}, {found}; {min(2, profile.instances)} are wanted at least"
     arithmetic = (
         *request.arithmetic,
         size,
         room,
-        f"{by_nodes} by nodes, {profile.instances} in the profile: {granted}",
+        f"{found}, {profile.instances} in the profile: {granted}",
     )
     return replace(request, profile=profile.model_copy(update={"instances": granted}), arithmetic=arithmetic), ""
 

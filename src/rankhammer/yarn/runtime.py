@@ -11,6 +11,7 @@ from rankhammer.digests import hex_digest
 from rankhammer.errors import ClusterError
 from rankhammer.spark import worker_daemon
 from rankhammer.yarn import archive, environment, node_classes, package
+from rankhammer.yarn.extras import packages_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 PYTHON, CODE, JAVA, CONF = "env", "app", "java", "conf"
 """Names of the unpacked archives in a container's folder."""
 NODES, UPLOAD = "nodes:", "upload"
+PACKAGES_KEY = "spark.rankhammer.packages"
+"""Names the packages that a run needs of its nodes beside those of every run."""
 LISTS = ("spark.yarn.dist.archives", "spark.yarn.dist.files", "spark.jars")
 """Keys that hold several values, separated by commas."""
 _HERE = "{{PWD}}"
@@ -35,7 +38,12 @@ _TAR_SUFFIXES = (".tar.gz", ".tgz", ".zip", ".tar")
 
 
 def yarn_settings(
-    settings: ClusterSettings, uploads: UploadTarget, *, project: Path, on_progress: Callable[[str], None]
+    settings: ClusterSettings,
+    uploads: UploadTarget,
+    *,
+    project: Path,
+    on_progress: Callable[[str], None],
+    packages: str = "",
 ) -> dict[str, str]:
     """Put on the cluster what is not there, and say where it is.
 
@@ -47,6 +55,7 @@ def yarn_settings(
         uploads: Where it is put.
         project: Folder of the project.
         on_progress: Called with a line for each step that takes time.
+        packages: Pins of packages beside those of the project's lock, in the form of a lock.
 
     Returns:
         Flat Spark keys.
@@ -60,7 +69,14 @@ def yarn_settings(
     archives = [f"{uploads.put(wheel, f'rankhammer-{archive.content_hash(wheel)}.zip')}#{CODE}"]
     environ = {"PYTHONPATH": f"{_HERE}/{CODE}", "PYSPARK_PYTHON": python.on_nodes or f"./{PYTHON}/python"}
     if python.on_nodes is None:
-        planned = environment.plan(project, interpreter=python.interpreter, without=python.without)
+        planned = environment.plan(
+            project,
+            interpreter=python.interpreter,
+            standalone=python.of_nodes,
+            without=python.without,
+            packages=packages,
+            extras=python.extras or (),
+        )
         archives.append(f"{uploads.put_made(planned.name, lambda: environment.build(planned, on_progress))}#{PYTHON}")
     if runtime.java:
         more, environ["JAVA_HOME"] = _java(runtime.java, uploads)
@@ -77,6 +93,7 @@ def yarn_settings(
         **{key: value for key, value in found.items() if value},
         **spark,
         **_environment(environ),
+        **({PACKAGES_KEY: ",".join(packages_of(python.extras))} if python.extras else {}),
         worker_daemon.KEY: worker_daemon.__name__,
         **dict.fromkeys(CONTAINERS_JAVA, f"{node_classes.OPTIONS} {LOGGING}" if classes else LOGGING),
     }

@@ -7,11 +7,12 @@ script. A credential provider of Hadoop is a key store on HDFS, of which the set
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 NAMES = {
     "AWS_ACCESS_KEY_ID": "fs.s3a.access.key",
@@ -23,7 +24,7 @@ PATH_KEY = "spark.hadoop.fs.s3a.security.credential.provider.path"
 STORE_VARIABLE = "RANKHAMMER_KEY_STORE"
 """Where the driver finds the path of the file that it removes at its end."""
 FOLDER = ".rankhammer/secrets"
-_PRIVATE = "700"
+_PRIVATE, _SUFFIX = "700", ".jceks"
 
 
 def store(jvm: Any, conf: Any, name: str, environ: Mapping[str, str] = os.environ, *, folder: str | None = None) -> str:
@@ -43,12 +44,11 @@ def store(jvm: Any, conf: Any, name: str, environ: Mapping[str, str] = os.enviro
     if not found:
         return ""
     hadoop = jvm.org.apache.hadoop
-    home = hadoop.fs.FileSystem.get(conf).getHomeDirectory()
-    place = hadoop.fs.Path(folder) if folder else hadoop.fs.Path(home, FOLDER)
+    place = _place(jvm, conf, folder)
     filesystem = place.getFileSystem(conf)
     filesystem.mkdirs(place)
     filesystem.setPermission(place, hadoop.fs.permission.FsPermission(_PRIVATE))
-    target = filesystem.makeQualified(hadoop.fs.Path(place, f"{name}.jceks"))
+    target = filesystem.makeQualified(hadoop.fs.Path(place, f"{name}{_SUFFIX}"))
     own = hadoop.conf.Configuration(conf)
     own.set("hadoop.security.credential.provider.path", provider_path(str(target)))
     provider = hadoop.security.alias.CredentialProviderFactory.getProviders(own).get(0)
@@ -78,6 +78,34 @@ def forget(jvm: Any, conf: Any, uri: str) -> None:
     if uri:
         path = jvm.org.apache.hadoop.fs.Path(uri)
         path.getFileSystem(conf).delete(path, False)
+
+
+def forget_left(jvm: Any, conf: Any, is_over: Callable[[str, float], bool], *, folder: str | None = None) -> int:
+    """Remove the key stores that were left: whoever had to was killed, or HDFS took nothing at that time.
+
+    Args:
+        jvm: py4j's view of a JVM with Hadoop's client.
+        conf: Its Hadoop configuration.
+        is_over: Asked with a key store's name and its age in seconds whether nobody needs it any more.
+        folder: As in `store`.
+
+    Returns:
+        How many were removed.
+    """
+    place = _place(jvm, conf, folder)
+    filesystem, n_removed = place.getFileSystem(conf), 0
+    if not filesystem.exists(place):
+        return 0
+    for file in filesystem.listStatus(place):
+        name, age_s = str(file.getPath().getName()), time.time() - file.getModificationTime() / 1000
+        if name.endswith(_SUFFIX) and is_over(name.removesuffix(_SUFFIX), age_s):
+            n_removed += bool(filesystem.delete(file.getPath(), False))
+    return n_removed
+
+
+def _place(jvm: Any, conf: Any, folder: str | None) -> Any:
+    hadoop = jvm.org.apache.hadoop.fs
+    return hadoop.Path(folder) if folder else hadoop.Path(hadoop.FileSystem.get(conf).getHomeDirectory(), FOLDER)
 
 
 def without_keys(environ: Mapping[str, str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from rankhammer import spark
 from rankhammer.errors import ClusterError
 from rankhammer.yarn import limits, resources
 from rankhammer.yarn.resource_manager import ResourceManager
-from rankhammer.yarn.runtime import JOINED, merged, yarn_settings
+from rankhammer.yarn.runtime import JOINED, PACKAGES_KEY, merged, yarn_settings
 from rankhammer.yarn.uploads import Uploads
 
 if TYPE_CHECKING:
@@ -27,7 +27,11 @@ _ARCHIVED = "./env/python"
 _CHECK_ARCHIVE = ["sh", "./env/check", "report"]
 _CHECK_INSTALLED = """
 cat >/dev/null
-said=$("$0" -c 'import numpy, pyarrow, xgboost, platform; print(platform.python_version())' 2>&1)
+said=$("$0" -c 'import platform, sys
+import numpy, pyarrow, xgboost
+from importlib.util import find_spec
+lacks = [name for name in sys.argv[1].split(",") if name and find_spec(name) is None]
+sys.exit(f"{chr(32).join(lacks)} not installed" if lacks else print(platform.python_version()))' "$1" 2>&1)
 if [ $? = 0 ]; then echo "ok $(uname -n): Python $said"
 else echo "refused $(uname -n): $0 cannot be used: $(echo "$said" | tail -n 1)"; fi
 """
@@ -35,7 +39,7 @@ _TASKS_AN_EXECUTOR = 2
 logger = logging.getLogger(__name__)
 
 
-def check_nodes(session: SparkSession, python: str) -> list[str]:
+def check_nodes(session: SparkSession, python: str, packages: str = "") -> list[str]:
     """Let each executor say whether it can run the Python that tasks will ask for.
 
     A task a core or so, in the JVM: what a broken Python would say is too late and unclear. A node that joins later is
@@ -44,6 +48,8 @@ def check_nodes(session: SparkSession, python: str) -> list[str]:
     Args:
         session: On YARN.
         python: Value of PYSPARK_PYTHON for executors.
+        packages: Names of packages that the run needs beside those of every run, with commas between; an archive has
+            them.
 
     Returns:
         One line per node.
@@ -54,7 +60,7 @@ def check_nodes(session: SparkSession, python: str) -> list[str]:
     context = session.sparkContext
     jvm, java = context._jvm, context._jsc
     command = jvm.java.util.ArrayList()  # type: ignore[union-attr]
-    for part in _CHECK_ARCHIVE if python == _ARCHIVED else ["sh", "-c", _CHECK_INSTALLED, python]:
+    for part in _CHECK_ARCHIVE if python == _ARCHIVED else ["sh", "-c", _CHECK_INSTALLED, python, packages]:
         command.add(part)
     n_tasks = max(context.defaultParallelism, _executors(session)) * _TASKS_AN_EXECUTOR
     numbers = jvm.java.util.ArrayList()  # type: ignore[union-attr]
@@ -144,7 +150,7 @@ def require_nodes(session: SparkSession) -> None:
         ClusterError: One cannot; it is named with the reason.
     """
     python = session.conf.get(_EXECUTORS_PYTHON, None) or os.environ.get("PYSPARK_PYTHON")
-    check_nodes(session, python or "python3")
+    check_nodes(session, python or "python3", session.conf.get(PACKAGES_KEY, None) or "")
 
 
 def plan(

@@ -2,31 +2,52 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from rankhammer.errors import ConfigError
+from rankhammer.strict_model import StrictModel
 from rankhammer.validation_text import describe_fault, hint_for
+from rankhammer.yarn.extras import require_known
 from rankhammer.yarn.resources import ResourceSettings
+from rankhammer.yarn.standalone import GLIBC, Standalone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PythonSettings(_Section):
+class PythonSettings(StrictModel):
     """Which Python the nodes run."""
 
     on_nodes: str | None = Field(None, pattern="^/", description="full path of a Python that every node has")
     interpreter: str | None = Field(None, pattern="^/", description="full path of the Python to pack")
+    standalone: str | None = Field(None, description="archive with a Python for the nodes, which is no Python of here")
+    glibc: str = Field(GLIBC, pattern=r"^2\.(17|2[89]|3\d)$", description="that the nodes have, for its packages")
     without: tuple[str, ...] = Field(("pyspark",), description="packages of the lock that nodes do not need")
+    extras: tuple[str, ...] | None = Field(None, description="extras that nodes get; null: those of the ranker")
+
+    @field_validator("extras")
+    @classmethod
+    def _are_known(cls, extras: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        require_known(extras or ())
+        return extras
+
+    @model_validator(mode="after")
+    def _names_one_python(self) -> PythonSettings:
+        named = [name for name in ("on_nodes", "interpreter", "standalone") if getattr(self, name) is not None]
+        if len(named) > 1:
+            raise ValueError(f"{' and '.join(named)} are given, and nodes run one Python")
+        return self
+
+    @property
+    def of_nodes(self) -> Standalone | None:
+        """The Python of another kind of machine, if it is one."""
+        return Standalone(Path(self.standalone).expanduser(), self.glibc) if self.standalone else None
 
 
-class LockSettings(_Section):
+class LockSettings(StrictModel):
     """How a run shows that it is alive."""
 
     heartbeat_s: float = Field(30.0, gt=0, le=3600, description="seconds between two heartbeats")
@@ -39,7 +60,7 @@ class LockSettings(_Section):
         return self
 
 
-class RunSettings(_Section):
+class RunSettings(StrictModel):
     """Where runs write, and how they keep out of each other's way."""
 
     root: str | None = Field(None, description="folder of what a run writes; its lock stands there; null: no lock")
@@ -48,7 +69,7 @@ class RunSettings(_Section):
     lock: LockSettings = LockSettings()
 
 
-class RuntimeSettings(_Section):
+class RuntimeSettings(StrictModel):
     """What else nodes need, and where on the cluster it is kept."""
 
     root: str | None = Field(None, min_length=1, description="folder on the cluster's filesystem; null: in the home")
@@ -60,7 +81,7 @@ class RuntimeSettings(_Section):
     native: tuple[str, ...] = Field((), description="shared libraries, likewise; containers look for libraries there")
 
 
-class SubmitSettings(_Section):
+class SubmitSettings(StrictModel):
     """How `rankhammer submit` behaves."""
 
     deploy_mode: str = Field("cluster", pattern="^(cluster|client)$", description="where the driver runs")
@@ -69,7 +90,7 @@ class SubmitSettings(_Section):
     log_lines: int = Field(40, ge=1, le=10_000, description="lines of a failed driver's log that are shown")
 
 
-class ClusterSettings(_Section):
+class ClusterSettings(StrictModel):
     """Everything about the cluster that is no Spark key."""
 
     python: PythonSettings = PythonSettings()

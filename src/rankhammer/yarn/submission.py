@@ -36,11 +36,12 @@ class SubmissionSpec:
     """What the user asked for.
 
     Args:
-        arguments: Of `rankhammer run`, without --env and --conf-source.
+        arguments: Of `rankhammer run`, without --env and --conf-source; or a whole command line, see `is_run`.
         env: Kedro environment; None for the default one.
         deploy_mode: `cluster` or `client`.
         settings: Keys of spark.yml with what was worked out for the run.
         flags: Keys of --conf and --queue; they win.
+        is_run: Whether `arguments` belong to `rankhammer run`, which gets the project's configuration.
     """
 
     arguments: tuple[str, ...]
@@ -48,6 +49,7 @@ class SubmissionSpec:
     deploy_mode: str
     settings: Mapping[str, str]
     flags: Mapping[str, str] = field(default_factory=dict)
+    is_run: bool = True
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ def prepare(
     *,
     project: Path,
     on_progress: Callable[[str], None],
+    there: Mapping[str, str] | None = None,
 ) -> Submission:
     """Put on the cluster what the run needs and is not there, and say how it is started.
 
@@ -103,22 +106,24 @@ def prepare(
         target: Where files are put.
         project: Folder of the project.
         on_progress: Called with a line for each step that takes time.
+        there: What `runtime.yarn_settings` returned for an earlier submission; None to put it there now.
 
     Raises:
         ClusterError: Something cannot be built or found.
     """
     tag = f"rankhammer-{uuid.uuid4().hex[:12]}"
-    keys = runtime.merged(
-        spec.settings, runtime.yarn_settings(settings, target, project=project, on_progress=on_progress)
-    )
+    if there is None:
+        there = runtime.yarn_settings(settings, target, project=project, on_progress=on_progress)
+    keys = runtime.merged(spec.settings, there)
     env = ("--env", spec.env) if spec.env else ()
-    arguments = ("run", *env, *spec.arguments)
+    arguments = ("run", *env, *spec.arguments) if spec.is_run else spec.arguments
     if spec.deploy_mode == CLUSTER:
-        with tempfile.TemporaryDirectory(prefix="rankhammer-conf-") as folder:
-            packed = target.put(package.build_conf(project / "conf", Path(folder, "conf.tar.gz")))
-        keys = runtime.merged(keys, {"spark.yarn.dist.archives": f"{packed}#{PROJECT}"})
+        if spec.is_run:
+            with tempfile.TemporaryDirectory(prefix="rankhammer-conf-") as folder:
+                packed = target.put(package.build_conf(project / "conf", Path(folder, "conf.tar.gz")))
+            keys = runtime.merged(keys, {"spark.yarn.dist.archives": f"{packed}#{PROJECT}"})
+            arguments = (*arguments, "--conf-source", f"{PROJECT}/conf")
         keys = {**keys, **_cluster_keys(keys, settings)}
-        arguments = (*arguments, "--conf-source", f"{PROJECT}/conf")
     script = _script()
     dropped = _OF_THIS_MACHINE if spec.deploy_mode == CLUSTER else (*_OF_THIS_MACHINE, _DRIVERS_CLASS_PATH)
     keys = {key: value for key, value in keys.items() if key not in dropped}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import tempfile
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from rankhammer.spark import java, output
 from rankhammer.yarn import app_monitor, secrets, submission
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from rankhammer.yarn.app_monitor import Container, Progress
     from rankhammer.yarn.resource_manager import ResourceManager
@@ -48,14 +49,41 @@ class YarnClient:
         """
         from py4j.protocol import Py4JJavaError
 
+        with self._client() as client:
+            try:
+                client.killApplication(self._id(application))
+            except Py4JJavaError as exc:
+                hint = f"yarn application -kill {application}"
+                raise ClusterError(f"{application} was not killed: {exc.java_exception.toString()}", hint=hint) from exc
+
+    def queues(self) -> set[str]:
+        """Return the queues that this user may submit to, without those above them.
+
+        Raises:
+            ClusterError: YARN does not answer.
+        """
+        from py4j.protocol import Py4JJavaError
+
+        with self._client() as client:
+            try:
+                found = [
+                    (str(one.getQueueName()), {str(right.name()) for right in one.getUserAcls()})
+                    for one in client.getQueueAclsInfo()
+                ]
+            except Py4JJavaError as exc:
+                hint = "`rankhammer probe` asks each part of the cluster."
+                raise ClusterError(
+                    f"YARN does not tell its queues: {exc.java_exception.toString()}", hint=hint
+                ) from exc
+        return {name.rpartition(".")[2] for name, rights in found if "SUBMIT_APPLICATIONS" in rights}
+
+    @contextmanager
+    def _client(self) -> Iterator[Any]:
         client = self._yarn.client.api.YarnClient.createYarnClient()
         client.init(self._conf)
         client.start()
         try:
-            client.killApplication(self._id(application))
-        except Py4JJavaError as exc:
-            hint = f"yarn application -kill {application}"
-            raise ClusterError(f"{application} was not killed: {exc.java_exception.toString()}", hint=hint) from exc
+            yield client
         finally:
             client.close()
 
@@ -110,6 +138,8 @@ class YarnClient:
 
 
 _FOUND_WITHIN_S = 30
+_KNOWN_WITHIN_S = 3600
+"""A submission that YARN has not accepted within this time will not be; a ResourceManager that came back forgets."""
 
 
 class Submitting:
@@ -158,18 +188,41 @@ class Submitting:
                 secrets.forget(self._jvm, self._conf, self._key_store)
                 self._forget_staging(planned)
 
+    def start(self, planned: Submission) -> str:
+        """Submit in cluster mode, and return the application's id once YARN has accepted it.
+
+        Whoever calls this watches the application, and calls `clean_up` after its end.
+        """
+        planned = self._with_keys(planned)
+        self._start(planned, is_quiet=True)
+        self._application = self._find(planned.tag)
+        return self._application
+
+    def clean_up(self, planned: Submission) -> None:
+        """Remove keys and what Spark leaves of a driver that was killed; for `start`."""
+        secrets.forget(self._jvm, self._conf, self._key_store)
+        self._forget_staging(planned)
+
     @property
     def application(self) -> str | None:
         """Id of the application that YARN has run; None where it is not known, as in client mode."""
         return self._application
 
     def _with_keys(self, planned: Submission) -> Submission:
+        secrets.forget_left(self._jvm, self._conf, self._is_over)
         self._key_store = secrets.store(self._jvm, self._conf, planned.tag)
         if not self._key_store:
             return planned
         variable = f"spark.yarn.appMasterEnv.{secrets.STORE_VARIABLE}"
         keys = {secrets.PATH_KEY: secrets.provider_path(self._key_store), variable: self._key_store}
         return replace(planned, properties={**planned.properties, **keys}, key_store=self._key_store)
+
+    def _is_over(self, tag: str, age_s: float) -> bool:
+        """Say whether a submission has ended: YARN says so, or has not known it for longer than starting takes."""
+        application = app_monitor.find(self._manager, tag)
+        if application is None:
+            return age_s > _KNOWN_WITHIN_S
+        return self._manager.application(application)["state"] in app_monitor.ENDED
 
     def _run(self, planned: Submission, *, is_detached: bool) -> int:
         try:
@@ -248,6 +301,13 @@ class Submitting:
         if ended.exit_code:
             self._tell_why(ended)
         return ended.exit_code
+
+    def tell_why(self) -> None:
+        """Say why the application has ended, by the end of its driver's log; for `start`."""
+        if self._application:
+            ended = app_monitor.Progress(self._application)
+            app_monitor.update(ended, self._manager)
+            self._tell_why(ended)
 
     def _tell_why(self, ended: Progress) -> None:
         if ended.diagnostics:

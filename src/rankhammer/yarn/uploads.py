@@ -59,8 +59,8 @@ class Uploads:
             hint = "Correct `runtime.root` in conf/<env>/cluster.yml, or the rights there; is HDFS up?"
             raise ClusterError(f"{root or HOME}: {exc.java_exception.toString()}", hint=hint) from exc
 
-    def path(self, uri: str) -> Any:
-        """Return the JVM's Path of a URI."""
+    def path(self, uri: Any) -> Any:
+        """Return the JVM's Path of a URI: a text, or the JVM's own URI."""
         return self._jvm.org.apache.hadoop.fs.Path(uri)
 
     def put(self, source: Path, name: str | None = None) -> str:
@@ -114,7 +114,8 @@ class Uploads:
         if size > 10**7:
             self._on_progress(f"uploading {target.getName()} ({size / 1e6:.0f} MB), once")
         unfinished = self.path(f"{self.root}/.{target.getName()}.{uuid.uuid4().hex}")
-        local = self.path(source.absolute().as_uri())
+        # Of a text Hadoop takes %20 for itself, and not for a space.
+        local = self.path(self._jvm.java.io.File(str(source.absolute())).toURI())
         try:
             self._filesystem.copyFromLocalFile(False, True, local, unfinished)
             self._filesystem.setPermission(unfinished, self._mode(_READABLE))

@@ -119,3 +119,21 @@ def test_positions_and_last_clicks_restart_on_each_page(pages):
     assert serps.position.tolist() == [1, 2, 3, 1, 1, 2]
     assert serps.last_click.tolist() == [2, 0, 2]
     assert serps.select(np.array([False, True, True])).last_click.tolist() == [0, 2]
+
+
+def weighted(*rows):
+    table = chunk([row[:-1] for row in rows])
+    return table.append_column("click_weights", pa.array([row[-1] for row in rows], pa.list_(pa.float64())))
+
+
+def test_pages_that_differ_in_what_clicks_are_worth_are_two_and_each_cell_keeps_its_worth():
+    bought = ("main", "q", "q", ["a", "b"], [True, False], [1.0, 0.0])
+    looked = ("main", "q", "q", ["a", "b"], [True, False], [0.2, 0.0])
+    unknown = ("main", "q", "q", ["a", "b"], [True, False], None)
+    shares = [count_chunk(weighted(bought, looked, bought)), count_chunk(weighted(unknown, looked))]
+    (found,) = read_counted(pa.Table.from_batches(gather_batches(shares)))
+    serps = found.serps
+    worth = serps.per_pair(serps.worth * serps.cell_weight)
+    assert sorted(serps.weight.tolist()) == [2.0, 3.0]
+    assert worth.tolist() == pytest.approx([3 * 1.0 + 2 * 0.2, 0.0])
+    assert serps.select(serps.weight == 2).worth.max() == pytest.approx(0.2)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from tests.support.candidates import same_candidates
 
 from rankhammer import plugins
 from rankhammer.demo import SIZES, make_demo
@@ -239,3 +240,10 @@ def test_answers_that_are_there_are_not_asked_again(opensearch, corpus, tmp_path
 def test_a_folder_that_is_no_bundle_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"has no bundle\.json"):
         answer_bundle(tmp_path, on_progress=lambda *_: None)
+
+
+def test_a_search_for_candidates_finds_what_the_embedded_engine_finds(opensearch, corpus):
+    opensearch.load(str(corpus[0]))
+    options = {"url": opensearch.url, "text_field": "{field}.{analyzer}", "pace": "greedy"}
+    source = plugins.create("feature_sources", PluginSpec(name="opensearch", options=options))
+    same_candidates(source, DEMO, corpus[1], corpus[2])

@@ -10,6 +10,7 @@ import pytest
 import xgboost as xgb
 import yaml
 from click.testing import CliRunner
+from tests.support.candidates import same_candidates
 
 from rankhammer import plugins
 from rankhammer.cli.main import rankhammer
@@ -203,3 +204,10 @@ def test_what_cannot_work_is_refused_before_any_search(solr, corpus, feature_set
     with pytest.raises(error, match=message) as caught:
         source(solr, **options).collect(corpus[1], documents=None, feature_set=feature_set)
     assert caught.value.hint
+
+
+def test_a_search_for_candidates_finds_what_the_embedded_engine_finds(solr, corpus, feature_set):
+    plain = corpus[1].where(~corpus[1]["query"].isin(NASTY))
+    same_candidates(source(solr), feature_set, corpus[0], plain)
+    nasty = corpus[1].where(corpus[1]["query"].isin(NASTY)).select("corpus", "query").distinct()
+    assert source(solr).candidates(nasty, documents=None, feature_set=feature_set, n=3).count() > 3

@@ -42,6 +42,7 @@ def test_stage_folds_the_corpora_that_have_enough_clusters_and_reports_the_other
         "params:folding": FoldingParams(**_base_params()),
         "params:random_state": 42,
         "params:corpora": None,
+        "params:holdout": "clusters",
     }
     catalog = DataCatalog({name: MemoryDataset(value, copy_mode="assign") for name, value in data.items()})
     outputs = SequentialRunner().run(create_pipeline(), catalog)

@@ -44,6 +44,8 @@ def run_stage(click_log, *, language="english", **changes):
         "params:ingestion": ingestion,
         "params:language": language,
         "params:corpora": None,
+        "ingested_days": None,
+        "result_lists": None,
     }
     outputs = create_pipeline().all_outputs()
     catalog = DataCatalog(
@@ -93,6 +95,33 @@ def test_clusters_go_by_results_and_rare_ones_are_left_out(spark):
     assert (facts["n_clusters"], facts["n_left_out"]) == (1, 2)
 
 
+def test_a_corpus_that_is_set_up_and_not_in_the_log_is_reported_and_stops_nothing(click_log, caplog):
+    limits = {"default": 1, "corpora": {"gone": 3}}
+    found = run_stage(click_log, min_sessions=limits, language={"default": "english", "corpora": {"away": "german"}})
+    corpora = found["ingestion_report"]["corpora"]
+    assert {name for name, facts in corpora.items() if facts.get("absent")} == {"gone", "away"}
+    assert corpora["gone"]["n_read"] == corpora["gone"]["n_serps"] == 0
+    assert "No result page is of 'away', 'gone'" in caplog.text
+
+
+def test_a_sample_is_within_two_percent_and_of_whole_clusters_and_a_corpus_without_a_number_comes_whole(spark):
+    rows = [
+        (corpus, f"{corpus}{q}-{i}", f"s{i}", f"{'abcdefgh'[q % 8]}{q}", None, f"d{q}-{p}", p, p == 1)
+        for corpus in ("x", "whole")
+        for q in range(300)
+        for i in range(1 + q % 3)
+        for p in range(1, 6)
+    ]
+    log = spark.createDataFrame(rows, LOG_SCHEMA)
+    found = run_stage(log, sample_pairs={"default": 500, "corpora": {"whole": None}})
+    serps = found["serps"].selectExpr("corpus", "query", "explode(doc_ids) AS doc_id").distinct().groupBy("corpus")
+    pairs = {row["corpus"]: row["count"] for row in serps.count().collect()}
+    assert pairs["whole"] == 300 * 5
+    assert abs(pairs["x"] - 500) <= 0.02 * 500
+    left = found["ingestion_report"]["corpora"]["x"]
+    assert left["n_read"] == left["n_serps"] + left["n_left_out"] == sum(1 + q % 3 for q in range(300))
+
+
 def test_a_corpus_without_clicks_is_a_failure_and_not_in_the_table(click_log):
     found = run_stage(click_log)
     assert [failure["corpus"] for failure in found["ingestion_failures"]] == ["y"]
@@ -115,7 +144,8 @@ def test_kedro_finds_the_parameter_model_of_the_stage():
 def test_yml_has_every_parameter_and_every_output_is_catalogued():
     assert set(params()) == set(IngestionParams.model_fields)
     catalogued = yaml.safe_load((CONF / "catalog" / "ingestion.yml").read_text())
-    assert set(catalogued) == create_pipeline().all_outputs()
+    # The days are filled by the node that reads them.
+    assert set(catalogued) - {"ingested_days", "result_lists"} == create_pipeline().all_outputs()
 
 
 @pytest.mark.parametrize(

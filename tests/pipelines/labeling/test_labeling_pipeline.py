@@ -42,8 +42,13 @@ def serps(spark, corpora, clicks=True):
 
 def run(table, params, previous=None, nodes=NODES):
     """All nodes, one after the other: a runner drops what lies between them."""
-    found = {"serps": table, "params:labeling": LabelingParams(**params), "params:random_state": 42}
-    found |= {"previous_click_model": None, **(previous or {})}
+    found = {
+        "serps": table,
+        "params:labeling": LabelingParams(**params),
+        "params:random_state": 42,
+        "params:holdout": "clusters",
+    }
+    found |= {"ingestion_days": {}, "ingested_days": None, "previous_click_model": None, **(previous or {})}
     for node in nodes:
         part = create_pipeline().only_nodes(node)
         data = {name: MemoryDataset(found[name], copy_mode="assign") for name in part.inputs()}

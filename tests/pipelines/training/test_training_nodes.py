@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,11 @@ import numpy as np
 import pytest
 import yaml
 from kedro.validation.type_extractor import TypeExtractor
+from pyspark.sql import functions as F
 
 from rankhammer import schemas
-from rankhammer.errors import DataError, SchemaError
+from rankhammer.datasets import CurrentRankersDataset, PublishedDataset
+from rankhammer.errors import ConfigError, DataError, SchemaError
 from rankhammer.evaluation import compared_queries
 from rankhammer.evaluation.bootstrap import Bootstrap
 from rankhammer.evaluation.corpus_figures import corpus_figures
@@ -22,17 +25,21 @@ from rankhammer.evaluation.offline_search import open_ranker
 from rankhammer.exporters.base import TrainedRanker
 from rankhammer.exporters.publish import by_corpus, read_ranker
 from rankhammer.feature_sets import FeatureSet
+from rankhammer.pipeline_registry import register_pipelines, short_name
 from rankhammer.pipelines.export import nodes as export_nodes
 from rankhammer.pipelines.export.params import ExportParams
 from rankhammer.pipelines.query_report.nodes import report_queries
 from rankhammer.pipelines.query_report.params import QueryReportParams
-from rankhammer.pipelines.training import nodes
+from rankhammer.pipelines.ranker_report import nodes as ranker_report
+from rankhammer.pipelines.ranker_report.params import RankerReportParams
+from rankhammer.pipelines.training import comparing, nodes
 from rankhammer.pipelines.training.params import TrainingParams
 from rankhammer.pipelines.training.pipeline import create_pipeline
 from rankhammer.queries import add_query_columns
 from rankhammer.queries.clusters import query_cluster_id
 from rankhammer.queries.normalize import normalize_query
 from rankhammer.rankers.linear import write_booster
+from rankhammer.storage.publication import Candidates, NewRanker
 from rankhammer.training import rescoring
 
 if TYPE_CHECKING:
@@ -60,6 +67,7 @@ ROWS = ", ".join(f"{name} {TYPES.get(kind, kind)}" for name, kind in schemas.TRA
 class Stage:
     """What one run of the stage gave."""
 
+    rows: DataFrame
     matrix: DataFrame
     ranker: dict[str, bytes]
     oracle: dict[str, bytes]
@@ -130,7 +138,9 @@ def _run(
     made, oracle, failures, found = nodes.train_ranker(matrix, trials, failures, counts, params, FEATURES, SEED)
     measured = _store(spark, nodes.evaluate(matrix, made, oracle, reference, params, "english"), folder / "evaluation")
     report, _, _, table, verdicts, *_ = nodes.report_training(measured, trials, made, failures, found, params, SEED)
-    return Stage(matrix, made, oracle, failures, schemas.EVALUATION.check(measured), report, table, verdicts)
+    return Stage(
+        training_rows, matrix, made, oracle, failures, schemas.EVALUATION.check(measured), report, table, verdicts
+    )
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +219,90 @@ def test_each_document_has_its_title_and_what_features_add_to_its_score(compared
     assert sizes == sorted(sizes, reverse=True)
 
 
+def _report_params(**changes: Any) -> RankerReportParams:
+    given = yaml.safe_load((YML.parent / "ranker_report.yml").read_text())["ranker_report"]
+    curves = given["curves"] | {"values": [1, 3], "shares": [], "n_rounds": 5}
+    return RankerReportParams.model_validate(given | {"curves": curves, "n_resamples": 100} | changes)
+
+
+def test_segments_of_all_queries_are_what_the_report_has_and_an_own_one_is_an_expression(stage):
+    own = {"even": "cast(substring(query, -1) AS int) % 2 = 0"}
+    table, figure = ranker_report.report_segments(
+        stage.evaluation, stage.rows, stage.verdicts, _report_params(segments=own), SEED
+    )
+    of_all = table[(table.segment == "all queries") & (table.corpus == "a")].set_index("against")
+    for against in ("logged", "baseline"):
+        expected = stage.report["corpora"]["a"]["differences"][f"ranker - {against}"]["mean"]
+        assert of_all.difference[against] == pytest.approx(expected)
+    assert set(table[table.segment == "even"].value) <= {"true", "false"}
+    assert set(table[table.segment == "seen in training"].value) == {"unseen"}
+    assert (table.p_holm.dropna() >= table.p[table.p_holm.notna()]).all()
+    assert len(figure.data) == 2
+    with pytest.raises(ConfigError, match=r"ranker_report\.segments"):
+        ranker_report.report_segments(
+            stage.evaluation, stage.rows, stage.verdicts, _report_params(segments={"no": "nothing + 1"}), SEED
+        )
+
+
+def test_rankers_are_explained_exactly_and_what_they_learned_is_important(stage):
+    found, importance, dependence = ranker_report.explain_rankers(stage.matrix, stage.ranker, _report_params(), SEED)
+    for corpus in ("a", "b"):
+        rows = found["corpora"][corpus]["importance"]
+        assert {rows[0]["feature"], rows[1]["feature"]} == {"body_bm25", "popularity"}
+        assert found["corpora"][corpus]["largest_gap"] < 1e-4
+        assert found["corpora"][corpus]["n_queries"] == 10
+    assert len(importance.data) == 2
+    assert dependence.data
+
+
+def test_what_features_are_good_for_is_said_by_the_train_split(stage):
+    found = ranker_report.describe_features(stage.matrix, _report_params(n_features=2))["corpora"]["a"]
+    assert {row["feature"] for row in found["chosen"]} == {"body_bm25", "popularity"}
+    assert [row["feature"] for row in found["alone"]][-1] == "noise"
+    assert 0 < found["stability"] <= 1
+    assert {row["missing"] for row in found["alone"]} == {0.0}
+    assert len(found["redundant"]) == 1
+
+
+def test_sizes_are_chosen_by_cross_validation_and_curves_grow_to_all_queries(stage):
+    found, curves, sizes = ranker_report.measure_sizes(stage.matrix, stage.verdicts, _report_params(), SEED)
+    one = found["corpora"]["a"]
+    assert [(row["value"], row["share"]) for row in one["curves"]] == [(1, 0.5), (1, 1.0), (3, 0.5), (3, 1.0)]
+    assert [row["n_queries"] for row in one["curves"]] == [15, 30, 15, 30]
+    assert [row["size"] for row in one["sizes"]] == [1, 3]
+    assert sum(row["is_chosen"] for row in one["sizes"]) == 1
+    # Ten test queries: as few as are too few for a verdict.
+    assert one["more_data"]["answer"] == "too few queries"
+    assert one["failed"] == []
+    assert len(curves.data) == 4
+    assert len(sizes.data) == 2
+
+
+def test_estimates_from_few_clicks_are_refused_and_from_enough_are_given(stage):
+    shown = stage.rows.where("corpus = 'a'").withColumns(
+        {
+            "n_clicks": F.col("grade").cast("bigint") * 10,
+            "n_impressions": F.lit(100).cast("bigint"),
+            "n_examined": F.lit(100.0) / F.col("mean_position"),
+        }
+    )
+    found = ranker_report.estimate_off_policy(shown, stage.ranker, _report_params(), SEED)["corpora"]["a"]
+    assert found["refused"] == ""
+    assert found["estimates"]["snips"]["difference"]["lower"] <= found["estimates"]["snips"]["difference"]["mean"]
+    none = ranker_report.estimate_off_policy(
+        shown.withColumn("n_clicks", F.lit(0)), stage.ranker, _report_params(), SEED
+    )
+    assert "0 effective clicks of 0" in none["corpora"]["a"]["refused"]
+
+
+def test_a_corpus_without_any_shown_document_says_why_it_has_no_estimate(stage, caplog):
+    unseen = stage.rows.withColumn("n_impressions", F.lit(0).cast("bigint"))
+    found = ranker_report.estimate_off_policy(unseen, stage.ranker, _report_params(), SEED)["corpora"]
+    assert found.keys() == {"a", "b"}
+    assert all(facts["estimates"] is None and "shows no document" in facts["refused"] for facts in found.values())
+    assert "Corpus 'b' has no estimate from clicks: the log shows no document" in caplog.text
+
+
 def test_one_query_is_compared_with_the_baseline_and_one_that_was_not_measured_is_refused(stage):
     measured = compared_queries.read_measured(stage.verdicts, "baseline")
 
@@ -271,6 +365,79 @@ def test_two_rankers_are_compared_query_by_query_also_with_fewer_features(spark,
     assert found["verdicts"]["champion"]["mean"] == pytest.approx(report["mean"], abs=1e-9)
 
 
+def publish(folder: Path, **rankers: Any) -> None:
+    """Export a ranker of each corpus as the stage does, so that it is current."""
+    files = {f"{corpus}/json/model.json": b"{}" for corpus in rankers}
+    PublishedDataset(filepath=str(folder)).save(Candidates(files, {}, rankers))
+
+
+def one_feature(corpus: str, name: str, field: str = "") -> dict[str, bytes]:
+    """The baseline as a ranker of one feature, as training writes it."""
+    feature = {"type": "field_value", "name": name, "field": field or name}
+    only = FeatureSet.model_validate({"name": "one", "features": [feature]})
+    manifest = {"corpus": corpus, "ranker": "baseline", "ranker_options": {"feature": name}}
+    return {
+        "model.ubj": write_booster(np.ones(1, np.float32), only.names, np.ones(1)),
+        "manifest.json": json.dumps(manifest).encode(),
+        "feature_set.json": only.model_dump_json().encode(),
+        "sample_vectors.json": b"{}",
+    }
+
+
+def compared_with_current(spark, stage: Stage, folder: Path) -> dict[str, Any]:
+    reference = _tables(spark, [*_rows("a"), *_rows("b", seed=1), *_rows("poor", max_grade=0)])[1]
+    current = CurrentRankersDataset(filepath=str(folder)).load()
+    return comparing.compare_with_current(stage.matrix, stage.ranker, reference, current, PARAMS, "english", SEED)
+
+
+def test_current_rankers_are_measured_on_the_same_queries_each_with_its_own_features(spark, stage, tmp_path):
+    """Two corpora whose current rankers have different features: the baseline's, and one that is noise."""
+    expected = stage.report["corpora"]["a"]
+    said = {"test_queries": expected["test_queries"], "verdict": "better"}
+    publish(
+        tmp_path,
+        a=NewRanker(one_feature("a", "body_bm25"), evidence=said),
+        b=NewRanker(one_feature("b", "noise"), evidence={"test_queries": "others"}),
+    )
+    report = compared_with_current(spark, stage, tmp_path)
+    a, b = report["corpora"]["a"], report["corpora"]["b"]
+    assert a["ndcg@10"] == pytest.approx(expected["ndcg@10"]["baseline"], abs=1e-9)
+    verdict = expected["verdicts"]["baseline"]
+    for name in ("mean", "lower", "upper", "n_queries"):
+        assert a["difference"][name] == pytest.approx(verdict[name], abs=1e-9)
+    assert a["difference"]["verdict"] == "too few queries"
+    assert (a["is_unseen"], b["is_unseen"]) == (True, False)
+    assert a["metrics"].keys() == {"clicks", "reference"}
+    assert b["ndcg@10"]["mean"] < stage.report["corpora"]["b"]["ndcg@10"]["baseline"]["mean"]
+
+
+def test_a_current_ranker_with_other_features_is_left_out_by_their_names(spark, stage, tmp_path):
+    publish(tmp_path, a=NewRanker(one_feature("a", "age")), b=NewRanker(one_feature("b", "noise", "another")))
+    found = compared_with_current(spark, stage, tmp_path)["corpora"]
+    assert "lacks age" in found["a"]["left_out"]
+    assert "defines noise in another way" in found["b"]["left_out"]
+    assert all("difference" not in facts and facts["champion"] in facts["left_out"] for facts in found.values())
+
+
+def test_there_is_nothing_to_compare_with_where_the_very_ranker_is_current_or_none_is(spark, stage, tmp_path):
+    assert compared_with_current(spark, stage, tmp_path)["corpora"] == {}
+    made = by_corpus(stage.ranker)
+    publish(tmp_path, **{corpus: NewRanker(files) for corpus, files in made.items()})
+    assert compared_with_current(spark, stage, tmp_path)["corpora"] == {}
+
+
+def test_what_an_earlier_version_has_published_is_named_as_such(spark, stage, tmp_path):
+    PublishedDataset(filepath=str(tmp_path)).save({"a/json/model.json": b"{}"})
+    found = compared_with_current(spark, stage, tmp_path)["corpora"]
+    assert found.keys() == {"a"}
+    assert "exported by an earlier version" in found["a"]["left_out"]
+
+
+def test_current_rankers_are_measured_before_the_export_makes_others_current():
+    line = [short_name(node) for node in register_pipelines()["train"].nodes]
+    assert line.index("compare_with_current") < line.index("export")
+
+
 def test_a_ranker_whose_features_are_other_numbers_today_is_refused(stage):
     trained = read_ranker("a", by_corpus(stage.ranker)["a"])
     rescoring.require_same_features(trained, FEATURES, name="It")
@@ -314,6 +481,15 @@ def test_the_report_can_be_written_as_strict_json(stage):
     assert set(stage.table["quantity"]) >= {"mean", "difference"}
 
 
+def test_the_report_says_which_trial_was_taken_by_which_rule_and_in_which_search(stage):
+    facts = stage.report["corpora"]["a"]
+    trial = facts["choice"]["trial"]
+    assert (trial["rule"], trial["reason"]) == ("mean", "the highest mean NDCG over folds")
+    assert trial["number"] == trial["best"] == facts["cross_validation"]["trial"]
+    assert trial["size"] == trial["best_size"] > 0
+    assert (facts["learner"], facts["search_max_rows"]) == ("xgboost", None)
+
+
 def test_a_rerun_gives_the_same_bytes_and_a_retrain_does_not_read_stale_files(spark, stage, folder):
     other = _run(spark, folder, _rows("a", seed=5), judged=False)
     assert other.oracle == {}
@@ -337,9 +513,12 @@ class _Known:
         return pairs.join(self._found, "doc_id")
 
 
-def test_a_linear_ranker_is_trained_measured_exported_and_explained(spark, folder):
-    rows = _rows("a")
+def test_a_linear_ranker_is_trained_measured_exported_and_explained(spark, folder, caplog):
+    # The source has no value of "noise" at all: the feature set says that engines serve 0 then.
+    rows = [(*row[:13], (*row[13][:2], math.nan), *row[14:]) for row in _rows("a")]
     stage = _run(spark, folder, rows, ranker="linear")
+    assert {row.features.noise for row in stage.matrix.collect()} == {0.0}
+    assert "nothing is learned from features with one value in all rows: noise (0)" in caplog.text
     facts = stage.report["corpora"]["a"]
     assert facts["ndcg@10"]["ranker"]["mean"] > facts["ndcg@10"]["baseline"]["mean"]
     assert (facts["ranker"], facts["n_trials"]) == ("linear", PARAMS.n_trials)

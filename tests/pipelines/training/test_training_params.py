@@ -50,9 +50,25 @@ def test_a_staged_search_has_the_groups_of_its_ranker():
     assert TrainingParams.model_validate(XGBOOST | {"search_groups": {"xgboost": None}}).search_groups == {}
 
 
+def test_every_candidate_that_learns_learns_from_chosen_features_and_keeps_its_name():
+    params = TrainingParams.model_validate(VALUES | {"feature_selection": {"n_features": 7}})
+    found = {candidate.name: candidate for candidate in params.choice_of().candidates}
+    plain = {candidate.name: candidate for candidate in TrainingParams.model_validate(VALUES).choice_of().candidates}
+    assert [*found] == [*plain] == ["baseline", "linear", "xgboost"]
+    assert found["baseline"] == plain["baseline"]
+    for name in ("linear", "xgboost"):
+        options = {"n_features": 7, "ranker": plain[name].ranker.model_dump(mode="json")}
+        assert (found[name].ranker.name, found[name].ranker.options) == ("selected", options)
+        assert found[name].space == plain[name].space
+
+
 def test_without_a_search_space_there_is_one_trial():
     choice = TrainingParams.model_validate(XGBOOST | {"search_space": {}}).choice_of()
     assert choice.candidates[0].space.dimensions == ()
+
+
+def _rules(*rules: dict[str, object]) -> dict[str, object]:
+    return {"search_spaces": [{"search_space": {}} | rule for rule in rules]}
 
 
 @pytest.mark.parametrize(
@@ -77,6 +93,25 @@ def test_without_a_search_space_there_is_one_trial():
         ({"ranker": {"name": "xgbost"}}, PluginError, "Did you mean 'xgboost'"),
         ({"ranker": {"name": "xgboost", "options": {"depth": 3}}}, PluginError, "depth"),
         ({"search_algorithm": "bayes"}, ValidationError, "search_algorithm"),
+        (_rules({"max_rows": 5000}, {"max_rows": 500}), ConfigError, r"search_spaces\[1\].max_rows is 500, .* 5,000"),
+        (_rules({"max_rows": 500}, {"max_rows": 500}), ConfigError, "no corpus would come to it"),
+        (_rules({"max_rows": 0}), ValidationError, "max_rows"),
+        (_rules({"max_row": 500}), ValidationError, "max_row"),
+        (
+            _rules({"max_rows": 9, "search_space": {"xgbost": {}}}),
+            ConfigError,
+            "search_space names 'xgbost', which is no",
+        ),
+        (
+            _rules({"max_rows": 9, "search_space": {"xgboost": {"max_dept": {"choice": [1]}}}}),
+            ConfigError,
+            r"search_spaces\[0\].search_space names 'max_dept'",
+        ),
+        (
+            _rules({"max_rows": 9, "search_space": {"xgboost": {"max_depth": {"uniform": [3, 1]}}}}),
+            ConfigError,
+            r"search_spaces\[0\].search_space.max_depth: uniform got \[3, 1\]",
+        ),
         ({"search_algorithm": "grid"}, ConfigError, "infinitely many values"),
         ({"search_space": {"xgboost": {"max_dept": {"uniform": [0, 1]}}}}, ConfigError, "Did you mean 'max_depth'"),
         ({"search_space": {"xgboost": {"max_depth": {"qunifrom": [3, 8, 1]}}}}, ConfigError, "Did you mean 'quniform'"),
@@ -121,3 +156,34 @@ def test_auto_chooses_by_size_and_its_baseline_is_the_baseline_feature():
     assert [(found.n_trials, found.n_rounds) for found in (small[-1], middle[-1])] == [(1, 300), (None, None)]
     assert small[-1].ranker.options["max_depth"] == 2
     assert middle[-1].ranker.options == {}
+
+
+NARROW = {"xgboost": {"max_depth": {"choice": [1, 2]}, "subsample": None}}
+
+
+def test_the_first_rule_that_a_corpus_is_small_enough_for_says_how_it_is_searched():
+    rules = _rules({"max_rows": 100, "search_space": NARROW, "n_trials": 3, "n_rounds": 20}, {"max_rows": 500})
+    choice = TrainingParams.model_validate(XGBOOST | rules).choice_of()
+    (tiny,), (small,), (large,) = (choice.for_size(50, n_rows) for n_rows in (100, 101, 501))
+    assert {one.name: one.arguments for one in tiny.space.dimensions}["max_depth"] == (1, 2)
+    assert {one.name for one in tiny.space.dimensions} == set(VALUES["search_space"]["xgboost"]) - {"subsample"}
+    assert (tiny.n_trials, tiny.max_rounds, tiny.n_rounds) == (3, 20, None)
+    assert small == large == choice.candidates[0]
+    assert [choice.size_of(50, n_rows) for n_rows in (100, 500, 501)] == [*choice.sizes, None]
+
+
+def test_a_rule_does_not_take_trials_from_a_candidate_that_says_its_own_and_none_is_named_where_nothing_is_searched():
+    choice = TrainingParams.model_validate(VALUES | _rules({"max_rows": 100, "n_trials": 3})).choice_of()
+    assert [found.n_trials for found in choice.for_size(299, 100)] == [None, 1, 1]
+    assert [found.n_trials for found in choice.for_size(300, 100)] == [3, 1, 3]
+    assert choice.size_of(299, 100) is None
+    assert choice.size_of(300, 100) == choice.sizes[0]
+
+
+def test_a_grid_has_to_fit_for_corpora_of_every_size():
+    grid = {"search_algorithm": "grid", "search_space": {"xgboost": {"max_depth": {"choice": [2, 4]}}}, "n_trials": 3}
+    wide = _rules({"max_rows": 100, "search_space": {"xgboost": {"max_depth": {"choice": [1, 2, 3]}}}})
+    with pytest.raises(ConfigError, match="3 points, and 3 trials"):
+        TrainingParams.model_validate(XGBOOST | grid | wide)
+    enough = _rules({"max_rows": 100, "search_space": wide["search_spaces"][0]["search_space"], "n_trials": 4})
+    assert TrainingParams.model_validate(XGBOOST | grid | enough).n_trials == 3

@@ -7,8 +7,14 @@ from typing import Any
 import pytest
 
 from rankhammer import plot_style
-from rankhammer.pipelines.training.tuning_figures import history_of_trials, parallel_parameters
-from rankhammer.training.search import Trial
+from rankhammer.pipelines.training.tuning_figures import (
+    NO_ROUNDS,
+    history_of_trials,
+    metric_by_round,
+    parallel_parameters,
+)
+from rankhammer.training.curves import Curve
+from rankhammer.training.search import Standing, Trial
 
 
 def _trial(number: int, ndcg: float | None, corpus: str = "de", **changes: Any) -> Trial:
@@ -71,3 +77,29 @@ def test_without_parameters_the_plot_says_so():
     figure = parallel_parameters([_trial(0, 0.5, params={})], metric="ndcg@10")
     assert not figure.data
     assert figure.layout.title.text == "No parameters were searched"
+
+
+RISING, FALLING = Curve((1, 2, 4), (0.4, 0.6, 0.8)), Curve((1, 2), (0.6, 0.5))
+
+
+def test_the_metric_by_round_is_a_mean_with_a_band_and_a_fold_that_has_stopped_counts_with_its_best():
+    trials = [
+        _trial(0, 0.9, curves=(Curve(), Curve())),
+        _trial(1, 0.7, curves=(RISING, FALLING), n_rounds=3),
+        _trial(2, 0.6, curves=(RISING, RISING), n_rounds=4),
+        _trial(3, 0.8, curves=(RISING,), n_rounds=4, is_pruned=True),
+    ]
+    band, line, mark = metric_by_round(trials, metric="ndcg@10").data
+    assert (line.name, line.x) == ("de: trial 1 of xgboost", (1, 2, 4))
+    assert line.y == pytest.approx(((0.4 + 0.6) / 2, (0.6 + 0.5) / 2, (0.8 + 0.6) / 2))
+    assert band.x == (1, 2, 4, 4, 2, 1)
+    assert band.y == pytest.approx((0.6, 0.6, 0.8, 0.6, 0.5, 0.4))
+    assert (mark.x, mark.y) == ((3,), pytest.approx(((0.55 + 0.7) / 2,)))
+
+
+def test_the_chosen_trial_is_drawn_before_a_better_one_and_without_any_the_plot_says_why():
+    chosen = _trial(1, 0.6, curves=(RISING,), standing=Standing("xgboost", 0.6, 0.0, 0.0, chosen=True))
+    figure = metric_by_round([_trial(0, 0.9, curves=(RISING,)), chosen], metric="ndcg@10")
+    assert figure.data[1].name == "de: trial 1 of xgboost"
+    empty = metric_by_round([_trial(0, 0.9)], metric="ndcg@10")
+    assert (len(empty.data), empty.layout.title.text) == (0, NO_ROUNDS)

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from rankhammer.exporters.ir.trees import load_booster, read_forest
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -58,7 +56,7 @@ class TreeCsv:
         Raises:
             ExportError: The model is not an ensemble of plain regression trees.
         """
-        forest = read_forest(load_booster(ranker.model), ranker.feature_set.names)
+        forest = ranker.forest
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerows([HEADER, (0, 0, "", "", "", "", "", repr(float(forest.base)))])

@@ -1,4 +1,4 @@
-"""The command line: `rankhammer-doctor conf`, `log` and `compare`."""
+"""The command line: `rankhammer-doctor conf`, `log`, `compare`, `live` and `mcp`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rankhammer_doctor.exit_codes import USER_ERROR
 from rankhammer_doctor.thresholds import read_thresholds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from rankhammer_doctor.findings import Finding
     from rankhammer_doctor.reports.facts import Report
@@ -80,35 +80,48 @@ def conf(source: str, *, cluster: Path | None, here: bool, wants_fix: bool, yes:
     from rankhammer_doctor.static_rules.shape import read_shape, with_site
 
     read = read_conf(source)
-    findings = check_conf(
-        read.conf,
-        with_site(read_shape(cluster), read.site),
+    check = functools.partial(
+        check_conf,
+        shape=with_site(read_shape(cluster), read.site),
         thresholds=read_thresholds(given["thresholds"]),
         environ=dict(os.environ) if here else None,
         is_python=read.is_python,
+        platform=read.defaults,
     )
+    findings = check(read.conf)
     code = show(conf_report(read, findings), as_json=given["as_json"], html=given["html"])
     if wants_fix:
-        fix(read, findings, is_agreed=yes)
+        fix(read, check, is_agreed=yes)
     return code
 
 
-def fix(source: ConfSource, findings: Iterable[Finding], *, is_agreed: bool) -> None:
-    """Write changes into the file that they are for, after asking; say what is left to do by hand."""
-    from rankhammer_doctor.static_rules.fixes import changes_of, fixed
+def fix(source: ConfSource, check: Callable[[Mapping[str, str]], Iterable[Finding]], *, is_agreed: bool) -> None:
+    """Write changes into the file that they are for, after asking; say what is left to do by hand.
 
-    changes, left = changes_of(findings)
-    for change in left:
+    Args:
+        source: What was read.
+        check: Returns the findings about a configuration, the gravest first.
+        is_agreed: Write without asking.
+    """
+    from rankhammer_doctor.reports.text import summary_line
+    from rankhammer_doctor.static_rules.fixes import fixed, settled
+    from rankhammer_doctor.static_rules.inputs import SUBMIT
+
+    found = settled(source.conf, check)
+    changes = found.changes
+    for change in found.elsewhere:
         click.echo(f"By hand, in {change.file}: {change.key}={change.value}", err=True)
     if not changes:
         click.echo("Nothing to write.", err=True)
         return
-    text = fixed(source, changes)
-    if source.file is None:
-        click.echo(text)
+    if source.file is None or source.kind == SUBMIT:
+        click.echo("Flags for spark-submit, in place of those that set the same:", err=True)
+        click.echo(fixed(source, changes))
         return
     for change in changes:
         click.echo("\n".join(change.lines()), err=True)
+    click.echo(f"The doctor then says: {summary_line(found.left)}", err=True)
+    text = fixed(source, changes)
     if is_agreed or click.confirm(f"Write {len(changes)} keys into {source.file}?", err=True):
         source.file.write_text(text, encoding="utf-8")
         click.echo(f"{source.file} is written.", err=True)
@@ -149,6 +162,52 @@ def compare(before: tuple[str, ...], after: str, *, as_json: bool, html: Path | 
 
     report = compare_report(before, after, thresholds=thresholds, newest=_BASELINE)
     return show(report, as_json=as_json, html=html)
+
+
+@doctor.command(epilog="Example:  rankhammer-doctor live http://127.0.0.1:4040")
+@click.argument("place")
+@click.option("--application", default=None, help="Its id, where several are at one address.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, 600),
+    default=5,
+    show_default=True,
+    help="Between the two looks.",
+)
+@output_options
+@ends_with_exit_code
+def live(
+    place: str, *, application: str | None, seconds: float, as_json: bool, html: Path | None, thresholds: Path | None
+) -> int:
+    """Look at a run in progress at PLACE: address of its web UI, port of this machine, or an application's id there."""
+    from rankhammer_doctor.reports.live import live_report
+
+    report = live_report(
+        place, application=application, seconds=seconds, thresholds=thresholds, on_wait=lambda: say_wait(seconds)
+    )
+    return show(report, as_json=as_json, html=html)
+
+
+@doctor.command(epilog="Example:  rankhammer-doctor mcp --root /data/spark-history")
+@click.option(
+    "--root",
+    "roots",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder that may be read; repeatable. The current one by default.",
+)
+@ends_with_exit_code
+def mcp(roots: tuple[Path, ...]) -> int:
+    """Answer an assistant over MCP, on standard input and output (needs the extra `mcp`)."""
+    from rankhammer_doctor.mcp_server import serve
+
+    serve(roots or (Path(),))
+    return 0
+
+
+def say_wait(seconds: float) -> None:
+    """Say that it takes a moment, to who looks on."""
+    click.echo(f"Looking again in {seconds:g} s", err=True)
 
 
 def show(report: Report, *, as_json: bool, html: Path | None) -> int:

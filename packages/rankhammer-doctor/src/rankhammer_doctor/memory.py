@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 MIN_OVERHEAD = 384 * MIB
 OVERHEAD_FACTOR = 0.1
+_STEP = 256
+_ENDLESS = 1e6
 _OVERHEAD_KEYS = ("spark.{who}.memoryOverhead", "spark.yarn.{who}.memoryOverhead")
 
 
@@ -28,6 +30,8 @@ class ContainerMemory:
         is_overhead_set: Whether a key says so; else it is the default.
         who: executor or driver.
         old_key: Old name of the key that sets it, where that is used.
+        factor: Part of the heap that the default overhead is.
+        floor: The least that it is.
     """
 
     heap: int
@@ -37,6 +41,8 @@ class ContainerMemory:
     is_overhead_set: bool
     who: str
     old_key: str = ""
+    factor: float = OVERHEAD_FACTOR
+    floor: int = MIN_OVERHEAD
 
     @property
     def overhead_key(self) -> str:
@@ -48,6 +54,28 @@ class ContainerMemory:
         old = f"{to_mib(self.overhead)}m" if self.is_overhead_set else None
         gone = (ConfChange(self.old_key, None, old),) if self.old_key else ()
         return ConfChange(self.overhead_key, f"{mib}m", None if self.old_key else old), *gone
+
+    def heap_within(self, room: int) -> tuple[int, str]:
+        """Return the largest heap with which the container fits into a room, and the arithmetic.
+
+        Args:
+            room: Bytes.
+
+        Returns:
+            (MiB, a multiple of 256 where it is at least that; a sum). 0 MiB where nothing is left for the heap.
+        """
+        left = room - self.off_heap - self.python
+        by_factor = left / (1 + self.factor)
+        if self.is_overhead_set:
+            heap, how = left - self.overhead, f"- overhead {format_bytes(self.overhead)}"
+        elif by_factor * self.factor < self.floor:
+            heap, how = left - self.floor, f"- overhead {format_bytes(self.floor)}"
+        else:
+            heap, how = int(by_factor), f"/ {1 + self.factor:g}"
+        mib = max(0, to_mib(heap))
+        mib = mib // _STEP * _STEP or mib
+        beside = "".join(f" - {format_bytes(one)}" for one in (self.off_heap, self.python) if one)
+        return mib, f"{format_bytes(room)}{beside} {how} = {mib} MiB of heap"
 
     @property
     def total(self) -> int:
@@ -96,11 +124,14 @@ def _container(conf: Mapping[str, str], who: str) -> ContainerMemory:
         is_overhead_set=given is not None,
         who=who,
         old_key=key if key != keys[0] else "",
+        factor=factor,
+        floor=floor,
     )
 
 
 def _number(text: str | None, default: float) -> float:
     try:
-        return float(text) if text else default
+        found = float(text) if text else default
     except ValueError:
         return default
+    return found if 0 <= found < _ENDLESS else default

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 import pyarrow as pa
 
 from rankhammer_doctor.errors import DoctorError
-from rankhammer_doctor.symptoms import ANY_BYTES, Symptoms, ends_a_process
+from rankhammer_doctor.symptoms import Symptoms, ends_a_process, is_telling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _CONTAINER = re.compile(rb"^Container: (container_\S+)|^(?:\S+ )?(container_[\de_]+_\d{6,}) on ")
 _IN_PATH = re.compile(r"container_[\de_]+_\d{6,}")
 _NEXT_LOG = (b"Container: ", b"LogType:", b"End of LogType")
-_SHUTDOWN = re.compile(rb"(?i)shutdown hook|stopping|stopped|shut ?down|SIGTERM|signal TERM|Final app status")
+_SHUTDOWN = (b"shutdown", b"stopping", b"stopped", b"shut down", b"sigterm", b"signal term", b"final app status")
 _MAX_LINE = 1 << 20
 _LARGEST = 1 << 34
 _BINARY_HEAD = 4096
@@ -78,13 +78,17 @@ def _read_file(file: Path, name: str, logs: TextLogs, containers: dict[str, str]
             is_closing = False
             header = _CONTAINER.match(line)
             container = (header[1] or header[2]).decode() if header else container
-        if not is_closing and ANY_BYTES.search(line):
+        if not is_closing and is_telling(line):
             text = line.decode(errors="replace").strip()
             place = f"{name} ({container})" if container and container not in name else name
             logs.symptoms.take(text, place, executor=containers.get(container, ""))
-        elif _SHUTDOWN.search(line):
+        elif not is_closing and _says(line.lower(), _SHUTDOWN):
             # What a process says while it ends is noise: connections break, executors go.
-            is_closing = is_closing or ends_a_process(line.decode(errors="replace"))
+            is_closing = ends_a_process(line.decode(errors="replace"))
+
+
+def _says(line: bytes, words: tuple[bytes, ...]) -> bool:
+    return any(word in line for word in words)
 
 
 def _lines(file: Path, name: str, logs: TextLogs) -> Iterator[bytes]:

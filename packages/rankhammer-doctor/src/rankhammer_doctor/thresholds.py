@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,5 +55,7 @@ def _require_known(own: Thresholds, rule: str, name: str, value: object) -> None
     if name not in own.get(rule, {}):
         known = ", ".join(own.get(rule, own))
         raise DoctorError(f"There is no threshold {rule}.{name}.", hint=f"There are: {known}.")
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise DoctorError(f"The threshold {rule}.{name} is {value!r}, and no number.", hint="Write a number.")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+        raise DoctorError(
+            f"The threshold {rule}.{name} is {value!r}, and no number of at least 0.", hint="Write a number."
+        )

@@ -14,15 +14,15 @@ import pyarrow.compute as pc
 
 from rankhammer.click_models.counts.columnar import from_arrow, in_chunks, pack_ints, pack_texts, text_codes, to_arrow
 from rankhammer.click_models.counts.pattern_merge import gather_batches
-from rankhammer.click_models.counts.sequences import distinct, factorize, take_ragged
-from rankhammer.schemas import COUNTED_SERPS, ddl
+from rankhammer.click_models.counts.sequences import GAIN_UNIT, distinct, factorize, take_ragged, with_gains
+from rankhammer.schemas import CLICK_WEIGHTS, COUNTED_SERPS, ddl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pyspark.sql import DataFrame
 
-    from rankhammer.click_models.types import Ints
+    from rankhammer.click_models.types import Bools, Ints
 
 
 INPUT_COLUMNS = ("corpus", "query_cluster_id", "query", "doc_ids", "clicked")
@@ -59,12 +59,47 @@ def count_serps(serps: DataFrame) -> DataFrame:
     Raises:
         DataError: One cluster has more than some 50 million distinct pages; raised on a worker.
     """
+    return merge_shares(count_shares(serps))
+
+
+def count_shares(serps: DataFrame) -> DataFrame:
+    """Count a part of a log, such as a day, where its pages are; nothing is shuffled.
+
+    Args:
+        serps: `schemas.SERPS`.
+
+    Returns:
+        SHARE_COLUMNS; a cluster may have several rows.
+    """
     from pyspark.sql import functions as F
 
-    shares = serps.where(F.size("doc_ids") > 0).select(*INPUT_COLUMNS).mapInArrow(_count_batches, ddl(SHARE_COLUMNS))
+    # A log without weights is counted as if there were none: nothing of them is shuffled.
+    weights = [name for name in (CLICK_WEIGHTS,) if name in serps.columns]
+    pages = serps.where(F.size("doc_ids") > 0).select(*INPUT_COLUMNS, *weights)
+    return pages.mapInArrow(_count_batches, ddl(share_columns(has_weights=bool(weights))))
+
+
+def share_columns(*, has_weights: bool) -> dict[str, str]:
+    """Return the columns of counted parts: SHARE_COLUMNS, and what weighted clicks add to them."""
+    return {**SHARE_COLUMNS, **(COUNTED_SERPS.optional if has_weights else {})}
+
+
+def merge_shares(shares: DataFrame) -> DataFrame:
+    """Add counted parts of a log up.
+
+    Args:
+        shares: What `count_shares` made of each part.
+
+    Returns:
+        As `count_serps` of all parts together, to the last byte.
+
+    Raises:
+        DataError: As `count_serps`.
+    """
+    gains = {name: kind for name, kind in COUNTED_SERPS.optional.items() if name in shares.columns}
     keys = ["corpus", "query_cluster_id"]
     gathered = shares.repartition(*keys).sortWithinPartitions(*keys)
-    return gathered.mapInArrow(gather_batches, ddl(COUNTED_SERPS.columns))
+    return gathered.mapInArrow(gather_batches, ddl({**COUNTED_SERPS.columns, **gains}))
 
 
 def _count_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -75,10 +110,10 @@ def count_chunk(chunk: pa.Table) -> pa.RecordBatch:
     """Count one chunk of a log.
 
     Args:
-        chunk: INPUT_COLUMNS, one row per page with at least one document.
+        chunk: INPUT_COLUMNS and, where clicks have weights, click_weights; one row per page with at least one document.
 
     Returns:
-        SHARE_COLUMNS, one row for each (corpus, cluster) in the chunk.
+        SHARE_COLUMNS (and gains), one row for each (corpus, cluster) in the chunk.
     """
     group, groups = _group(chunk)
     docs = chunk["doc_ids"].combine_chunks()
@@ -86,7 +121,8 @@ def count_chunk(chunk: pa.Table) -> pa.RecordBatch:
     clicked = from_arrow(chunk["clicked"].combine_chunks().flatten())
     local, docs_of_group = _number_documents(docs.flatten(), np.repeat(group, length), len(groups))
     cells = 2 * local + clicked
-    pages = distinct(cells, length, group)
+    gains = _gains(chunk, clicked)
+    pages = distinct(with_gains(cells, gains), length, group)
     order = pages.first[np.argsort(group[pages.first], kind="stable")]
     weight = np.bincount(pages.inverse, minlength=len(pages.first))[pages.inverse[order]]
     pages_of_group = np.bincount(group[order], minlength=len(groups))
@@ -102,7 +138,23 @@ def count_chunk(chunk: pa.Table) -> pa.RecordBatch:
         pack_ints(pages_of_group, weight),
         pack_ints(cells_of_group, take_ragged(cells, length, order)),
     ]
-    return pa.RecordBatch.from_arrays(columns, names=list(SHARE_COLUMNS))
+    names = list(SHARE_COLUMNS)
+    if gains is not None:
+        columns.append(pack_ints(cells_of_group, take_ragged(gains, length, order)))
+        names.append("gains")
+    return pa.RecordBatch.from_arrays(columns, names=names)
+
+
+def _gains(chunk: pa.Table, clicked: Bools) -> Ints | None:
+    """Return what each cell's click is worth in thousandths; a page without weights has clicks worth all."""
+    if CLICK_WEIGHTS not in chunk.column_names:
+        return None
+    weights = chunk[CLICK_WEIGHTS].combine_chunks()
+    lengths = from_arrow(pc.list_value_length(chunk["doc_ids"].combine_chunks()))
+    known = np.repeat(from_arrow(weights.is_valid()), lengths)
+    gains = np.where(clicked, GAIN_UNIT, 0).astype(np.int64)
+    gains[known] = np.rint(from_arrow(weights.flatten()) * GAIN_UNIT).astype(np.int64)
+    return gains
 
 
 def _group(chunk: pa.Table) -> tuple[Ints, Ints]:

@@ -18,7 +18,7 @@ from rankhammer.click_models.counts.columnar import (
     unpack_ints,
     unpack_texts,
 )
-from rankhammer.click_models.counts.sequences import add_up, distinct, take_ragged
+from rankhammer.click_models.counts.sequences import add_up, distinct, take_ragged, with_gains
 from rankhammer.schemas import COUNTED_SERPS
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def gather(shares: pa.Table) -> pa.RecordBatch:
         *pack_texts(docs_of_cluster, texts.take(to_arrow(keys % len(texts)))),
         *_pages(shares, cluster, 2 * (pair - before) + cell % 2),
     ]
-    return pa.RecordBatch.from_arrays(columns, names=list(COUNTED_SERPS.columns))
+    return pa.RecordBatch.from_arrays(columns, names=COUNTED_SERPS.names_in(shares.column_names))
 
 
 def _whole_clusters(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
@@ -96,20 +96,22 @@ def _sums(column: pa.ChunkedArray, cluster: Ints) -> pa.Array:
     return to_arrow(np.bincount(cluster, weights=from_arrow(column)).astype(np.int64))
 
 
-def _pages(shares: pa.Table, cluster: Ints, cells: Ints) -> tuple[pa.Array, pa.Array, pa.Array]:
-    """Merge equal pages: packed lengths, weights and cells of the distinct ones, by cluster and content."""
+def _pages(shares: pa.Table, cluster: Ints, cells: Ints) -> tuple[pa.Array, ...]:
+    """Merge equal pages: packed lengths, weights, cells (and gains) of the distinct ones, by cluster and content."""
     n_pages, length = unpack_ints(shares["page_lengths"])
     owner = np.repeat(cluster, n_pages)
-    kinds = distinct(cells, length, owner)
+    gains = unpack_ints(shares["gains"])[1] if "gains" in shares.column_names else None
+    kinds = distinct(with_gains(cells, gains), length, owner)
     weight = add_up(kinds.inverse, unpack_ints(shares["page_weights"])[1].astype(np.float64), len(kinds.first))
     order = np.lexsort((kinds.hash, owner[kinds.first]))
     chosen = kinds.first[order]
     pages_of = np.bincount(owner[chosen], minlength=int(cluster[-1]) + 1)
     cells_of = np.bincount(owner[chosen], weights=length[chosen], minlength=len(pages_of)).astype(np.int64)
+    per_cell = (cells,) if gains is None else (cells, gains)
     return (
         pack_ints(pages_of, length[chosen]),
         pack_ints(pages_of, weight[order].astype(np.int64)),
-        pack_ints(cells_of, take_ragged(cells, length, chosen)),
+        *(pack_ints(cells_of, take_ragged(values, length, chosen)) for values in per_cell),
     )
 
 

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from rankhammer.click_models.base import CountedSerps
 from rankhammer.click_models.counts.columnar import from_arrow, in_chunks, unpack_ints, unpack_texts
+from rankhammer.click_models.counts.sequences import GAIN_UNIT
 from rankhammer.click_models.warm_start import read_start
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def _read_corpus(corpus: str, rows: pa.Table) -> CountedCorpus:
         length=unpack_ints(rows["page_lengths"])[1],
         weight=unpack_ints(rows["page_weights"])[1].astype(np.float64),
         pair_cluster=np.repeat(np.arange(len(rows)), n_docs),
+        gain=unpack_ints(rows["gains"])[1] / GAIN_UNIT if "gains" in rows.column_names else None,
     )
     ids, queries = (rows[name].combine_chunks() for name in ("query_cluster_id", "query"))
     return CountedCorpus(corpus, serps, ids, queries, doc_ids, read_start(rows, serps.pair_cluster, doc_ids))

@@ -20,6 +20,10 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MULTIPLIERS = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 
 
+GAIN_UNIT = 1000
+"""Weights of clicks are whole thousandths of the largest one."""
+
+
 @dataclass(frozen=True)
 class Distinct:
     """The distinct ones among many sequences.
@@ -85,6 +89,16 @@ def distinct(values: Ints, length: Ints, group: Ints) -> Distinct:
     differs = values[comparable] != values[twin]
     same[owner[comparable][differs]] = False
     return _split_collisions(inverse, first, same, content)
+
+
+def with_gains(cells: Ints, gains: Ints | None) -> Ints:
+    """Make cells whose clicks are worth different differ; without gains they stay as they are.
+
+    Args:
+        cells: Shape (n_cells,).
+        gains: What each is worth, 0 to GAIN_UNIT, shape (n_cells,); None where clicks are worth the same.
+    """
+    return cells if gains is None else cells * (GAIN_UNIT + 1) + gains
 
 
 def add_up(place: Ints, values: Floats, n: int) -> Floats:

@@ -163,7 +163,7 @@ def read_linear(booster: Booster, feature_set: FeatureSet, *, objective: str, sa
 
 def _contributions(booster: Booster, row: NDArray[np.float32]) -> list[float]:
     """Return what each feature adds to a score, by XGBoost itself; an absent one adds nothing."""
-    import xgboost as xgb
+    from rankhammer.light_xgboost import xgb
 
     added = booster.predict(xgb.DMatrix(row[None, :], missing=np.nan), pred_contribs=True, validate_features=False)
     contributions: list[float] = np.asarray(added, np.float64).reshape(-1)[:-1].tolist()

@@ -116,7 +116,7 @@ def _tree_difference(forest: Forest, tree: int, node: int, path: TreePath) -> st
 
 def _leaves(booster: Booster, row: NDArray[np.float32]) -> list[int]:
     """Return the node id of the leaf that the booster reaches in each tree."""
-    import xgboost as xgb
+    from rankhammer.light_xgboost import xgb
 
     found = booster.predict(xgb.DMatrix(row[None, :], missing=np.nan), pred_leaf=True, validate_features=False)
     leaves: list[int] = np.asarray(found, np.int64).reshape(-1).tolist()

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 UNREACHABLE = -1
 NOT_TREES = (
-    "opensearch_ltr, elasticsearch_ltr, solr_ltr and json take linear rankers; for other targets train trees, with "
-    "training.ranker.name: xgboost."
+    "opensearch_ltr, elasticsearch_ltr, solr_ltr and json take linear rankers, and solr_ltr, vespa and json neural "
+    "ones, vespa and json blends of both; for other targets train trees, with training.ranker.name: xgboost."
 )
 """What to do where a ranker has no trees."""
 
@@ -106,7 +106,7 @@ def load_booster(model: bytes) -> Booster:
     Raises:
         ExportError: The bytes are no XGBoost model.
     """
-    import xgboost as xgb
+    from rankhammer.light_xgboost import xgb
 
     try:
         return xgb.Booster(model_file=bytearray(model))

@@ -6,7 +6,9 @@ import csv
 import io
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
+
+from rankhammer.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,10 +21,8 @@ _QUERY_LENGTH, _DOC_ID_LENGTH = 2048, 500
 """Characters that Quepid's database keeps of a query and of a document's id."""
 
 
-class QuepidOptions(BaseModel):
+class QuepidOptions(StrictModel):
     """Options of `quepid`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     browser: bool = Field(
         default=True, description="leave out the rows for which Quepid's import in the browser refuses a whole file"

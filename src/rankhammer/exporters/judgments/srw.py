@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from rankhammer.canonical_json import to_json
 from rankhammer.digests import hex_digest
+from rankhammer.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,10 +20,8 @@ _NAME_LENGTH = 50
 """Characters of a list's name that the workbench takes at most."""
 
 
-class SrwOptions(BaseModel):
+class SrwOptions(StrictModel):
     """Options of `srw`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_nested_objects: int = Field(
         default=10_000, ge=2, description="index.mapping.nested_objects.limit of the index that keeps judgment lists"

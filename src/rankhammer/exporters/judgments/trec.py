@@ -7,7 +7,9 @@ from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
+
+from rankhammer.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,10 +25,8 @@ _PART = 2**20
 """Bytes of topics in one part."""
 
 
-class TrecOptions(BaseModel):
+class TrecOptions(StrictModel):
     """Options of `trec`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     escape: bool = Field(
         default=False, description="write white space and % in document ids as %XX; else such documents are left out"

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+import json
 from importlib import resources
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import orjson
-from pydantic import BaseModel, ConfigDict
 
 from rankhammer.canonical_json import to_json
 from rankhammer.errors import ExportError
 from rankhammer.exporters.ir.linear_format import LINEAR, weights_of
+from rankhammer.exporters.ir.network_format import parsed_network
+from rankhammer.exporters.ir.sum_format import parsed_sum
 from rankhammer.exporters.ir.tree_scoring import leaf_places, sum_leaves
 from rankhammer.exporters.ir.trees import Forest, with_depths
 from rankhammer.exporters.parts import Step, TreePath
 from rankhammer.exporters.targets import scorer
 from rankhammer.exporters.targets.model_files import ModelFiles, ParsedModel, verification, writer_for
 from rankhammer.feature_sets.needed_features import needed_features
+from rankhammer.neural_model import Input, Layer, NeuralModel
+from rankhammer.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
+    from pydantic import BaseModel
 
     from rankhammer.exporters.base import TrainedRanker
     from rankhammer.exporters.ir.linear import LinearIR
+    from rankhammer.exporters.ir.mixed import MixedIR
+    from rankhammer.exporters.ir.neural import NeuralIR
     from rankhammer.exporters.ir.tree_ensemble import TreeEnsembleIR
     from rankhammer.exporters.ir.tree_scoring import Absent
     from rankhammer.feature_sets import FeatureSet
@@ -33,10 +40,8 @@ if TYPE_CHECKING:
 _VERIFICATION = verification("real engine", "scorer.py, which is the engine, has run it")
 
 
-class PlainJsonOptions(BaseModel):
+class PlainJsonOptions(StrictModel):
     """There is nothing to choose."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class _Trees:
@@ -93,30 +98,77 @@ class _Weights:
         return ParsedModel(LINEAR, "default", scorer.float32(model["base_score"]), terms)
 
 
-_WRITERS: dict[str, Any] = {"trees": _Trees(), "linear": _Weights()}
-_READERS = {scorer.TREES: _WRITERS["trees"], scorer.LINEAR: _WRITERS["linear"]}
+class _Network:
+    """A neural network, by scorer.py's rules."""
+
+    def content(self, form: NeuralIR, needed: FeatureSet) -> dict[str, Any]:  # noqa: ARG002 - names its inputs
+        """Return model.json's own part of a ranker."""
+        written = json.loads(form.network.to_bytes())
+        return {
+            "format": scorer.NEURAL,
+            "objective": form.objective,
+            "base_score": 0.0,
+            "features": [one["feature"] for one in written["inputs"]],
+            "inputs": [{key: one[key] for key in ("log", "mean", "spread")} for one in written["inputs"]],
+            "layers": written["layers"],
+        }
+
+    def parse(self, model: dict[str, Any]) -> ParsedModel:
+        """Read model.json."""
+        inputs = tuple(
+            Input(name, one["log"], float(np.float32(one["mean"])), float(np.float32(one["spread"])))
+            for name, one in zip(model["features"], model["inputs"], strict=True)
+        )
+        layers = (
+            Layer(np.array(one["weights"], np.float32), np.array(one["bias"], np.float32)) for one in model["layers"]
+        )
+        return parsed_network(NeuralModel(tuple(model["features"]), inputs, tuple(layers)), in_32_bits=False)
+
+
+class _Both:
+    """Trees and a network, whose scores are added up."""
+
+    def content(self, form: MixedIR, needed: FeatureSet) -> dict[str, Any]:
+        """Return model.json's own part of a ranker."""
+        parts = [_Trees().content(form.trees, needed), _Network().content(form.network, needed)]
+        return {"format": scorer.MIXED, "features": list(needed.names), "parts": parts}
+
+    def parse(self, model: dict[str, Any]) -> ParsedModel:
+        """Read model.json."""
+        return parsed_sum([_READERS[part["format"]].parse(part) for part in model["parts"]])
+
+
+_WRITERS: dict[str, Any] = {"trees": _Trees(), "linear": _Weights(), "neural": _Network(), "mixed": _Both()}
+_READERS = {
+    scorer.TREES: _WRITERS["trees"],
+    scorer.LINEAR: _WRITERS["linear"],
+    scorer.NEURAL: _WRITERS["neural"],
+    scorer.MIXED: _WRITERS["mixed"],
+}
 _ABSENT = {
     scorer.TREES: "an absent feature follows each node's default direction",
     scorer.LINEAR: "an absent feature adds nothing",
+    scorer.NEURAL: "an absent feature counts as 0",
+    scorer.MIXED: "an absent feature follows each node's default direction, and counts as 0 in the network",
 }
 
 
 class PlainJson(ModelFiles[PlainJsonOptions]):
-    """Trees or weights as plain JSON, with a scorer in one file of pure Python: for engines without a writer.
+    """Trees, weights or a network as JSON, with a scorer in one file of pure Python: for engines without a writer.
 
     Args:
         options: Checked `PlainJsonOptions`.
     """
 
     Options: ClassVar[type[BaseModel]] = PlainJsonOptions
-    kinds: ClassVar[tuple[str, ...]] = ("trees", "linear")
+    kinds: ClassVar[tuple[str, ...]] = ("trees", "linear", "neural", "mixed")
     name = "json"
 
     def write(self, ranker: TrainedRanker) -> dict[str, bytes]:
         """Write model.json (docs/stages/export.md describes it), feature_set.json and scorer.py.
 
         Raises:
-            ExportError: The ranker is neither a plain ensemble of trees nor linear.
+            ExportError: The ranker is neither a plain ensemble of trees, nor linear, nor a network.
         """
         form, writer = ranker.form, writer_for(ranker, self.target, _WRITERS)
         needed = needed_features(ranker.feature_set, form.used_features())

@@ -13,7 +13,7 @@ from rankhammer.digests import content_name
 from rankhammer.exporters.ir.negative_values import refuse_negative_values
 from rankhammer.exporters.ir.with_missing_rule import RULES
 from rankhammer.exporters.targets.model_files import ModelFiles, verification, writer_for
-from rankhammer.exporters.targets.solr_models import SOLR_MODELS
+from rankhammer.exporters.targets.solr_models import LOG_SUFFIX, SOLR_MODELS
 from rankhammer.feature_sets import TextFields
 from rankhammer.feature_sets.dialects.ltr_features import KEYWORDS, query_params, text_fields
 from rankhammer.feature_sets.dialects.solr_features import function_features, read_params, solr_features
@@ -51,7 +51,7 @@ class SolrLtr(ModelFiles[SolrLtrOptions]):
     """
 
     Options: ClassVar[type[BaseModel]] = SolrLtrOptions
-    kinds: ClassVar[tuple[str, ...]] = ("trees", "linear")
+    kinds: ClassVar[tuple[str, ...]] = ("trees", "linear", "neural")
     name = "solr_ltr"
 
     def write(self, ranker: TrainedRanker) -> dict[str, bytes]:
@@ -64,15 +64,18 @@ class SolrLtr(ModelFiles[SolrLtrOptions]):
         form.refuse_absent(ranker.keep_absent, "zero", self.target)
         needed = located_features(ranker.feature_set, ranker.form.used_features(), self._options, "solr")
         refuse_absent_operands(needed, "a function query would compute with 0")
-        features = solr_features(needed, quoted=self._options.quoted_keywords)
-        refuse_negative_values(form, function_features(needed), self.target)
-        params = kind.params(form, needed)
-        name = content_name(ranker.corpus, features, *params.values())
+        stored = kind.stored(form, needed)
+        features = solr_features(stored, quoted=self._options.quoted_keywords)
+        clamped = {name.removesuffix(LOG_SUFFIX) for name in function_features(stored)}
+        refuse_negative_values(form, clamped, self.target)
+        params, inputs = kind.params(form, needed), kind.features(form, needed)
+        norms = [one for one in inputs if "norm" in one]
+        name = content_name(ranker.corpus, features, *params.values(), *norms)
         model = {
             "store": name,
             "name": name,
             "class": kind.model_class,
-            "features": [{"name": feature} for feature in needed.names],
+            "features": inputs,
             "params": params,
         }
         return {

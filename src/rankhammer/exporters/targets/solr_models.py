@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 
+from rankhammer.errors import ExportError
 from rankhammer.exporters.ir.linear import LinearIR
 from rankhammer.exporters.ir.linear_format import LINEAR, weights_of
+from rankhammer.exporters.ir.negative_values import never_negative
 from rankhammer.exporters.ir.nested_trees import TreeFormat, TreeNode, fold_trees, shortest
+from rankhammer.exporters.ir.network_format import parsed_network
+from rankhammer.exporters.ir.neural import NeuralIR
 from rankhammer.exporters.ir.tree_ensemble import TreeEnsembleIR
 from rankhammer.exporters.targets.model_files import ParsedModel
+from rankhammer.feature_sets import Expression, FeatureSet
+from rankhammer.neural_model import Input, Layer, NeuralModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,13 +25,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rankhammer.exporters.ir.trees import Forest
-    from rankhammer.feature_sets import FeatureSet
 
 SLACK = np.float32(1e-6)
 """Solr adds this to every threshold that it reads, and then goes left when value <= threshold."""
 _PACKAGE = "org.apache.solr.ltr.model"
+_LONGEST_NAME = 100
 
-FormT = TypeVar("FormT", TreeEnsembleIR, LinearIR)
+_NORMALIZER = "org.apache.solr.ltr.norm.StandardNormalizer"
+LOG_SUFFIX = "__ln"
+"""Ends the name of a stored feature that is the logarithm of another one."""
+
+FormT = TypeVar("FormT", TreeEnsembleIR, LinearIR, NeuralIR)
 
 
 class SolrModel(ABC, Generic[FormT]):
@@ -49,6 +59,14 @@ class SolrModel(ABC, Generic[FormT]):
         Args:
             body: Its content.
         """
+
+    def features(self, form: FormT, needed: FeatureSet) -> list[dict[str, Any]]:  # noqa: ARG002
+        """Return what model.json says of its features: names, and how their values are standardised."""
+        return [{"name": name} for name in needed.names]
+
+    def stored(self, form: FormT, needed: FeatureSet) -> FeatureSet:  # noqa: ARG002
+        """Return the features that the store holds: those that are needed, and what is made of them."""
+        return needed
 
     def undecided(self, form: FormT, features: NDArray[np.float32]) -> NDArray[np.bool_]:  # noqa: ARG002
         """Find rows that Solr computes coarsely, shape (n_rows,)."""
@@ -144,7 +162,82 @@ class SolrLinear(SolrModel[LinearIR]):
         return ParsedModel(LINEAR, "zero", 0.0, [(name, weights[name]) for name in names])
 
 
-SOLR_MODELS: Mapping[str, SolrModel[Any]] = {"trees": SolrTrees(), "linear": SolrLinear()}
+class SolrNetwork(SolrModel[NeuralIR]):
+    """NeuralNetworkModel: layers are added up in float32, from the bias on; features are standardised by their norm."""
+
+    model_class: ClassVar[str] = f"{_PACKAGE}.NeuralNetworkModel"
+
+    def stored(self, form: NeuralIR, needed: FeatureSet) -> FeatureSet:
+        """See `SolrModel`: what the network takes a logarithm of is a function of its own beside it."""
+        sure = never_negative(form.feature_set)
+        logs = [
+            Expression(
+                name=one.feature + LOG_SUFFIX, expression=log_expression(one.feature, is_sure=one.feature in sure)
+            )
+            for one in form.network.inputs
+            if one.log and _is_free(one.feature + LOG_SUFFIX, needed)
+        ]
+        return FeatureSet(name=needed.name, features=(*needed.features, *logs))
+
+    def features(self, form: NeuralIR, needed: FeatureSet) -> list[dict[str, Any]]:  # noqa: ARG002 - its own inputs
+        """See `SolrModel`: numbers are strings, because Solr refuses JSON decimals here."""
+        return [
+            {
+                "name": one.feature + (LOG_SUFFIX if one.log else ""),
+                "norm": {"class": _NORMALIZER, "params": {"avg": shortest(one.mean), "std": shortest(one.spread)}},
+            }
+            for one in form.network.inputs
+        ]
+
+    def params(self, form: NeuralIR, needed: FeatureSet) -> dict[str, Any]:  # noqa: ARG002 - has its inputs
+        """See `SolrModel`: Solr wants JSON decimals here, also of whole numbers."""
+        *hidden, last = form.network.layers
+        kinds = [*((layer, "relu") for layer in hidden), (last, "identity")]
+        layers = [
+            {"matrix": layer.weights.tolist(), "bias": layer.bias.tolist(), "activation": kind} for layer, kind in kinds
+        ]
+        return {"layers": layers}
+
+    def parse(self, body: dict[str, Any]) -> ParsedModel:
+        """See `SolrModel`."""
+        inputs = tuple(_read_input(feature) for feature in body["features"])
+        layers = tuple(
+            Layer(np.array(one["matrix"], np.float32), np.array(one["bias"], np.float32))
+            for one in body["params"]["layers"]
+        )
+        network = NeuralModel(tuple(one.feature for one in inputs), inputs, layers)
+        return parsed_network(network, in_32_bits=True)
+
+
+def log_expression(feature: str, *, is_sure: bool) -> str:
+    """Say sign(v) x ln(1 + |v|) as an expression over features.
+
+    Args:
+        feature: Its name.
+        is_sure: Whether it is never below zero.
+    """
+    if is_sure:
+        return f"ln(1 + {feature})"
+    return f"ln(1 + max({feature}, 0)) - ln(1 + max(0 - {feature}, 0))"
+
+
+def _is_free(name: str, needed: FeatureSet) -> bool:
+    if name in needed.names or len(name) > _LONGEST_NAME:
+        raise ExportError(
+            f"Solr's store needs a feature {name!r} for a logarithm, and cannot have it: it is taken, or too long.",
+            hint="Give the feature another name, or set the ranker's option log to other features; train again.",
+            feature=name,
+        )
+    return True
+
+
+def _read_input(feature: dict[str, Any]) -> Input:
+    name, norm = feature["name"], feature["norm"]["params"]
+    log = name.endswith(LOG_SUFFIX)
+    return Input(name.removesuffix(LOG_SUFFIX), log, float(np.float32(norm["avg"])), float(np.float32(norm["std"])))
+
+
+SOLR_MODELS: Mapping[str, SolrModel[Any]] = {"trees": SolrTrees(), "linear": SolrLinear(), "neural": SolrNetwork()}
 """What a ranker is made of to the class that is written for it."""
 
 

@@ -16,7 +16,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from rankhammer.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,7 +27,7 @@ _N_EXACT = 24
 """Lengths below this have a byte of their own; above, 3 bits of mantissa are kept, which is exact up to 40."""
 
 
-class Bm25(BaseModel):
+class Bm25(StrictModel):
     """The constants of BM25.
 
     Args:
@@ -33,8 +35,6 @@ class Bm25(BaseModel):
         b: How much long texts are held back, 0 to 1.
         flavour: Whether the factor k1 + 1 is left out (`lucene`) or kept (`k1_plus_1`).
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     k1: float = Field(1.2, ge=0, le=100, description="how slowly repeated terms saturate")
     b: float = Field(0.75, ge=0, le=1, description="how much long texts are held back")

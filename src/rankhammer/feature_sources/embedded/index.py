@@ -30,6 +30,7 @@ class CorpusIndex:
     def __init__(self, arrays: Mapping[str, Any]) -> None:
         self._arrays = arrays
         self._term_numbers: dict[str, dict[str, int]] = {}
+        self._keys: NDArray[np.int64] | None = None
 
     @property
     def doc_keys(self) -> NDArray[np.int64]:
@@ -44,6 +45,14 @@ class CorpusIndex:
             return np.full(len(keys), -1, dtype=np.int64)
         places = np.minimum(np.searchsorted(ascending, keys), len(ascending) - 1)
         return np.where(ascending[places] == keys, self._arrays["doc_number"][places], -1)
+
+    def keys_of(self, docs: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the key of each document, by its number; shape (n,)."""
+        if self._keys is None:
+            self._keys = np.empty(len(self.doc_keys), np.int64)
+            self._keys[self._arrays["doc_number"]] = self.doc_keys
+        found: NDArray[np.int64] = self._keys[docs]
+        return found
 
     def number(self, field: str) -> NDArray[np.float64]:
         """Return a number field, shape (n_docs,); NaN where a document has none."""

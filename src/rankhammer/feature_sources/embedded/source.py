@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator  # noqa: TC003 - Spark reads the annotations of the function it runs
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 import pyarrow as pa
@@ -11,15 +11,16 @@ import pyarrow.compute as pc
 
 from rankhammer.errors import DataError, SchemaError, did_you_mean
 from rankhammer.feature_sets import FieldValue, require_raw
-from rankhammer.feature_sources.base import number_fields, types_as_read
+from rankhammer.feature_sources.base import matches_of, number_fields, types_as_read
 from rankhammer.feature_sources.embedded.bm25 import Bm25
 from rankhammer.feature_sources.embedded.index import open_index
 from rankhammer.feature_sources.embedded.index_build import build_indexes, ship
+from rankhammer.feature_sources.embedded.retrieval import search
 from rankhammer.feature_sources.embedded.scoring import channels_of, score_pairs
 from rankhammer.schemas import DOCUMENTS, NUMBER_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -27,8 +28,12 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
     from rankhammer.feature_sets import FeatureSet
+    from rankhammer.feature_sources.embedded.segments import Channel
 
 _Columns = tuple[pa.Array, pa.Array, pa.Array]
+_FOUND = "corpus string, query string, doc_key bigint, place int"
+_SEARCHED_TOGETHER = 500
+"""Queries whose documents are looked up in one pass over the postings."""
 
 
 class Embedded:
@@ -42,6 +47,7 @@ class Embedded:
 
     def __init__(self, options: BaseModel) -> None:
         self._bm25 = Bm25.model_validate(options.model_dump())
+        self._built: tuple[DataFrame, FeatureSet, dict[str, str]] | None = None
 
     def check(self, feature_set: FeatureSet) -> None:
         """See `base.ChecksFeatures`."""
@@ -71,16 +77,70 @@ class Embedded:
             DataError: No documents are given, a doc_id stands twice in a corpus, or a modifier meets a number that
                 it cannot take.
         """
+        return rows.withColumn("features", _features(self._indexes(documents, feature_set), feature_set, rows))
+
+    def candidates(
+        self, queries: DataFrame, *, documents: DataFrame | None, feature_set: FeatureSet, n: int
+    ) -> DataFrame:
+        """See `base.FindsCandidates`; the fields that are searched are those of the feature set's matches."""
+        from pyspark.sql import functions as F
+
+        names = self._indexes(documents, feature_set)
+        matched = {(one.field, one.analyzer) for one in matches_of(feature_set)}
+        channels = [channel for channel in channels_of(feature_set) if (channel.field, channel.analyzer) in matched]
+        found = queries.select("corpus", "query").mapInArrow(_finder(names, channels, n), _FOUND)
+        keys = cast("DataFrame", documents).select("corpus", "doc_id", F.xxhash64("doc_id").alias("doc_key"))
+        return found.join(keys, ["corpus", "doc_key"]).select("corpus", "query", "doc_id", "place")
+
+    def _indexes(self, documents: DataFrame | None, feature_set: FeatureSet) -> dict[str, str]:
+        """Build the indexes and send them to the workers; those of the same documents are built once."""
         self.check(feature_set)
         if documents is None:
             raise DataError("The embedded engine has no documents.", hint="Set documents.path in globals.yml.")
+        if self._built and self._built[0] is documents and self._built[1] == feature_set:
+            return self._built[2]
         _require_fields(documents, feature_set)
         files = build_indexes(
             documents, channels=channels_of(feature_set), numbers=number_fields(feature_set), bm25=self._bm25
         )
         for corpus, path in files.items():
             _require_sound(corpus, path, documents, feature_set)
-        return rows.withColumn("features", _features(ship(documents, files), feature_set, rows))
+        names = ship(documents, files)
+        self._built = documents, feature_set, names
+        return names
+
+
+def _finder(
+    names: Mapping[str, str], channels: Sequence[Channel], n: int
+) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    def find(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Find the documents of (corpus, query) batches; runs on the workers."""
+        from pyspark import SparkFiles
+
+        for batch in batches:
+            for corpus in pc.unique(batch.column("corpus")).to_pylist():
+                if corpus in names:
+                    asked = batch.filter(pc.equal(batch.column("corpus"), corpus)).column("query")
+                    yield from _found_in(corpus, SparkFiles.get(names[corpus]), asked, channels, n)
+
+    return find
+
+
+def _found_in(corpus: str, path: str, asked: pa.Array, channels: Sequence[Channel], n: int) -> Iterator[pa.RecordBatch]:
+    """Search for some queries at a time, so that what is in memory does not grow with a batch."""
+    index = open_index(path)
+    for first in range(0, len(asked), _SEARCHED_TOGETHER):
+        queries = asked.slice(first, _SEARCHED_TOGETHER)
+        found = search(index, queries.fill_null("").to_pylist(), channels, n)
+        yield pa.record_batch(
+            [
+                pa.repeat(corpus, len(found.doc)),
+                queries.take(pa.array(found.query)),
+                pa.array(index.keys_of(found.doc)),
+                pa.array(found.place, pa.int32()),
+            ],
+            names=["corpus", "query", "doc_key", "place"],
+        )
 
 
 def _features(names: Mapping[str, str], feature_set: FeatureSet, rows: DataFrame) -> Column:

@@ -6,7 +6,7 @@ import math
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -110,7 +110,7 @@ class Collector:
                 return request.with_features(self.features(request.searches, pace))
 
             with ThreadPoolExecutor(n_threads) as pool:
-                yield from _in_order(pool, answer, requests, 2 * n_threads)
+                yield from in_order(pool, answer, requests, 2 * n_threads)
 
         return run
 
@@ -134,13 +134,17 @@ class Collector:
         return pa.StructArray.from_arrays(columns, list(self.logging.feature_set.names), mask=pa.array(~known))
 
 
-def _in_order(
-    pool: ThreadPoolExecutor,
-    answer: Callable[[PageRequest], pa.RecordBatch],
-    requests: Iterable[PageRequest],
-    n_ahead: int,
+def in_order(
+    pool: ThreadPoolExecutor, answer: Callable[[Any], pa.RecordBatch], requests: Iterable[Any], n_ahead: int
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the answers in order; requests are taken as they are needed, and the pool is never without one."""
+    """Yield the answers in order; requests are taken as they are needed, and the pool is never without one.
+
+    Args:
+        pool: Asks.
+        answer: How.
+        requests: What is asked.
+        n_ahead: Requests that are under way at most.
+    """
     asked: deque[Future[pa.RecordBatch]] = deque()
     for request in requests:
         if len(asked) == n_ahead:

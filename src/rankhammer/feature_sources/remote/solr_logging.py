@@ -196,7 +196,9 @@ def logged_values(
         row = place[found[id_field]]
         known[row] = True
         for name, value in (pair.split("=") for pair in found["values"].split(",") if pair):
-            values[row, column[name]] = float(value)
+            # A store may hold more, such as logarithms that a neural ranker's model takes.
+            if name in column:
+                values[row, column[name]] = float(value)
     return known, values
 
 

@@ -21,7 +21,12 @@ def collect_features(
     """Compute the feature set for every judged pair whose document is there."""
     source = plugins.create("feature_sources", params.source)
     collected = feature_sources.collect_features(
-        source, judgments, documents=documents, feature_set=feature_set, max_bad_share=params.max_bad_share
+        source,
+        judgments,
+        documents=documents,
+        feature_set=feature_set,
+        max_bad_share=params.max_bad_share,
+        negatives=params.negatives,
     )
     return collected.rows, [asdict(failure) for failure in collected.failures], collected.missing()
 

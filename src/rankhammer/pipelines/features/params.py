@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from rankhammer.feature_sources.negatives import NegativeRules
 from rankhammer.pipelines.params import StageParams
 from rankhammer.plugins import PluginSpec, of_group
 
@@ -18,4 +19,7 @@ class FeaturesParams(StageParams):
     )
     max_bad_share: float = Field(
         ge=0, le=1, description="largest share of a corpus's judgments whose document may be missing"
+    )
+    negatives: NegativeRules = Field(
+        default_factory=NegativeRules, description="documents that no result page showed, to learn from, too"
     )

@@ -13,14 +13,15 @@ from pyspark.sql import DataFrame  # noqa: TC002
 
 from rankhammer import corpora as of_corpora
 from rankhammer.pipelines.folding.params import FoldingParams  # noqa: TC001
-from rankhammer.pipelines.params import Corpora, RandomState  # noqa: TC001
+from rankhammer.pipelines.params import Corpora, Holdout, RandomState  # noqa: TC001
 from rankhammer.training import folds
 
 
 def fold(
-    feature_rows: DataFrame, params: FoldingParams, random_state: RandomState, corpora: Corpora
+    feature_rows: DataFrame, params: FoldingParams, random_state: RandomState, corpora: Corpora, holdout: Holdout
 ) -> tuple[DataFrame, list[dict[str, str]]]:
     """Give every row its query's number, its split and its fold."""
+    folds.require_holdout(feature_rows, holdout, params.test_pattern)
     training_rows, failures = folds.assign_folds(
         feature_rows,
         n_folds=params.n_folds,

@@ -14,7 +14,7 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 nodes.fold,
-                inputs=["feature_rows", "params:folding", "params:random_state", corpora.PARAMETER],
+                inputs=["feature_rows", "params:folding", "params:random_state", corpora.PARAMETER, "params:holdout"],
                 outputs=["training_rows", "folding_failures"],
                 name="fold",
             ),

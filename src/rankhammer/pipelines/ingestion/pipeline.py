@@ -14,13 +14,20 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 nodes.ingest,
-                inputs=["click_log", "params:ingestion", "params:language", corpora.PARAMETER],
-                outputs=["serps", "ingestion_failures", "ingestion_faults"],
+                inputs=[
+                    "click_log",
+                    "params:ingestion",
+                    "params:language",
+                    corpora.PARAMETER,
+                    "ingested_days",
+                    "result_lists",
+                ],
+                outputs=["serps", "quarantine", "ingestion_failures", "ingestion_faults", "ingestion_days"],
                 name="ingest",
             ),
             node(
                 nodes.report_ingestion,
-                inputs=["serps", "ingestion_failures", "ingestion_faults"],
+                inputs=["serps", "ingestion_failures", "ingestion_faults", "ingestion_days"],
                 outputs=["ingestion_report", "click_through_by_position"],
                 name="report_ingestion",
             ),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import asdict
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from plotly.graph_objects import Figure, Scatter
 
 from rankhammer import plot_style
+from rankhammer.click_logs import CorpusCounts
 from rankhammer.errors import DataError
 
 if TYPE_CHECKING:
@@ -15,13 +18,34 @@ if TYPE_CHECKING:
 
     from rankhammer.click_logs import PositionRate
 
+logger = logging.getLogger(__name__)
 MAX_PLOTTED_POSITION = 50
 _COUNTS = (
     *("n_read", "set_aside", "n_robot_serps", "n_robot_sessions", "n_abandoned", "robots", "sessions", "notes"),
     *("clicks", "records", "duplicates"),
 )
-_NOTES = ("uncompared",)
+_NOTES = ("uncompared", "absent")
 """Counts that only some settings bring."""
+
+
+def absent_corpora(
+    configured: Collection[str], found: Collection[str], corpora: Collection[str] | None
+) -> dict[str, dict[str, Any]]:
+    """Say which corpora have settings of their own and no result page; a warning names them.
+
+    Args:
+        configured: Those with a language or thresholds of their own.
+        found: Those of the log.
+        corpora: Those that the run works on; None: all.
+
+    Returns:
+        Corpus to its counts, none of which is above 0, and `absent`.
+    """
+    wanted = configured if corpora is None else set(configured) & set(corpora)
+    absent = sorted(set(wanted) - set(found))
+    if absent:
+        logger.warning("No result page is of %s, which has settings of its own", ", ".join(map(repr, absent)))
+    return {corpus: {**asdict(CorpusCounts()), "absent": True} for corpus in absent}
 
 
 def ingestion_facts(
@@ -53,6 +77,18 @@ def ingestion_facts(
         if left_out and corpus not in given_up:
             corpora[corpus]["n_left_out"] = left_out
     return {"corpora": corpora, "failures": list(failures)}
+
+
+def day_facts(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Say of a log in a folder a day which days there are; nothing of any other log.
+
+    Args:
+        summary: `whole.IngestedLog.days`; empty where the log is not in a folder a day.
+    """
+    if not summary:
+        return {}
+    days = sorted(summary["days"])
+    return {"days": {"first": days[0], "last": days[-1], "n": len(days), "n_ingested": summary["n_ingested"]}}
 
 
 def _require_pages(facts: Mapping[str, Mapping[str, Any]], usable: Collection[str]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rankhammer.click_models import cuts_by_corpus
+from rankhammer.click_models.periods import Holdout
 from rankhammer.schemas import CLICK_MODEL_PARAMETERS, JUDGMENTS, PREVIOUS_CLICK_MODEL
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ def unpack(parameters: DataFrame) -> DataFrame:
     """
     PREVIOUS_CLICK_MODEL.require(parameters.dtypes)
     return parameters.select(*JUDGMENTS.grain, "parameters.*")
+
+
+def start_of(previous: DataFrame | None, holdout: object) -> DataFrame | None:
+    """Return where fits begin: at an earlier run's, unless that may know of days that are held out."""
+    return None if previous is None or Holdout.parse(holdout).is_by_time else unpack(previous)
 
 
 def describe(choice: PluginSpec, fitted: FittedClickModel) -> dict[str, Any]:

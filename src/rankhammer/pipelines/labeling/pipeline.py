@@ -6,14 +6,19 @@ from kedro.pipeline import Pipeline, node, pipeline
 
 from rankhammer.pipelines.labeling import nodes
 
-PARAMS = "params:labeling"
+PARAMS, HOLDOUT = "params:labeling", "params:holdout"
 
 
 def create_pipeline() -> Pipeline:
     """Count the log, compare click models, fit the chosen one, judge every shown document by it, and report."""
     return pipeline(
         [
-            node(nodes.count_serps, inputs="serps", outputs="counted_serps", name="count_serps"),
+            node(
+                nodes.count_serps,
+                inputs=["serps", "ingestion_days", "ingested_days", HOLDOUT],
+                outputs="counted_serps",
+                name="count_serps",
+            ),
             node(
                 nodes.compare_click_models,
                 inputs=["counted_serps", PARAMS, "params:random_state"],
@@ -22,13 +27,13 @@ def create_pipeline() -> Pipeline:
             ),
             node(
                 nodes.fit_click_model,
-                inputs=["counted_serps", "click_model_measures", "previous_click_model", PARAMS],
+                inputs=["counted_serps", "click_model_measures", "previous_click_model", PARAMS, HOLDOUT],
                 outputs=["click_model_parameters", "labeling_failures", "fitted_click_model"],
                 name="fit_click_model",
             ),
             node(
                 nodes.judge,
-                inputs=["click_model_parameters", "fitted_click_model", PARAMS],
+                inputs=["click_model_parameters", "fitted_click_model", PARAMS, HOLDOUT],
                 outputs="judgments",
                 name="judge",
             ),

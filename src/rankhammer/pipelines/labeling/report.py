@@ -8,6 +8,7 @@ from plotly.graph_objects import Bar, Figure, Scatter
 from plotly.subplots import make_subplots
 
 from rankhammer import plot_style
+from rankhammer.schemas import LATER, PERIOD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,16 +46,19 @@ def count_judgments(judgments: DataFrame, *, max_grade: int) -> Facts:
         max_grade: The best grade.
 
     Returns:
-        Corpus to n_judgments, n_graded, n_clusters, n_queries and `grades`: grade to number.
+        Corpus to n_judgments, n_graded, n_clusters, n_queries and `grades`: grade to number; where the log is cut
+        by time n_later, too: judgments of days that are held out.
     """
     from pyspark.sql import functions as F
 
+    later = [F.count_if(F.col(PERIOD) == LATER).alias("n_later")] if PERIOD in judgments.columns else []
     of_grade = [F.count_if(F.col("grade") == grade) for grade in range(max_grade + 1)]
     counts = judgments.groupBy("corpus").agg(
         F.count("*").alias("n_judgments"),
         F.count("grade").alias("n_graded"),
         F.count_distinct("query_cluster_id").alias("n_clusters"),
         F.count_distinct("query").alias("n_queries"),
+        *later,
         F.array(F.count_if(F.col("grade").isNull()), *of_grade).alias("grades"),
     )
     # An action: the report is made of these counts. One row per corpus comes back.

@@ -17,14 +17,13 @@ from rankhammer.evaluation import reference_judgments as reference
 from rankhammer.evaluation import systems
 from rankhammer.feature_sets import FeatureSet  # noqa: TC001
 from rankhammer.pipelines.params import Language, RandomState  # noqa: TC001
-from rankhammer.pipelines.training import history_figure, report
+from rankhammer.pipelines.training import report
 from rankhammer.pipelines.training.params import TrainingParams  # noqa: TC001
-from rankhammer.pipelines.training.tuning_figures import history_of_trials, parallel_parameters
+from rankhammer.pipelines.training.tuning_figures import history_of_trials, metric_by_round, parallel_parameters
 from rankhammer.rankers import scoring
 from rankhammer.storage.checkpoints import CheckpointFolder  # noqa: TC001
-from rankhammer.training import final, matrix_table
-from rankhammer.training.staging import stage_matrix
-from rankhammer.training.tune import trial_table, tune_corpora
+from rankhammer.training import final, matrix_table, task_memory
+from rankhammer.training.tune import tune_corpora
 
 Failures = list[dict[str, str]]
 
@@ -41,7 +40,8 @@ def build_training_matrix(
     matrix_table.require_feature(params.baseline_feature, feature_set.names, parameter="training.baseline_feature")
     counts, failures = reference.check_judgments(reference_judgments, max_bad_share=params.max_bad_share)
     usable = reference.without(training_rows, failures)
-    rows = systems.join_reference(usable, reference_judgments, language=language)
+    complete = matrix_table.with_zeros(usable, feature_set.keep_absent)
+    rows = systems.join_reference(complete, reference_judgments, language=language)
     matrix = schemas.TRAINING_MATRIX.check(matrix_table.arrange_matrix(rows))
     return matrix, {"corpora": counts, "failures": [asdict(failure) for failure in failures]}
 
@@ -53,18 +53,19 @@ def tune(
     checkpoints: CheckpointFolder | None = None,
 ) -> tuple[DataFrame, Failures]:
     """Search every corpus's parameters by cross-validation."""
-    corpora = stage_matrix(training_matrix)
+    staged = task_memory.stage_within_memory(training_matrix, params.workers.staged(), params.rows_on_disk)
     session = training_matrix.sparkSession
     trials, failures = tune_corpora(
         session.sparkContext,
-        corpora,
+        staged.corpora,
         choice=params.choice_of(),
         budget=params.budget(),
         random_state=random_state,
         checkpoints=checkpoints,
+        on_disk=staged.on_disk,
     )
-    stop_if_all_failed(failures, len(corpora))
-    return trial_table(session, trials), [asdict(failure) for failure in failures]
+    stop_if_all_failed(failures, len(staged.corpora))
+    return matrix_table.trial_table(session, trials), [asdict(failure) for failure in staged.failures + failures]
 
 
 def train_ranker(
@@ -77,11 +78,13 @@ def train_ranker(
     random_state: RandomState,
 ) -> tuple[dict[str, bytes], dict[str, bytes], Failures, dict[str, dict[str, Any]]]:
     """Train every corpus's ranker, and its oracle where there are reference judgments, with the best parameters."""
-    trainer = final.Trainer(params.choice_of(), params.budget(), params.n_sample_vectors, random_state)
+    staged = task_memory.stage_within_memory(training_matrix, params.workers.staged(), params.rows_on_disk)
+    trainer = final.Trainer(params.choice_of(), params.budget(), params.n_sample_vectors, random_state, staged.on_disk)
     best, learned = matrix_table.best_trials(tuning_trials)
-    fits = trainer.fit(training_matrix.sparkSession.sparkContext, stage_matrix(training_matrix), best, learned)
+    fits = trainer.fit(training_matrix.sparkSession.sparkContext, staged.corpora, best, learned)
     stop_if_all_failed(fits.failures, len(best))
-    failures = reference_counts["failures"] + tuning_failures + [asdict(failure) for failure in fits.failures]
+    failed = [failure for failure in [*staged.failures, *fits.failures] if failure.corpus in best]
+    failures = reference_counts["failures"] + tuning_failures + [asdict(failure) for failure in failed]
     found = reference.with_found(reference_counts["corpora"], {name: of.n_relevant for name, of in fits.facts.items()})
     return trainer.ranker_files(fits, best, feature_set), trainer.oracle_files(fits, learned), failures, found
 
@@ -112,7 +115,7 @@ def report_training(
     reference_found: dict[str, dict[str, Any]],
     params: TrainingParams,
     random_state: RandomState,
-) -> tuple[dict[str, Any], Figure, Figure, PandasFrame, dict[str, bytes], Figure, Figure]:
+) -> tuple[dict[str, Any], Figure, Figure, PandasFrame, dict[str, bytes], Figure, Figure, Figure]:
     """Sum up what was searched and trained and how well it ranks, and judge it."""
     summary = systems.summarize(
         evaluation_table, n_resamples=params.n_resamples, confidence=params.confidence, random_state=random_state
@@ -121,16 +124,9 @@ def report_training(
     found = [row.asDict() for row in summary.collect()]
     rows = sorted(found, key=itemgetter("corpus", "truth", "metric", "quantity", "system"))
     trials = matrix_table.read_trials(tuning_trials)
-    counts, errors = matrix_table.count_trials(trials), params.choice.standard_errors
-    facts = report.build(
-        ranker, rows, counts, headline=params.headline, rule=params.verdict_rule(), standard_errors=errors
-    )
+    counts, rule, rankers = matrix_table.count_trials(trials), params.verdict_rule(), params.choice_of()
+    facts = report.build(ranker, rows, counts, headline=params.headline, rule=rule, rankers=rankers)
     about = {**params.how_measured(), "reference_judgments": reference_found}
     verdicts = report.verdict_files(facts, params.how_measured())
-    drawn = (draw(trials, metric=params.headline) for draw in (history_of_trials, parallel_parameters))
+    drawn = (draw(trials, metric=params.headline) for draw in (history_of_trials, parallel_parameters, metric_by_round))
     return (*report.pack(facts, rows, failures, about), verdicts, *drawn)
-
-
-def compare_runs(training_report: dict[str, Any], run_history: list[dict[str, Any]]) -> Figure:
-    """Draw what the rankers of earlier runs reached, beside those of this one."""
-    return history_figure.history_figure(run_history, training_report)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Pipeline, node, pipeline
 
-from rankhammer.pipelines.training import nodes
+from rankhammer.pipelines.training import comparing, nodes
 
 PARAMS, FEATURES = "params:training", "params:feature_set"
 SEED, LANGUAGE = "params:random_state", "params:language"
@@ -42,16 +42,25 @@ def create_pipeline() -> Pipeline:
                 name="evaluate",
             ),
             node(
+                comparing.compare_with_current,
+                inputs=[
+                    *("training_matrix", "ranker", "reference_judgments", "current_rankers"),
+                    *(PARAMS, LANGUAGE, SEED),
+                ],
+                outputs="current_comparison",
+                name="compare_with_current",
+            ),
+            node(
                 nodes.report_training,
                 inputs=["evaluation", "tuning_trials", "ranker", "training_failures", "reference_found", PARAMS, SEED],
                 outputs=[
                     *("training_report", "ndcg_comparison", "feature_importance", "ndcg_summary", "verdicts"),
-                    *("tuning_history", "tuning_parallel"),
+                    *("tuning_history", "tuning_parallel", "tuning_rounds"),
                 ],
                 name="report_training",
             ),
             node(
-                nodes.compare_runs,
+                comparing.compare_runs,
                 inputs=["training_report", "run_history"],
                 outputs="ndcg_by_run",
                 name="compare_runs",

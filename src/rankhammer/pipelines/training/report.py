@@ -14,7 +14,9 @@ from rankhammer.corpora import corpus_in, folder_of
 from rankhammer.evaluation import systems
 from rankhammer.evaluation.corpus_figures import corpus_figures
 from rankhammer.evaluation.metrics import parse_metric
+from rankhammer.rankers.selected import learner_of
 from rankhammer.training import choice, final
+from rankhammer.training.trial_choice import choice_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
     from rankhammer.evaluation.verdict import VerdictRule
-    from rankhammer.training.choice import Lead
+    from rankhammer.training.choice import Lead, RankerChoice
     from rankhammer.training.search import Standing
 
 
@@ -109,7 +111,7 @@ def build(
     *,
     headline: str,
     rule: VerdictRule,
-    standard_errors: float,
+    rankers: RankerChoice,
 ) -> dict[str, Any]:
     """Put the facts of every corpus together.
 
@@ -119,7 +121,7 @@ def build(
         counts: What `matrix_table.count_trials` returned.
         headline: The metric to show first.
         rule: When a difference between two orders counts.
-        standard_errors: Of the rule by which rankers were chosen.
+        rankers: How they were chosen, and their parameters searched.
 
     Returns:
         Corpus to facts: truth (whose grades the headline is measured by), the headline metric by system, differences,
@@ -135,27 +137,31 @@ def build(
             ranker = plugins.create("rankers", made[corpus].ranker)
             importance = ranker.importance(made[corpus].model, tuple(manifest["features"]))
             shared = {key: manifest[key] for key in manifest if key.startswith("n_") or key in _FROM_MANIFEST}
-            corpora[corpus] = measured | shared | _tried(counts[corpus], headline, standard_errors)
-            corpora[corpus] |= {"feature_importance": importance}
+            corpora[corpus] = measured | shared | _tried(counts[corpus], headline, rankers)
+            size = rankers.size_of(manifest["n_train_queries"], manifest["n_train_rows"])
+            corpora[corpus] |= {"learner": learner_of(made[corpus].ranker).name}
+            corpora[corpus] |= {"feature_importance": importance, "search_max_rows": size.max_rows if size else None}
     return corpora
 
 
-def _tried(counts: Row, headline: str, standard_errors: float) -> Row:
+def _tried(counts: Row, headline: str, rankers: RankerChoice) -> Row:
     """Return the search's figures, and how the ranker was chosen where there were several."""
     standings: list[Standing] = counts["standings"]
     lead: Lead | None = counts["lead"]
-    figures = {name: counts[name] for name in counts if name not in ("standings", "lead")}
+    figures = {name: counts[name] for name in counts if name not in ("standings", "lead", "of_chosen")}
+    trial = choice_of(counts["of_chosen"], rankers.trial_rule)
     candidates = {
         found.ranker: {headline: found.ndcg, "behind": found.behind, "standard_error": found.standard_error}
         for found in standings
     }
-    why = choice.reason(standings, standard_errors)
+    why = choice.reason(standings, rankers.standard_errors)
     return figures | {
         "choice": {
             "reason": why,
-            "standard_errors": standard_errors,
+            "standard_errors": rankers.standard_errors,
             "candidates": candidates,
             "lead": {**asdict(lead), "more_folds_may_change_it": lead.is_noise} if lead else None,
+            "trial": trial.facts() if trial else None,
         }
     }
 

@@ -7,6 +7,8 @@ from collections import Counter
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+from rankhammer.training.curves import Curve, held
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -19,6 +21,7 @@ MAX_CORPORA = 20
 LOG_RATIO = 20
 """Largest value over smallest one from which a parameter is drawn on a logarithmic scale."""
 MAX_TICKS = 12
+NO_ROUNDS = "No trial stopped early, or training.rounds_kept is 0"
 _SYMBOLS = {"ok": "circle", "pruned": "circle-open"}
 
 
@@ -99,6 +102,62 @@ def parallel_parameters(trials: Sequence[Trial], *, metric: str) -> Figure:
         )
     title = f"Parameters of {ranker} and {metric} in cross-validation" if drawn else "No parameters were searched"
     return plot_style.themed_without_axes(figure, title=title)
+
+
+def metric_by_round(trials: Sequence[Trial], *, metric: str) -> Figure:
+    """Draw the mean over folds by round, and from the worst fold to the best as a band, of each corpus's best trial.
+
+    A fold that has stopped counts with its best value. Of the candidates, the one that was chosen is drawn, or else the
+    best of those that stop early.
+
+    Args:
+        trials: Of all corpora and candidates.
+        metric: What the search maximises, such as ndcg@10.
+    """
+    from plotly import graph_objects
+
+    from rankhammer import plot_style
+
+    figure, colours = graph_objects.Figure(), plot_style.corpus_colours({trial.corpus for trial in trials})
+    for corpus in sorted(colours)[:MAX_CORPORA]:
+        drawn = [trial for trial in trials if trial.corpus == corpus and _has_curves(trial)]
+        if drawn:
+            best = min(drawn, key=lambda trial: (not _is_chosen(trial), trial.loss or 0.0, trial.ranker, trial.number))
+            figure.add_traces(_rounds_of(best, colours[corpus]))
+    y = f"{metric} of the validation fold (0 to 1)"
+    x = "rounds; the mark: as many as the final ranker has"
+    title = f"{metric} by round in cross-validation: mean, and from the worst fold to the best"
+    return plot_style.themed(figure, title=title if figure.data else NO_ROUNDS, legend="corpus", x=x, y=y)
+
+
+def _has_curves(trial: Trial) -> bool:
+    return trial.status == "ok" and bool(trial.curves) and all(curve.rounds for curve in trial.curves)
+
+
+def _is_chosen(trial: Trial) -> bool:
+    return trial.standing is not None and trial.standing.chosen
+
+
+def _rounds_of(trial: Trial, colour: str) -> list[dict[str, Any]]:
+    """Return the band, the line and the mark of a trial."""
+    from rankhammer import plot_style
+
+    rounds = sorted({number for curve in trial.curves for number in curve.rounds})
+    folds = [held(curve, rounds) for curve in trial.curves]
+    mean = [sum(values) / len(values) for values in zip(*folds, strict=True)]
+    lowest, highest = ([end(values) for values in zip(*folds, strict=True)] for end in (min, max))
+    name = f"{trial.corpus}: trial {trial.number} of {trial.ranker}"
+    shared = {"type": "scatter", "legendgroup": trial.corpus}
+    unlisted = shared | {"showlegend": False}
+    n_rounds = trial.n_rounds or 1
+    mark = held(Curve(tuple(rounds), tuple(mean)), [n_rounds])
+    area = {"mode": "lines", "line": {"width": 0}, "fill": "toself", "fillcolor": plot_style.pale(colour)}
+    dot = {"mode": "markers", "marker": {"color": colour, "size": 10, "symbol": "diamond"}}
+    return [
+        {"x": rounds + rounds[::-1], "y": highest + lowest[::-1], "hoverinfo": "skip", **area, **unlisted},
+        {"name": name, "x": rounds, "y": mean, "mode": "lines", "line": {"color": colour}, **shared},
+        {"name": f"{name}, rounds of the final ranker", "x": [n_rounds], "y": mark, **dot, **unlisted},
+    ]
 
 
 def _ndcg(trial: Trial) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rankhammer_doctor.dynamic_rules import failures, memory_kills, skew, stages, whole_run
+from rankhammer_doctor.dynamic_rules import commits, failures, memory_kills, skew, stages, whole_run
 from rankhammer_doctor.dynamic_rules.context import RunContext
 from rankhammer_doctor.findings import ConfChange, Finding, Severity, ranked
 
@@ -21,7 +21,7 @@ RULES: tuple[Callable[[RunContext], Iterator[Finding]], ...] = (
     failures.results_too_large,
     failures.lost_connections,
     skew.skew,
-    whole_run.slow_commit,
+    commits.commits,
     memory_kills.heap_exhausted,
     failures.large_tasks,
     failures.retried_tasks,

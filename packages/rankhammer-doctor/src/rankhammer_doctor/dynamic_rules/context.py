@@ -7,10 +7,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from rankhammer_doctor import memory
-from rankhammer_doctor.symptoms import Symptoms, is_benign_removal, is_preemption
+from rankhammer_doctor.symptoms import Symptoms, is_benign_removal, is_cancellation, is_preemption
 
 if TYPE_CHECKING:
-    from rankhammer_doctor.event_log.run import Executor, Run, Stage
+    from rankhammer_doctor.event_log.run import Executor, Job, Run, Stage
     from rankhammer_doctor.memory import ContainerMemory
     from rankhammer_doctor.text_logs import TextLogs
     from rankhammer_doctor.thresholds import Thresholds
@@ -61,6 +61,12 @@ class RunContext:
     def slots(self) -> int:
         """Tasks that could run at once when most executors were there."""
         return max_slots(self.run)
+
+    @cached_property
+    def failed_jobs(self) -> list[Job]:
+        """Jobs that failed of themselves: nobody cancelled them, or closed the session under them."""
+        jobs = (job for job in self.run.jobs.values() if job.succeeded is False)
+        return [job for job in jobs if not is_cancellation(job.failure)]
 
     @cached_property
     def lost_executors(self) -> list[Executor]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rankhammer_doctor.dynamic_rules.context import stage_name
 from rankhammer_doctor.findings import ConfChange, Finding, Severity
+from rankhammer_doctor.symptoms import is_cancellation
 from rankhammer_doctor.units import KIB, MIB, format_bytes, format_ms, parse_bytes, parse_ms
 
 if TYPE_CHECKING:
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
 _TASK_SIZE = re.compile(r"very large size \((\d+) Ki?B\)|task binary with size ([\d.]+ ?[KMGT]i?B)")
 _LARGE_TASK = 2 * MIB
-_SIGKILL = re.compile(r"(?i)\b(?:exit(?:ed)? (?:status|code)(?: is)?|with code):? ?137\b|signal 9")
+_AQE = "spark.sql.adaptive.enabled"
+_EXIT = r"(?i)\b(?:exit(?:ed)? (?:status|code)(?: is)?|with code):? ?{}\b|signal {}\b"
+_SIGKILL, _SIGTERM = re.compile(_EXIT.format(137, 9)), re.compile(_EXIT.format(143, 15))
 _REASONS, _SHOWN = 3, 5
 
 
@@ -59,7 +62,7 @@ def lost_connections(context: RunContext) -> Iterator[Finding]:
     by_gc = f"garbage collection took {share:.0%} of the task time there: executors did not answer meanwhile (D17)"
     yield Finding(
         rule="D4",
-        severity=Severity.ERROR if any(not job.succeeded for job in context.run.jobs.values()) else Severity.WARNING,
+        severity=Severity.ERROR if context.failed_jobs else Severity.WARNING,
         summary="connections or heartbeats of executors were lost" + (f"; {by_gc}" if is_gc else ""),
         evidence=(*context.symptoms("D4"), f"garbage collection: {share:.1%} of task time"),
         remedies=(
@@ -125,15 +128,18 @@ def barrier(context: RunContext) -> Iterator[Finding]:
     """D11: a barrier stage could not be scheduled."""
     lines = context.symptoms("D11")
     if lines:
-        is_dynamic = any("24942" in text for text in context.texts("D11"))
+        said = context.texts("D11")
+        is_dynamic = any("24942" in text for text in said)
+        has_failed = any("SPARK-" in text or "up to 0 more times" in text for text in said)
+        how = "could not start" if has_failed else "had to wait"
         key = "spark.dynamicAllocation.enabled"
         remedy = (
             "turn dynamic allocation off (S7)" if is_dynamic else "fewer workers than slots, or more executors (S10)"
         )
         yield Finding(
             rule="D11",
-            severity=Severity.ERROR,
-            summary="a barrier stage could not start: all of its tasks have to run at once",
+            severity=Severity.ERROR if has_failed else Severity.WARNING,
+            summary=f"a barrier stage {how}: all of its tasks have to run at once",
             evidence=tuple(lines),
             arithmetic=(f"slots: {context.slots}",),
             remedies=(remedy,),
@@ -183,6 +189,7 @@ def broadcast_timeout(context: RunContext) -> Iterator[Finding]:
     if lines:
         old = context.conf.get("spark.sql.autoBroadcastJoinThreshold")
         timeout = context.conf.get("spark.sql.broadcastTimeout", "300")
+        is_adaptive = context.conf.get(_AQE, "true").lower() == "true"
         yield Finding(
             rule="D15",
             severity=Severity.ERROR,
@@ -191,6 +198,7 @@ def broadcast_timeout(context: RunContext) -> Iterator[Finding]:
             remedies=(
                 "spark.sql.autoBroadcastJoinThreshold=-1 where the table is large: Spark then joins by a shuffle",
                 f"raise spark.sql.broadcastTimeout from {timeout} where making the table takes long",
+                *(() if is_adaptive else (f"turn on {_AQE}: Spark 4 then waits for a table however long it takes",)),
                 "leave the broadcast hint out",
             ),
             changes=(ConfChange("spark.sql.autoBroadcastJoinThreshold", "-1", old),),
@@ -214,10 +222,9 @@ def lost_blocks(context: RunContext) -> Iterator[Finding]:
         "look at why executors went (D1, D4, D26)",
         "an external shuffle service, or shuffle tracking, where executors come and go",
     )
-    failed = any(job.succeeded is False for job in context.run.jobs.values())
     yield Finding(
         rule="D16",
-        severity=Severity.ERROR if failed else Severity.WARNING,
+        severity=Severity.ERROR if context.failed_jobs else Severity.WARNING,
         summary="blocks of HDFS could not be read" if is_hdfs else "shuffle data was lost and had to be computed again",
         evidence=(*lines, *((f"fetched on: {', '.join(hosts[:5])}",) if hosts else ())),
         remedies=cure if is_hdfs else of_shuffle,
@@ -261,20 +268,24 @@ def unexplained_losses(context: RunContext) -> Iterator[Finding]:
     if not lost:
         return
     killed = [one for one in lost if _SIGKILL.search(one.reason)]
-    hint = (
-        "exit code 137 is SIGKILL: the kernel's out-of-memory killer (dmesg on the node), or somebody's kill -9"
-        if killed
-        else "the executor's own log says why: `yarn logs -applicationId ...`, then --logs FOLDER"
-    )
     yield Finding(
         rule="D26",
         severity=Severity.WARNING,
         summary=f"{len(lost)} executor(s) were lost before the end",
         evidence=tuple(_loss(one) for one in lost[:_SHOWN]),
-        remedies=(hint, "all on one host: look at that node"),
+        remedies=(_why_lost(lost), "all on one host: look at that node"),
         effect="work is not done twice",
         facts=(("executors", len(lost)), ("killed", len(killed)), ("hosts", sorted({one.host for one in lost}))),
     )
+
+
+def _why_lost(lost: list[Executor]) -> str:
+    if any(_SIGKILL.search(one.reason) for one in lost):
+        return "exit code 137 is SIGKILL: the kernel's out-of-memory killer (dmesg on the node), or somebody's kill -9"
+    where = "the executor's own log says why: `yarn logs -applicationId ...`, then --logs FOLDER"
+    if any(_SIGTERM.search(one.reason) for one in lost):
+        return f"exit code 143 is SIGTERM: on YARN that is how Spark ends an executor whose heap is full; {where}"
+    return where
 
 
 def failed_jobs(context: RunContext) -> Iterator[Finding]:
@@ -283,7 +294,7 @@ def failed_jobs(context: RunContext) -> Iterator[Finding]:
     reasons = [*(job.failure for job in failed), *(one.error for one in context.run.executions.values() if one.error)]
     if not reasons or _is_explained(context):
         return
-    is_cancelled = all("cancelled" in reason.lower() for reason in reasons)
+    is_cancelled = all(map(is_cancellation, reasons))
     shown = {reason.strip().partition("\n")[0][:300] for reason in reasons}
     causes = {line.strip()[:300] for reason in reasons for line in reason.splitlines() if "Caused by" in line}
     yield Finding(

@@ -157,7 +157,7 @@ def _by_data(context: RunContext, stage: Stage, found: Straggler) -> Finding:
         rule="D5",
         severity=Severity.WARNING,
         summary=f"data skew: the slowest task takes {found.time_ratio:.1f} times the median and has "
-        f"{found.data_ratio:.1f} times its data",
+        f"{_much(stage, found)}",
         place=stage_name(context.run, stage.key),
         evidence=_evidence(stage, found),
         arithmetic=(f"{format_ms(task.duration_ms)} - median: {format_ms(found.lost_ms)} in which other cores wait",),
@@ -173,6 +173,11 @@ def _by_data(context: RunContext, stage: Stage, found: Straggler) -> Finding:
         effect=f"the stage ends up to {format_ms(found.lost_ms)} earlier",
         facts=_facts(found),
     )
+
+
+def _much(stage: Stage, found: Straggler) -> str:
+    is_alone = not stage.distribution("bytes_in").median or not stage.distribution("rows_in").median
+    return "the data, while half of the tasks have none" if is_alone else f"{found.data_ratio:.1f} times its data"
 
 
 def _operators(run: Run, stage: Stage) -> set[str]:

@@ -91,7 +91,7 @@ def repeated_stages(context: RunContext) -> Iterator[Finding]:
     """D19: the same stage, on the same data, was computed again and again."""
     limits, groups = context.thresholds["D19"], dict[tuple[object, ...], list["Stage"]]()
     for stage in context.executed:
-        if stage.totals.input_rows and stage.attempt == 0:
+        if stage.totals.input_rows and stage.attempt == 0 and not stage.is_of_stream:
             groups.setdefault(_work(stage), []).append(stage)
     all_ms = sum(stage.totals.run_ms for stage in context.run.stages.values())
     for repeated in groups.values():
@@ -149,6 +149,7 @@ def tiny_tasks(context: RunContext) -> Iterator[Finding]:
             or overhead < limits["overhead_share"] * times.total
         ):
             continue
+        reads_shuffle = stage.totals.shuffle_read_bytes > 0
         wanted = max(context.slots * 2, int(-(-stage.bytes_in // _PARTITION)), 1)
         yield Finding(
             rule="D20",
@@ -158,8 +159,12 @@ def tiny_tasks(context: RunContext) -> Iterator[Finding]:
             place=stage_name(context.run, stage.key),
             evidence=(f"{format_bytes(stage.bytes_in)} for {stage.n_tasks} tasks",),
             arithmetic=(f"max(2 x {context.slots} slots, bytes / 128 MiB) = {wanted} partitions",),
-            remedies=(f"fewer partitions: {_PARTITIONS}={wanted}, coalesce, or adaptive execution",),
-            changes=(ConfChange(_PARTITIONS, str(wanted), context.conf.get(_PARTITIONS)),),
+            remedies=(
+                f"fewer partitions: {_PARTITIONS}={wanted}, coalesce, or adaptive execution"
+                if reads_shuffle
+                else "fewer and larger files or partitions of the input: compact it, or coalesce after reading",
+            ),
+            changes=(ConfChange(_PARTITIONS, str(wanted), context.conf.get(_PARTITIONS)),) if reads_shuffle else (),
             effect=f"about {format_ms(overhead)} less task time",
             facts=(("tasks", times.count), ("median_ms", times.median)),
         )

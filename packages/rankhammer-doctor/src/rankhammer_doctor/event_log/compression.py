@@ -26,6 +26,8 @@ _LZ4_MAGIC, _SNAPPY_MAGIC = b"LZ4Block", b"\x82SNAPPY\x00"
 _LZ4_HEADER = struct.Struct("<8sBiiI")
 _LZ4_RAW, _LZ4_COMPRESSED = 0x10, 0x20
 _SNAPPY_HEADER = 16
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""What editors put before a text."""
 _STREAMS = ((b"\x28\xb5\x2f\xfd", "zstd"), (b"\x1f\x8b", "gzip"), (b"\x04\x22\x4d\x18", "lz4"), (b"BZh", "bz2"))
 
 
@@ -87,7 +89,7 @@ def decompress(raw: BinaryIO, on_damage: Callable[[str], None]) -> Iterator[byte
         DoctorError: It is compressed with LZF, which needs a JVM.
     """
     head = raw.read(_SNAPPY_HEADER)
-    source = _Source(raw, head)
+    source = _Source(raw, head.removeprefix(_BYTE_ORDER_MARK))
     if head.startswith(_LZ4_MAGIC):
         yield from _lz4_blocks(source, on_damage)
     elif head.startswith(_SNAPPY_MAGIC):

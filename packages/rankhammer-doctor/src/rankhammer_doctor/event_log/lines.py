@@ -7,6 +7,8 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from rankhammer_doctor.event_log.compression import decompress
 
 if TYPE_CHECKING:
@@ -72,7 +74,7 @@ def _chunks(part: LogPart, report: ReadReport, damaged: _OnDamage) -> Iterator[b
             for chunk in decompress(raw, damaged):
                 report.n_bytes += len(chunk)
                 yield chunk
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as exc:
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, pa.ArrowException) as exc:
         damaged(f"reading stopped ({str(exc).splitlines()[0][:120] if str(exc) else type(exc).__name__})")
 
 

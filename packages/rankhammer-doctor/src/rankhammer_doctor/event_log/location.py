@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 import zipfile
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+import pyarrow as pa
 from pyarrow import fs
 
 from rankhammer_doctor.errors import DoctorError
 from rankhammer_doctor.redaction import redact_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
 
 ROLLING = "eventlog_v2_"
@@ -26,7 +28,13 @@ _DATED_PART = re.compile(r"eventlog(?:-(\d{4}-\d\d-\d\d--\d\d-\d\d))?(?:\.gz)?")
 _STATUS = "appstatus_"
 _COMPACT = ".compact"
 _IN_PROGRESS = ".inprogress"
+_ENDINGS = re.compile(r"(?:\.(?:compact|inprogress|zstd|zst|lz4|snappy|lzf|gz))+$")
 _LISTED = 10
+_GOOGLE, _PATIENCE_S = ("gs://", "gcs://"), 20
+_COPY = "Copy the log to this machine, and name it there."
+_REMOTE = {
+    "hdfs": "Copy it with `hdfs dfs -get` and name the copy; in a project `rankhammer doctor log` reads HDFS itself.",
+}
 _HINT = "Name a file, a folder eventlog_v2_*, or a zip of the History Server; spark.eventLog.dir is where logs are."
 
 
@@ -70,15 +78,42 @@ def locate(place: str) -> LogFiles:
         DoctorError: Nothing is there, it cannot be read, or it holds several logs.
     """
     filesystem, path = _filesystem(place)
-    try:
+    with readable(place):
         return _locate(filesystem, path, place)
-    except OSError as exc:
-        raise DoctorError(f"{redact_text(place)} cannot be read: {str(exc).splitlines()[0][:200]}", hint=_HINT) from exc
 
 
 def logs_in(place: str) -> list[str]:
-    """List the event logs of a folder, oldest first; the place itself where it is one log."""
+    """List the event logs of a folder, oldest first; the place itself where it is one log.
+
+    Raises:
+        DoctorError: Nothing is there, or it cannot be read.
+    """
     filesystem, path = _filesystem(place)
+    with readable(place):
+        return _logs_in(filesystem, path, place)
+
+
+@contextmanager
+def readable(place: str) -> Iterator[None]:
+    """Let whatever a filesystem refuses end in an error with a hint.
+
+    Args:
+        place: That is read.
+
+    Raises:
+        DoctorError: It cannot be.
+    """
+    try:
+        yield
+    except (OSError, pa.ArrowException) as exc:
+        raise DoctorError(f"{redact_text(place)} cannot be read: {_first_line(exc)}", hint=_HINT) from exc
+
+
+def _first_line(exc: Exception) -> str:
+    return (str(exc).splitlines() or [type(exc).__name__])[0][:200]
+
+
+def _logs_in(filesystem: fs.FileSystem, path: str, place: str) -> list[str]:
     if _info(filesystem, path, place).type != fs.FileType.Directory or _is_rolling(path):
         return [place]
     found = filesystem.get_file_info(fs.FileSelector(path))
@@ -95,11 +130,14 @@ def _filesystem(place: str) -> tuple[fs.FileSystem, str]:
     if "://" not in place:
         return fs.LocalFileSystem(), str(Path(place).expanduser())
     uri = re.sub(r"^s3[an]://", "s3://", place)
+    if uri.startswith(_GOOGLE) and "?" not in uri:
+        # Google's client tries for a quarter of an hour otherwise, also where there are no credentials.
+        uri += f"?retry_limit_seconds={_PATIENCE_S}"
     try:
         return cast("tuple[fs.FileSystem, str]", fs.FileSystem.from_uri(uri))
-    except (OSError, ValueError, ImportError) as exc:
-        message = f"{redact_text(place)} cannot be opened: {str(exc).splitlines()[0][:200]}"
-        raise DoctorError(message, hint="Copy the log to this machine, and name it there.") from exc
+    except (OSError, ValueError, ImportError, pa.ArrowException) as exc:
+        message = f"{redact_text(place)} cannot be opened: {_first_line(exc)}"
+        raise DoctorError(message, hint=_REMOTE.get(uri.partition("://")[0], _COPY)) from exc
 
 
 def _info(filesystem: fs.FileSystem, path: str, place: str) -> fs.FileInfo:
@@ -114,6 +152,9 @@ def _locate(filesystem: fs.FileSystem, path: str, place: str) -> LogFiles:
     name = PurePosixPath(path).name
     if info.type == fs.FileType.Directory:
         return _folder(filesystem, path, place)
+    if isinstance(filesystem, fs.LocalFileSystem) and not Path(path).is_file():
+        # A pipe or a device may never end.
+        raise DoctorError(f"{redact_text(place)} is neither a file nor a folder.", hint=_HINT)
     if name.endswith(".zip"):
         return _archive(path, place)
     part = LogPart(name, _opener(filesystem, path))
@@ -143,8 +184,9 @@ def _folder(filesystem: fs.FileSystem, path: str, place: str) -> LogFiles:
 
 def _rolled(name: str, files: dict[str, Callable[[], AbstractContextManager[BinaryIO]]]) -> LogFiles | None:
     """Put the files of a rolling log in order; one that was compacted takes the place of those up to its number."""
+    own, missing = _of_one_application(name, files)
     numbered = sorted(
-        (int(found[1]), file) for file in files if (found := _PART.match(file) or _OLD_PART.match(file)) is not None
+        (int(found[1]), file) for file in own if (found := _PART.match(file) or _OLD_PART.match(file)) is not None
     )
     dated = sorted((found[1] or "9", file) for file in files if (found := _DATED_PART.fullmatch(file)))
     if not numbered and dated:
@@ -153,7 +195,7 @@ def _rolled(name: str, files: dict[str, Callable[[], AbstractContextManager[Bina
         return None
     compacted = max((number for number, file in numbered if _is_compact(file)), default=0)
     kept = [(n, file) for n, file in numbered if n > compacted or (n == compacted and _is_compact(file))]
-    log = LogFiles(name, [LogPart(file, files[file]) for _, file in kept])
+    log = LogFiles(name, [LogPart(file, files[file]) for _, file in kept], missing=missing)
     statuses = [file for file in files if file.startswith(_STATUS)]
     log.in_progress = any(file.endswith(_IN_PROGRESS) for file in statuses)
     if compacted:
@@ -165,6 +207,27 @@ def _rolled(name: str, files: dict[str, Callable[[], AbstractContextManager[Bina
     if absent and not is_old:
         log.missing.append("files are missing: " + ", ".join(f"events_{number}" for number in absent[:_LISTED]))
     return log
+
+
+def _of_one_application(name: str, files: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Leave out what a copy has put into a folder besides: files of another application, and the same one twice.
+
+    Returns:
+        (files, what is left out and why).
+    """
+    parts = {file: found for file in sorted(files) if (found := _PART.match(file)) is not None}
+    owners = Counter(_ENDINGS.sub("", found[2]) for found in parts.values())
+    own = name.removeprefix(ROLLING)
+    owner = own if own in owners else max(owners, key=lambda one: (owners[one], one), default="")
+    foreign = [file for file, found in parts.items() if _ENDINGS.sub("", found[2]) != owner]
+    first: dict[tuple[str, bool], str] = {}
+    for file, found in parts.items():
+        if file not in foreign:
+            first.setdefault((found[1], _is_compact(file)), file)
+    twice = sorted(set(parts) - set(foreign) - set(first.values()))
+    reasons = {"files of another application are left out": foreign, "files that are there twice": twice}
+    missing = [f"{what}: {', '.join(left[:_LISTED])}" for what, left in reasons.items() if left]
+    return [file for file in files if file not in {*foreign, *twice}], missing
 
 
 def _is_compact(file: str) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rankhammer_doctor.errors import DoctorError
 from rankhammer_doctor.event_log import location
-from rankhammer_doctor.event_log.fields import describe_stage, pairs_of, parse_line
+from rankhammer_doctor.event_log.fields import describe_stage, pairs_of, parse_line, whole_or_none
 from rankhammer_doctor.event_log.lines import read_lines
 from rankhammer_doctor.event_log.run import CachedRdd, Executor, Job, Run, Stage
 from rankhammer_doctor.event_log.sql_events import SqlReader
@@ -73,6 +73,7 @@ class _Reader:
         self.run = Run(name=name, in_progress=in_progress)
         self._sql = SqlReader(self.run, self._seen)
         self._n_events = 0
+        self._is_foreign = False
         self._attempts: dict[int, int] = {}
         self._jobs_of_stage: dict[int, list[Job]] = {}
         self._handlers: Mapping[str, Callable[[dict[str, Any]], None]] = {
@@ -89,6 +90,7 @@ class _Reader:
             "SparkListenerApplicationStart": self._application_start,
             "SparkListenerApplicationEnd": self._application_end,
             "SparkListenerLogStart": self._log_start,
+            "DBCEventLoggingListenerMetadata": self._log_start,
             "SparkListenerResourceProfileAdded": self._profile,
             "SparkListenerStageExecutorMetrics": self._stage_peaks,
             "SparkListenerBlockUpdated": self._block_updated,
@@ -105,9 +107,9 @@ class _Reader:
             event = parse_line(line)
             name = event["Event"].rpartition(".")[2]
             handler = self._handlers.get(name)
-            if handler is not None:
+            if handler is not None and not self._is_foreign:
                 handler(event)
-            elif name not in _UNUSED:
+            elif name not in _UNUSED and handler is None:
                 self.run.unknown_events[name] += 1
             self._n_events += 1
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError):
@@ -117,13 +119,16 @@ class _Reader:
         """Return the run, with what is missing of it."""
         run = self.run
         if not self._n_events or not self._has_content():
-            said = f"{run.report.n_lines} lines, none of them an event" if run.report.n_lines else "it is empty"
+            nothing = "; ".join(run.report.missing[:1]) or "it is empty"
+            said = f"{run.report.n_lines} lines, none of them an event" if run.report.n_lines else nothing
             raise DoctorError(
                 f"{run.name} is no event log of Spark: {said}.",
                 hint="Name a file below spark.eventLog.dir; an application's console output goes behind --logs.",
             )
         if run.report.n_unreadable:
             run.report.missing.append(f"{run.report.n_unreadable} lines are torn or damaged and are left out")
+        if self._is_foreign:
+            run.report.missing.append("the log of another application follows, and is left out")
         if run.end_ms is None:
             run.report.missing.append("the end of the application: it runs, was killed, or the log is cut off")
         for stage in run.stages.values():
@@ -140,10 +145,15 @@ class _Reader:
             self.run.last_ms = time_ms
 
     def _log_start(self, event: dict[str, Any]) -> None:
-        self.run.version = str(event.get("Spark Version", ""))
+        # Logs that were put behind each other: the next one begins.
+        self._is_foreign = self.run.end_ms is not None
+        self.run.version = self.run.version or str(event.get("Spark Version", ""))
 
     def _application_start(self, event: dict[str, Any]) -> None:
         run = self.run
+        if run.start_ms is not None and run.app_id != str(event.get("App ID") or ""):
+            self._is_foreign = True
+            return
         run.app_name, run.user = str(event.get("App Name", "")), str(event.get("User", ""))
         run.app_id, run.attempt = str(event.get("App ID") or ""), str(event.get("App Attempt ID") or "")
         run.start_ms = int(event["Timestamp"])
@@ -194,7 +204,7 @@ class _Reader:
         executor = self._executor(executor_id(manager))
         executor.host = executor.host or str(manager.get("Host", ""))
         executor.storage_bytes = int(event.get("Maximum Onheap Memory") or event.get("Maximum Memory") or 0)
-        executor.added_ms = executor.added_ms or event.get("Timestamp")
+        executor.added_ms = executor.added_ms or whole_or_none(event.get("Timestamp"))
 
     def _job_start(self, event: dict[str, Any]) -> None:
         properties = event.get("Properties") or {}
@@ -202,7 +212,7 @@ class _Reader:
         infos = event.get("Stage Infos") or []
         job = Job(
             job_id=int(event["Job ID"]),
-            submitted_ms=event.get("Submission Time"),
+            submitted_ms=whole_or_none(event.get("Submission Time")),
             stage_ids=tuple(int(one) for one in event.get("Stage IDs") or [info["Stage ID"] for info in infos]),
             description=intern(str(properties.get("spark.job.description") or "")),
             group=intern(str(properties.get("spark.jobGroup.id") or "")),
@@ -222,7 +232,7 @@ class _Reader:
 
     def _job_end(self, event: dict[str, Any]) -> None:
         job = self.run.jobs.setdefault(int(event["Job ID"]), Job(int(event["Job ID"])))
-        job.completed_ms = event.get("Completion Time")
+        job.completed_ms = whole_or_none(event.get("Completion Time"))
         result = event.get("Job Result") or {}
         job.succeeded = result.get("Result") == "JobSucceeded"
         exception = result.get("Exception") or {}
@@ -258,7 +268,7 @@ class _Reader:
         stage = self._stage(info)
         describe_stage(stage, info)
         stage.was_submitted = True
-        stage.completed_ms = info.get("Completion Time")
+        stage.completed_ms = whole_or_none(info.get("Completion Time"))
         stage.failure = str(info.get("Failure Reason") or "")[:_FAILURE]
         self._seen(stage.completed_ms)
         if stage.n_started <= stage.n_complete + stage.n_failed + stage.n_killed:
@@ -313,5 +323,7 @@ class _Reader:
             stage.description = stage.description or job.description
             stage.group = stage.group or job.group
             stage.execution = job.execution if stage.execution is None else stage.execution
+        execution = self.run.executions.get(stage.execution) if stage.execution is not None else None
+        stage.query = execution.description if execution is not None else ""
         cpus = self.run.conf.get("spark.task.cpus", "1")
         stage.task_cpus = int(cpus) if cpus.isdigit() and int(cpus) else 1

@@ -18,6 +18,9 @@ SHARES = tuple(step / 20 for step in range(21))
 """Shares of the quantiles of task times that stay of a finished stage; of what tasks read, fewer stay."""
 _FEW_SHARES = (0.0, 0.5, 1.0)
 DRIVER = "driver"
+_OF_STREAM = re.compile(r"\s*id = [0-9a-f-]{36}\s+runId = .*", re.DOTALL)
+_NAMELESS = ("$anonfun$", "CompletableFuture")
+"""In the names of stages that Spark 4 submits from threads of its own: they say nothing of the program."""
 _NODE_OF_PRODUCT = re.compile(r"^([a-z_]+): ([\w.]+)$")
 
 
@@ -120,7 +123,7 @@ class Stage:
     """One attempt of a stage.
 
     `n_excused` of the failed tasks went with an executor that the cluster took away. `steps` is a digest of the RDDs'
-    names and places in the program: equal for stages that do the same.
+    names and places in the program: equal for stages that do the same. `query` is what their query is called.
     """
 
     stage_id: int
@@ -156,6 +159,7 @@ class Stage:
     completed_indices: bytearray = field(default_factory=bytearray)
     n_indices: int = 0
     was_submitted: bool = False
+    query: str = ""
 
     @property
     def key(self) -> tuple[int, int]:
@@ -175,8 +179,16 @@ class Stage:
 
     @property
     def label(self) -> str:
-        """What people call it: the description of its job, else its name."""
-        return self.description or self.name
+        """What people call it, on one line: the description of its job, else its name, else its query's."""
+        is_nameless = any(part in self.name for part in _NAMELESS)
+        # A stream's is the query's name, if it has one, and numbers that no other run has.
+        said = _OF_STREAM.sub("", self.description) or (self.query if is_nameless else "") or self.name
+        return " ".join(said.split())
+
+    @property
+    def is_of_stream(self) -> bool:
+        """Whether it belongs to a batch of a streaming query: the same steps again, on other rows."""
+        return _OF_STREAM.search(self.description) is not None
 
     @property
     def node(self) -> str:
@@ -336,7 +348,9 @@ class Run:
     def first_ms(self) -> int:
         """Beginning of the application, or of what is known of it."""
         candidates = [self.start_ms, *(stage.submitted_ms for stage in self.stages.values())]
-        return min((value for value in candidates if value), default=0)
+        if not any(candidates):
+            candidates = [one.added_ms for one in self.executors.values()]
+        return min((value for value in candidates if value), default=self.end_ms or self.last_ms or 0)
 
     @property
     def final_ms(self) -> int:

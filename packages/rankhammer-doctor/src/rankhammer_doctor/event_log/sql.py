@@ -6,6 +6,7 @@ import heapq
 from dataclasses import dataclass, field
 from typing import Any
 
+WRITE = "InsertIntoHadoopFsRelationCommand"
 _KEPT_PLANS = 200
 """Executions whose plan stays: the longest ones."""
 _MAX_OPERATORS = 5000
@@ -45,6 +46,9 @@ class SqlExecution:
         driver_values: Metrics that the driver has reported, by accumulator.
         values: Metrics of tasks, by accumulator.
         jobs: Ids.
+        files_written: By a write; None where nobody counted.
+        bytes_written: Likewise.
+        commit_ms: What the driver took to commit its job; None before Spark 3.3.
     """
 
     execution_id: int
@@ -58,6 +62,9 @@ class SqlExecution:
     driver_values: dict[int, int] = field(default_factory=dict)
     values: dict[int, int] = field(default_factory=dict)
     jobs: list[int] = field(default_factory=list)
+    files_written: int | None = None
+    bytes_written: int | None = None
+    commit_ms: int | None = None
 
     @property
     def duration_ms(self) -> int:
@@ -71,6 +78,18 @@ class SqlExecution:
             return None
         found = [values[accumulator] for values in (self.values, self.driver_values) if accumulator in values]
         return sum(found) if found else None
+
+    def note_write(self) -> None:
+        """Keep what was written, before the plan is dropped."""
+        for operator in self.plan:
+            if WRITE in operator.name:
+                self.files_written = self._first(operator, "number of written files")
+                self.bytes_written = self._first(operator, "written output", "bytes of written output")
+                self.commit_ms = self._first(operator, "job commit time")
+                return
+
+    def _first(self, operator: Operator, *names: str) -> int | None:
+        return next((value for name in names if (value := self.metric(operator, name)) is not None), None)
 
     def rows_out(self, place: int) -> int | None:
         """Return the rows that an operator has put out; one that does not count passes on what it got."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rankhammer_doctor.event_log.fields import number_of, output_of, pairs_of
+from rankhammer_doctor.event_log.fields import number_of, output_of, pairs_of, whole_or_none
 from rankhammer_doctor.event_log.sql import PlanKeeper, SqlExecution, read_plan
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class SqlReader:
         """Take SQLExecutionStart."""
         execution = SqlExecution(
             int(event["executionId"]),
-            root_id=event.get("rootExecutionId"),
+            root_id=whole_or_none(event.get("rootExecutionId")),
             description=str(event.get("description", ""))[:_DETAILS],
             started_ms=int(event["time"]),
         )
@@ -72,6 +72,7 @@ class SqlReader:
         execution.ended_ms = int(event["time"])
         execution.error = str(event.get("errorMessage") or "")[:_FAILURE]
         self._on_time(execution.ended_ms)
+        execution.note_write()
         self._plans.ended(self._run.executions, execution)
 
     def driver_values(self, event: dict[str, Any]) -> None:

@@ -43,12 +43,11 @@ def add_task_end(run: Run, event: dict[str, Any], stage: Stage, executor: Execut
     kind = str(reason.get("Reason", "Success"))
     launch, finish = int(info["Launch Time"]), int(info["Finish Time"])
     duration = max(0, finish - launch) if finish else 0
+    # Before anything is counted: an event with fields of another kind is left out as a whole.
+    values = _values_of(metrics)
     executor.duration_ms += duration
     _count(kind, stage, executor, int(info.get("Index", -1)))
     if kind != "Resubmitted":
-        read, write = metrics.get("Shuffle Read Metrics") or _EMPTY, metrics.get("Shuffle Write Metrics") or _EMPTY
-        given, put = metrics.get("Input Metrics") or _EMPTY, metrics.get("Output Metrics") or _EMPTY
-        values = _values(metrics, read, write, given, put)
         _add_totals(stage.totals, values)
         _add_totals(executor.totals, values)
         if kind == "Success":
@@ -98,6 +97,15 @@ def _mark_index(stage: Stage, index: int) -> None:
     if not done[index]:
         done[index] = 1
         stage.n_indices += 1
+
+
+def _values_of(metrics: dict[str, Any]) -> tuple[int, ...]:
+    read, write = metrics.get("Shuffle Read Metrics") or _EMPTY, metrics.get("Shuffle Write Metrics") or _EMPTY
+    given, put = metrics.get("Input Metrics") or _EMPTY, metrics.get("Output Metrics") or _EMPTY
+    values = _values(metrics, read, write, given, put)
+    if type(sum(values)) is not int:
+        raise TypeError("figures of a task are whole numbers")
+    return values
 
 
 def _values(

@@ -88,16 +88,18 @@ def compare_report(before: Sequence[str], after: str, *, thresholds: Path | None
         DoctorError: Something cannot be read.
     """
     read_thresholds(thresholds)
-    places = [log for place in before for log in logs_in(place)[-newest:] if log.rstrip("/") != after.rstrip("/")]
-    if not places:
-        raise DoctorError("There is no earlier log to compare with.", hint="Name one, or a folder of them.")
-    found = compare([read_run(place) for place in places], read_run(after))
+    runs, skipped = _earlier(before, after, newest)
+    if not runs:
+        said = f" {'; '.join(skipped)}" if skipped else ""
+        raise DoctorError(f"There is no earlier log to compare with.{said}", hint="Name one, or a folder of them.")
+    found = compare(list(runs.values()), read_run(after))
     findings = ranked(slower(found))
     facts = {
         **head("compare", findings),
         "before_ms": found.before_ms,
         "after_ms": found.after_ms,
-        "baseline": [redact_text(place) for place in places],
+        "baseline": [redact_text(place) for place in runs],
+        "skipped": skipped,
         "stages": [
             {
                 "label": redact_text(row.label),
@@ -116,9 +118,28 @@ def compare_report(before: Sequence[str], after: str, *, thresholds: Path | None
     return Report(
         exit_code(findings),
         lambda: facts,
-        lambda: _comparison_lines(found, findings),
+        lambda: _comparison_lines(found, findings, skipped),
         lambda: _comparison_page(found, facts),
     )
+
+
+def _earlier(before: Sequence[str], after: str, newest: int) -> tuple[dict[str, Run], list[str]]:
+    """Read the logs to compare with; what is no log in a folder is passed over and named."""
+    runs: dict[str, Run] = {}
+    skipped: list[str] = []
+    for place in before:
+        for log in (log for log in logs_in(place)[-newest:] if log.rstrip("/") != after.rstrip("/")):
+            run = read_run(log) if log == place else _readable(log, skipped)
+            runs |= {log: run} if run is not None else {}
+    return runs, skipped
+
+
+def _readable(log: str, skipped: list[str]) -> Run | None:
+    try:
+        return read_run(log)
+    except DoctorError as exc:
+        skipped.append(redact_text(exc.message))
+        return None
 
 
 def conf_report(source: ConfSource, findings: Sequence[Finding]) -> Report:
@@ -155,7 +176,8 @@ def _log_lines(run: Run, findings: Sequence[Finding], estimates: WhatIf | None) 
     yield text.summary_line(findings)
 
 
-def _comparison_lines(found: Comparison, findings: Sequence[Finding]) -> Iterator[str]:
+def _comparison_lines(found: Comparison, findings: Sequence[Finding], skipped: Sequence[str]) -> Iterator[str]:
+    yield from (f"Not compared with: {text.plain(one)}" for one in skipped)
     yield from text.comparison_lines(found)
     for key, old, new in found.conf[:_SETTINGS]:
         yield f"setting {text.plain(key)}: {text.plain(redact_value(key, old))} -> {text.plain(redact_value(key, new))}"

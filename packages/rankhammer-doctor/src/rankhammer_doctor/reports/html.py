@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from rankhammer_doctor.reports.text import NO_VERSION
 from rankhammer_doctor.units import format_bytes, format_ms
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def log_page(facts: Mapping[str, Any], plots: Iterable[str]) -> str:
     body = [
         f"<h1>{escape(name)}</h1>",
         (
-            f"<p>{escape(application['id'] or 'no id')}, Spark {escape(application['spark_version'] or 'before 1.4')}, "
+            f"<p>{escape(application['id'] or 'no id')}, Spark {escape(application['spark_version'] or NO_VERSION)}, "
             f"{format_ms(application['duration_ms'])}</p>"
         ),
         *_missing(facts["log"]["missing"]),

@@ -19,14 +19,17 @@ if TYPE_CHECKING:
     from rankhammer_doctor.what_if import WhatIf
 
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_BREAK = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+ *")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Of terminals, and those that turn the direction of writing."""
+NO_VERSION = "(its version is not in the log)"
 _TOP = 8
 _LABEL = 48
 
 
 def plain(text: str) -> str:
-    """Return a text of a log without characters that move a terminal's cursor or change its colours."""
-    return _CONTROL.sub("?", text)
+    """Return a text of a log on one line, without characters that move a terminal's cursor or change its colours."""
+    return _CONTROL.sub("?", _BREAK.sub(" ", text))
 
 
 def finding_lines(findings: Sequence[Finding]) -> Iterator[str]:
@@ -63,7 +66,7 @@ def summary_line(findings: Sequence[Finding], nothing: str = "Nothing to change.
 
 def run_lines(run: Run) -> Iterator[str]:
     """Yield what the run was, and its longest stages."""
-    name, version = plain(run.app_name or run.name), plain(run.version or "before 1.4")
+    name, version = plain(run.app_name or run.name), plain(run.version or NO_VERSION)
     yield f"{name} ({plain(run.app_id or 'no id')}), Spark {version}, {format_ms(run.duration_ms)}"
     if run.in_progress or run.end_ms is None:
         yield "The application has not ended, or its log has not."

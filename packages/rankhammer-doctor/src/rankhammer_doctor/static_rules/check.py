@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rankhammer_doctor.findings import Finding, ranked
-from rankhammer_doctor.static_rules import keys, machine, parallelism, sizes, storage
+from rankhammer_doctor.static_rules import keys, machine, parallelism, sizes, storage, values
 from rankhammer_doctor.static_rules.context import ConfContext
 from rankhammer_doctor.static_rules.shape import ClusterShape
 from rankhammer_doctor.thresholds import defaults
@@ -33,6 +33,8 @@ RULES: tuple[Callable[[ConfContext], Iterator[Finding]], ...] = (
     sizes.virtual_memory,
     keys.broadcasts,
     keys.dead_keys,
+    values.unreadable_values,
+    values.too_small_values,
     storage.s3_committer,
     storage.half_written,
     storage.file_sizes,
@@ -53,6 +55,7 @@ def check_conf(
     thresholds: Thresholds | None = None,
     environ: Mapping[str, str] | None = None,
     is_python: bool | None = None,
+    platform: Mapping[str, str] | None = None,
 ) -> list[Finding]:
     """Return everything that is wrong with a configuration, the gravest first.
 
@@ -62,6 +65,8 @@ def check_conf(
         thresholds: Rule to names to numbers; None for the package's own.
         environ: Environment of the machine that submits; None where it is another one.
         is_python: Whether the application is a Python program.
+        platform: Keys that the platform sets where the configuration does not, such as EMR's.
     """
+    conf = {**(platform or {}), **conf}
     context = ConfContext(conf, thresholds or defaults(), shape or ClusterShape(), environ, is_python)
     return ranked(finding for rule in RULES for finding in rule(context))

@@ -7,14 +7,17 @@ import re
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from rankhammer_doctor.errors import DoctorError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 SUBMIT, PROPERTIES, EMR, YAML = "spark-submit", "properties", "EMR", "YAML"
-_OPTIONS = {
+OPTIONS = {
     "--master": "spark.master",
     "--deploy-mode": "spark.submit.deployMode",
     "--name": "spark.app.name",
@@ -38,8 +41,11 @@ _OPTIONS = {
     "--driver-library-path": "spark.driver.extraLibraryPath",
     "--driver-class-path": "spark.driver.extraClassPath",
 }
+"""Flags of spark-submit, and the keys that they set."""
+EMR_DEFAULTS = {"spark.eventLog.enabled": "true", "spark.eventLog.dir": "hdfs:///var/log/spark/apps"}
+"""What EMR sets where nobody does, as far as rules look at it."""
 _WITH_VALUE = {"--class", "--proxy-user", "--conf", "-c", "--properties-file", "--kill", "--status", "--remote"}
-_COMMAND = re.compile(r"(?:^|[\s/])(spark-submit|pyspark|spark-shell|spark-sql)(?=\s|$)")
+_COMMAND = re.compile(r"(?:^|[\s/])(spark\d?-(?:submit|shell|sql)|pyspark\d?)(?=\s|$)")
 _LARGEST = 8 << 20
 _HINT = "Name spark-defaults.conf, a YAML of flat Spark keys, an EMR Configurations JSON, or quote a spark-submit line."
 
@@ -51,7 +57,8 @@ class ConfSource:
     Args:
         kind: SUBMIT, PROPERTIES, EMR or YAML.
         conf: Flat Spark keys.
-        site: Keys of yarn-site.xml, where the source has some.
+        defaults: What the platform sets where the source does not.
+        site: Keys of yarn-site.xml and capacity-scheduler.xml, where the source has some.
         is_python: Whether the application is a Python program; None where nobody knows.
         file: Where it was read; None for a line.
         text: What was read.
@@ -60,6 +67,7 @@ class ConfSource:
 
     kind: str
     conf: dict[str, str]
+    defaults: dict[str, str] = field(default_factory=dict)
     site: dict[str, str] = field(default_factory=dict)
     is_python: bool | None = None
     file: Path | None = None
@@ -76,18 +84,26 @@ def read_conf(source: str) -> ConfSource:
     Raises:
         DoctorError: It is none of the four.
     """
-    if _COMMAND.search(source) and not Path(source).is_file():
+    if _COMMAND.search(source) and not _is_file(source):
         return _submit(source, None)
     file = Path(source).expanduser()
     try:
         if file.stat().st_size > _LARGEST:
             raise DoctorError(f"{file} is larger than {_LARGEST >> 20} MiB: no configuration.", hint=_HINT)
         text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as exc:
+    except (OSError, ValueError) as exc:
         raise DoctorError(f"{source[:200]} cannot be read: {exc}", hint=_HINT) from exc
     found = parse_conf(text, file)
     found.file, found.text = file, text
     return found
+
+
+def _is_file(source: str) -> bool:
+    try:
+        return Path(source).is_file()
+    except (OSError, ValueError):
+        # Longer than a name can be, or with a character that none has.
+        return False
 
 
 def parse_conf(text: str, file: Path | None = None) -> ConfSource:
@@ -102,25 +118,27 @@ def parse_conf(text: str, file: Path | None = None) -> ConfSource:
     """
     stripped = text.lstrip()
     ending = file.suffix if file else ""
-    if ending == ".json" or stripped.startswith(("[", "{")):
-        return _emr(text)
     if ending in (".yml", ".yaml"):
         return _yaml(text)
+    if ending == ".json" or stripped.startswith(("[", "{")):
+        return _emr(text)
     if _COMMAND.search(_without_comments(text)) and "--" in text:
         return _submit(text, file)
     lines = [line for line in _without_comments(text).splitlines() if line.strip()]
     if lines and all(re.match(r"\s*[\"']?[\w.\-]+[\"']?:(\s|$)", line) for line in lines):
         return _yaml(text)
-    return ConfSource(PROPERTIES, _properties(text))
+    found = ConfSource(PROPERTIES, {})
+    found.conf = _properties(text, found.notes)
+    return found
 
 
 def _without_comments(text: str) -> str:
     return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith(("#", "!")))
 
 
-def _properties(text: str) -> dict[str, str]:
+def _properties(text: str, notes: list[str]) -> dict[str, str]:
     """Read Java properties: key and value with blanks, = or : between them; a line may go on behind a backslash."""
-    conf = {}
+    conf: dict[str, str] = {}
     joined = re.sub(r"\\\r?\n[ \t]*", "", text)
     for line in joined.splitlines():
         if not line.strip() or line.lstrip().startswith(("#", "!")):
@@ -128,6 +146,8 @@ def _properties(text: str) -> dict[str, str]:
         found = re.match(r"\s*([^\s=:]+)(?:\s*[=:]\s*|\s+|$)(.*)", line)
         if found is None or not re.fullmatch(r"[\w.\-$]+", found[1]):
             raise DoctorError(f"No line of properties: {line.strip()[:80]!r}.", hint=_HINT)
+        if conf.get(found[1], found[2].strip()) != found[2].strip():
+            notes.append(f"{found[1]} stands there more than once: the last value counts")
         conf[found[1]] = found[2].strip()
     return _require_spark(conf, "the properties")
 
@@ -178,28 +198,53 @@ def _emr(text: str) -> ConfSource:
         raise DoctorError(f"The JSON cannot be read: {exc}", hint=_HINT) from exc
     if isinstance(values, dict) and any(str(key).startswith("spark.") for key in values):
         return ConfSource(YAML, flat(values))
-    listed = values.get("Configurations", [values]) if isinstance(values, dict) else values
-    found = ConfSource(EMR, {})
-    seen = _classified(listed, found)
-    if not seen:
+    found = ConfSource(EMR, {}, EMR_DEFAULTS)
+    flags = list(_flags(values))
+    if not _classified(values, found) and not flags:
         raise DoctorError("The JSON holds no classification of EMR.", hint=_HINT)
+    for line in flags:
+        # A job's own flags win over its application's settings.
+        found.conf |= _submit(f"spark-submit {line}", None).conf
     return found
 
 
-def _classified(listed: Any, found: ConfSource) -> int:
+def _flags(value: Any) -> Iterator[str]:
+    """Yield the flags of jobs (`sparkSubmitParameters`), wherever they stand."""
+    for key, one in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        if str(key).lower() == "sparksubmitparameters" and isinstance(one, str):
+            yield one
+        else:
+            yield from _flags(one)
+
+
+def _classified(value: Any, found: ConfSource) -> int:
+    """Take all classifications, wherever they stand: a list of them, a cluster's request, a job's overrides.
+
+    Returns:
+        How many there are.
+    """
+    if isinstance(value, list):
+        return sum(_classified(one, found) for one in value)
+    if not isinstance(value, dict):
+        return 0
+    names = {str(key).lower(): key for key in value}
     seen = 0
-    for entry in listed if isinstance(listed, list) else []:
-        name = entry.get("Classification") or entry.get("classification") if isinstance(entry, dict) else None
-        if not name:
-            continue
-        seen += 1
-        properties = flat(entry.get("Properties") or entry.get("properties") or {})
-        found.conf |= properties if name == "spark-defaults" else {}
-        found.site |= properties if name == "yarn-site" else {}
-        if name == "spark" and properties.get("maximizeResourceAllocation") == "true":
-            found.notes.append("maximizeResourceAllocation: EMR makes one executor that fills a node")
-        seen += _classified(entry.get("Configurations") or entry.get("configurations"), found)
-    return seen
+    if "classification" in names:
+        seen = 1
+        _take(value, names, found)
+    return seen + sum(_classified(one, found) for one in value.values())
+
+
+def _take(entry: dict[Any, Any], names: dict[str, Any], found: ConfSource) -> None:
+    name = str(entry[names["classification"]])
+    given = entry.get(names.get("properties", names.get("configurationproperties", "")))
+    if given is not None and not isinstance(given, dict):
+        raise DoctorError(f"The properties of {name[:60]} are no keys with values.", hint=_HINT)
+    properties = flat(given or {})
+    found.conf |= properties if name == "spark-defaults" else {}
+    found.site |= properties if name in ("yarn-site", "capacity-scheduler") else {}
+    if name == "spark" and properties.get("maximizeResourceAllocation") == "true":
+        found.notes.append("maximizeResourceAllocation: EMR makes one executor that fills a node")
 
 
 def _submit(text: str, file: Path | None) -> ConfSource:
@@ -220,27 +265,35 @@ def _options(words: list[str], file: Path | None) -> ConfSource:
         if not word.startswith("-"):
             found.is_python = word.endswith(".py")
             break
-        if name in _OPTIONS or name in _WITH_VALUE:
+        if name in OPTIONS or name in _WITH_VALUE:
             given = value if has_value else left.pop(0) if left else ""
-            _set(name, given, found.conf, base, file)
+            _set(name, given, found, base, file)
         elif name not in ("--verbose", "-v", "--supervise", "--help", "--version"):
             found.notes.append(f"unknown option {name}")
     found.conf = {**base, **found.conf}
     return found
 
 
-def _set(name: str, value: str, conf: dict[str, str], base: dict[str, str], file: Path | None) -> None:
-    if name in _OPTIONS:
+def _set(name: str, value: str, found: ConfSource, base: dict[str, str], file: Path | None) -> None:
+    conf, notes = found.conf, found.notes
+    if name in OPTIONS:
         # A flag wins over --conf.
-        conf[_OPTIONS[name]] = value
+        conf[OPTIONS[name]] = value
         return
     if name in ("--conf", "-c"):
         key, has_value, text = value.partition("=")
         if not has_value:
             raise DoctorError(f"--conf {value[:60]} has no value.", hint="Write --conf key=value.")
-        is_flag_too = key in _OPTIONS.values() and key in conf
+        is_flag_too = key in OPTIONS.values() and key in conf
         conf[key] = conf[key] if is_flag_too else text
         return
-    place = (file.parent if file else Path()) / value
-    if name == "--properties-file" and place.is_file():
-        base.update(_properties(place.read_text()))
+    if name == "--properties-file":
+        base.update(_properties_file((file.parent if file else Path()) / value, notes))
+
+
+def _properties_file(place: Path, notes: list[str]) -> dict[str, str]:
+    try:
+        return _properties(place.read_text(encoding="utf-8-sig"), notes)
+    except (OSError, ValueError):
+        notes.append(f"{place} cannot be read: its settings are not known")
+        return {}

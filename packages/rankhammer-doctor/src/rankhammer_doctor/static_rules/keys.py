@@ -113,23 +113,50 @@ def broadcasts(context: ConfContext) -> Iterator[Finding]:
     )
 
 
+_OF_HADOOP = ("fs.", "dfs.", "hadoop.", "mapreduce.", "mapred.", "yarn.", "parquet.", "hive.", "orc.", "avro.")
+
+
 def dead_keys(context: ConfContext) -> Iterator[Finding]:
     """S17: keys that Spark ignores without a word, keys that have a new name, and misspelt ones."""
     for key in context.conf:
-        if key in _DEAD or key.startswith("spark.akka."):
-            yield _dead(context, key, _DEAD.get(key, ""))
-        elif key in _DEPRECATED:
-            new = _DEPRECATED[key]
-            yield Finding(
-                rule="S17",
-                severity=Severity.INFO,
-                summary=f"{key} is an old name of {new}; it still works",
-                place=key,
-                remedies=(f"use {new}",),
-                changes=_renamed(context, key, new),
-            )
-        else:
-            yield from _misspelt(context, key)
+        yield from _about(context, key)
+
+
+def _about(context: ConfContext, key: str) -> Iterator[Finding]:
+    if not key.startswith("spark."):
+        yield _foreign(context, key)
+    elif key in _DEAD or key.startswith("spark.akka."):
+        yield _dead(context, key, _DEAD.get(key, ""))
+    elif key in _DEPRECATED:
+        yield _old_name(context, key, _DEPRECATED[key])
+    else:
+        yield from _misspelt(context, key)
+
+
+def _old_name(context: ConfContext, key: str, new: str) -> Finding:
+    return Finding(
+        rule="S17",
+        severity=Severity.INFO,
+        summary=f"{key} is an old name of {new}; it still works",
+        place=key,
+        remedies=(f"use {new}",),
+        changes=_renamed(context, key, new),
+    )
+
+
+def _foreign(context: ConfContext, key: str) -> Finding:
+    """A key that Spark drops: of Hadoop, in other letters, or no key at all."""
+    lower = key.lower()
+    new = lower if lower.startswith("spark.") else f"spark.hadoop.{key}" if key.startswith(_OF_HADOOP) else ""
+    return Finding(
+        rule="S17",
+        severity=Severity.WARNING,
+        summary=f"{key} has no effect: Spark takes only keys that begin with spark.",
+        place=key,
+        remedies=(f"write {new}" if new else "take it out",),
+        changes=_renamed(context, key, new) if new else (ConfChange(key, None, context.conf[key]),),
+        effect="the configuration says what happens",
+    )
 
 
 def _dead(context: ConfContext, key: str, new: str) -> Finding:

@@ -5,10 +5,13 @@ nodes: 8                 # NodeManagers
 node_memory: 64g         # of a machine
 yarn_memory: 56g         # yarn.nodemanager.resource.memory-mb
 yarn_vcores: 16
+all_memory: 448g         # of all NodeManagers, where they differ: the two above are then the smallest one's
+all_vcores: 128
 min_allocation: 1g       # yarn.scheduler.minimum-allocation-mb
 max_allocation: 56g      # yarn.scheduler.maximum-allocation-mb
 max_vcores: 16
 queue_share: 0.5         # part of the cluster that the queue may grow to
+counts_cores: true       # whether that is so of cores, too (YARN's DominantResourceCalculator), or of memory alone
 shared: true             # whether others run on it, too
 vmem_check: false        # yarn.nodemanager.vmem-check-enabled
 java: 17
@@ -45,11 +48,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _BYTES = frozenset(
-    {"node_memory", "yarn_memory", "min_allocation", "max_allocation", "matrix", "input", "shuffle", "output_size"}
+    {
+        "node_memory",
+        "yarn_memory",
+        "all_memory",
+        "min_allocation",
+        "max_allocation",
+        "matrix",
+        "input",
+        "shuffle",
+        "output_size",
+    }
 )
-_FLAGS = frozenset({"shared", "vmem_check", "python_udfs", "barrier", "xgboost"})
+_FLAGS = frozenset({"shared", "counts_cores", "vmem_check", "python_udfs", "barrier", "xgboost"})
 _TEXTS = frozenset({"python", "output"})
-_WHOLE = frozenset({"nodes", "yarn_vcores", "max_vcores", "workers", "models_in_parallel", "output_files", "java"})
+_WHOLE = frozenset(
+    {"nodes", "yarn_vcores", "all_vcores", "max_vcores", "workers", "models_in_parallel", "output_files", "java"}
+)
 _MOST = 1e12
 _HINT = "docs/doctor/index.md shows a file with every name."
 
@@ -81,10 +96,13 @@ class ClusterShape:
     node_memory: int | None = None
     yarn_memory: int | None = None
     yarn_vcores: int | None = None
+    all_memory: int | None = None
+    all_vcores: int | None = None
     min_allocation: int | None = None
     max_allocation: int | None = None
     max_vcores: int | None = None
     queue_share: float | None = None
+    counts_cores: bool | None = None
     shared: bool | None = None
     vmem_check: bool | None = None
     java: int | None = None
@@ -99,12 +117,20 @@ class ClusterShape:
     @property
     def granted_memory(self) -> int | None:
         """Memory that the queue may have."""
-        return None if not self.nodes or not self.yarn_memory else int(self.nodes * self.yarn_memory * self.share)
+        every = self.all_memory or (self.nodes or 0) * (self.yarn_memory or 0)
+        return int(every * self.share) if every else None
 
     @property
     def granted_cores(self) -> int | None:
-        """Virtual cores that the queue may have."""
-        return None if not self.nodes or not self.yarn_vcores else int(self.nodes * self.yarn_vcores * self.share)
+        """Virtual cores that the queue may have; all where its share is of memory alone."""
+        every = self.all_vcores or (self.nodes or 0) * (self.yarn_vcores or 0)
+        return max(1, int(every * (1.0 if self.counts_cores is False else self.share))) if every else None
+
+    @property
+    def largest_container(self) -> int | None:
+        """Memory that a container may have: YARN's limit, a node's, the queue's."""
+        limits = (self.max_allocation, self.yarn_memory, self.granted_memory)
+        return min((one for one in limits if one), default=None)
 
     @property
     def share(self) -> float:
@@ -157,14 +183,15 @@ _SITE = {
     "max_vcores": "yarn.scheduler.maximum-allocation-vcores",
     "vmem_check": "yarn.nodemanager.vmem-check-enabled",
 }
+_CALCULATOR = "yarn.scheduler.capacity.resource-calculator"
 
 
 def with_site(shape: ClusterShape, site: Mapping[str, str]) -> ClusterShape:
-    """Add what keys of yarn-site.xml say; what the shape says itself counts.
+    """Add what keys of yarn-site.xml and capacity-scheduler.xml say; what the shape says itself counts.
 
     Args:
         shape: As far as it is known.
-        site: Keys of yarn-site.xml.
+        site: Keys of both.
     """
     given: dict[str, Any] = {name: site[key] for name, key in _SITE.items() if key in site}
     for name in ("yarn_vcores", "max_vcores"):
@@ -172,6 +199,8 @@ def with_site(shape: ClusterShape, site: Mapping[str, str]) -> ClusterShape:
             given[name] = int(given[name])
     if "vmem_check" in given:
         given["vmem_check"] = str(given["vmem_check"]).lower() == "true"
+    if _CALCULATOR in site:
+        given["counts_cores"] = site[_CALCULATOR].endswith("DominantResourceCalculator")
     checked = _checked(given, ClusterShape, "yarn-site")
     return replace(shape, **{name: value for name, value in checked.items() if getattr(shape, name) is None})
 

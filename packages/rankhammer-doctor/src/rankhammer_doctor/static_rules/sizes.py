@@ -11,9 +11,12 @@ from rankhammer_doctor.units import GIB, MIB, format_bytes, parse_bytes, to_mib
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rankhammer_doctor.memory import ContainerMemory
     from rankhammer_doctor.static_rules.context import ConfContext
 
 _MEMORY, _CORES, _INSTANCES = "spark.executor.memory", "spark.executor.cores", "spark.executor.instances"
+_LEAST_HEAP = 256
+"""MiB."""
 
 
 def node_is_filled(context: ConfContext) -> Iterator[Finding]:
@@ -52,7 +55,7 @@ def _larger(context: ConfContext, count: int, container: int) -> Finding:
     shape, executor = context.shape, context.executor
     step = shape.min_allocation or 256 * MIB
     room = (shape.yarn_memory or 0) // count // step * step
-    heap = max(1, to_mib((room - executor.off_heap - executor.python) / 1.1) // 256 * 256)
+    heap, sums = executor.heap_within(room)
     return Finding(
         rule="S1",
         severity=Severity.INFO,
@@ -60,7 +63,7 @@ def _larger(context: ConfContext, count: int, container: int) -> Finding:
         evidence=(f"{count} of {format_bytes(container)} fit on a node with {format_bytes(shape.yarn_memory or 0)}",),
         arithmetic=(
             f"container {executor.arithmetic()}, rounded up to {format_bytes(container)}",
-            f"{format_bytes(shape.yarn_memory or 0)} / {count} = {format_bytes(room)}; / 1.1 = {heap} MiB",
+            f"{format_bytes(shape.yarn_memory or 0)} / {count} = {format_bytes(room)}; {sums}",
         ),
         remedies=(f"give them the rest: {_MEMORY}={heap}m",),
         changes=(ConfChange(_MEMORY, f"{heap}m", context.conf.get(_MEMORY)),),
@@ -85,6 +88,10 @@ def overhead_is_enough(context: ConfContext) -> Iterator[Finding]:
     if given >= needed:
         return
     wanted = -(-to_mib(needed - executor.python) // 128) * 128
+    largest = context.shape.largest_container
+    if largest and needed > largest // 2 and context.cores > 1 and not job.xgboost:
+        yield _fewer_workers(context, largest, needed)
+        return
     said = "is set" if executor.is_overhead_set else "is the default"
     yield Finding(
         rule="S2",
@@ -94,6 +101,22 @@ def overhead_is_enough(context: ConfContext) -> Iterator[Finding]:
         arithmetic=(sums, f"container: {executor.arithmetic()}"),
         remedies=(f"{executor.overhead_key}={wanted}m", "fewer cores an executor"),
         changes=executor.with_overhead(wanted),
+        effect="YARN does not kill the executor for memory that is not its heap",
+    )
+
+
+def _fewer_workers(context: ConfContext, largest: int, needed: int) -> Finding:
+    each = int(context.thresholds["S2"]["python_mb_per_core"]) * MIB * max(1, context.task_cpus)
+    cores = max(1, min(context.cores - 1, (largest // 2 - MIN_OVERHEAD) // each))
+    return Finding(
+        rule="S2",
+        severity=Severity.WARNING,
+        summary=f"{context.cores} Python workers need {format_bytes(needed)} beside the heap, and a container may have "
+        f"{format_bytes(largest)}",
+        place=_CORES,
+        arithmetic=(f"({format_bytes(largest)} / 2 - 384 MiB) / {format_bytes(each)}: {cores} cores",),
+        remedies=(f"{_CORES}={cores}", "larger containers, where nodes have the memory"),
+        changes=(ConfChange(_CORES, str(cores), context.conf.get(_CORES)),),
         effect="YARN does not kill the executor for memory that is not its heap",
     )
 
@@ -108,24 +131,33 @@ def ask_fits(context: ConfContext) -> Iterator[Finding]:
 
 def _largest_container(context: ConfContext) -> Iterator[Finding]:
     shape, in_cluster = context.shape, context.conf.get("spark.submit.deployMode", "client") == "cluster"
-    limit = min((one for one in (shape.max_allocation, shape.yarn_memory) if one), default=None)
+    limit = shape.largest_container
     parts = [("executor", context.executor, _MEMORY)]
     parts += [("driver", context.driver, "spark.driver.memory")] if in_cluster else []
     for who, container, key in parts:
         if limit and container.total > limit:
-            heap = max(256, to_mib((limit - container.off_heap - container.python) / 1.1) // 256 * 256)
+            heap, sums = container.heap_within(limit)
+            changes: tuple[ConfChange, ...] = (ConfChange(key, f"{heap}m", context.conf.get(key)),)
+            if heap < _LEAST_HEAP:
+                # What is beside the heap fills the container: both are made again.
+                heap, sums = to_mib(limit) // 2, f"{format_bytes(limit)} / 2, and a quarter beside it"
+                changes = (
+                    ConfChange(key, f"{heap}m", context.conf.get(key)),
+                    *container.with_overhead(to_mib(limit) // 4),
+                    *_without_extras(context, container),
+                )
             yield Finding(
                 rule="S3",
                 severity=Severity.ERROR,
                 summary=f"the {who}'s container ({format_bytes(container.total)}) is larger than YARN's largest",
                 place=key,
                 evidence=(f"largest container: {format_bytes(limit)}",),
-                arithmetic=(container.arithmetic(), f"{format_bytes(limit)} / 1.1 = {heap} MiB of heap"),
+                arithmetic=(container.arithmetic(), sums),
                 remedies=(f"{key}={heap}m", "raise yarn.scheduler.maximum-allocation-mb, where nodes have the memory"),
-                changes=(ConfChange(key, f"{heap}m", context.conf.get(key)),),
+                changes=changes,
                 effect="Spark does not refuse to start",
             )
-    most = min((one for one in (shape.max_vcores, shape.yarn_vcores) if one), default=None)
+    most = min((one for one in (shape.max_vcores, shape.yarn_vcores, shape.granted_cores) if one), default=None)
     if most and context.cores > most:
         yield Finding(
             rule="S3",
@@ -136,6 +168,14 @@ def _largest_container(context: ConfContext) -> Iterator[Finding]:
             changes=(ConfChange(_CORES, str(most), context.conf.get(_CORES)),),
             effect="YARN can place it",
         )
+
+
+def _without_extras(context: ConfContext, container: ContainerMemory) -> Iterator[ConfChange]:
+    if container.off_heap:
+        yield ConfChange("spark.memory.offHeap.enabled", "false", "true")
+    if container.python:
+        key = "spark.executor.pyspark.memory"
+        yield ConfChange(key, None, context.conf.get(key))
 
 
 def _whole_ask(context: ConfContext) -> Iterator[Finding]:

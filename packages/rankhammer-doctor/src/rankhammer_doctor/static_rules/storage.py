@@ -6,7 +6,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from rankhammer_doctor.dynamic_rules.whole_run import MAGIC
+from rankhammer_doctor.committers import NAME, committer_of, keys_to_set
 from rankhammer_doctor.findings import ConfChange, Finding, Severity
 from rankhammer_doctor.units import MIB, format_bytes
 
@@ -16,24 +16,34 @@ if TYPE_CHECKING:
     from rankhammer_doctor.static_rules.context import ConfContext
 
 _S3A = ("s3a://", "s3n://")
-_COMMITTER = "spark.hadoop.fs.s3a.committer.name"
-_GOOD = ("magic", "directory", "partitioned")
+_COMMITTER = f"spark.hadoop.{NAME}"
+_FILLED = "spark.hadoop.fs.s3a.bucket.{}.committer.magic.enabled"
+"""Where it is true, Spark sets the other keys itself, from 3.2 on."""
 
 
 def s3_committer(context: ConfContext) -> Iterator[Finding]:
     """S18: writes to S3 do not end with a rename, which S3 does not have."""
-    output = context.job.output or ""
-    writes = output.startswith(_S3A) or context.conf.get("spark.sql.warehouse.dir", "").startswith(_S3A)
-    if not writes or context.conf.get(_COMMITTER, "file") in _GOOD:
+    output = context.job.output or context.conf.get("spark.sql.warehouse.dir", "")
+    bucket = output.partition("://")[2].partition("/")[0]
+    if not output.startswith(_S3A) or context.flag(_FILLED.format(bucket), default=False):
         return
+    committer = committer_of(output, context.conf)
+    if not committer.renames:
+        return
+    # One key of the four: Spark 4.3 sets the others, where it finds the jar; earlier ones leave it without effect.
+    is_begun = context.conf.get(_COMMITTER, "file") != "file"
     yield Finding(
         rule="S18",
-        severity=Severity.WARNING,
-        summary="results go to S3 with the plain committer: each file is copied at the end, and may be seen half",
+        severity=Severity.INFO if is_begun else Severity.WARNING,
+        summary=f"{_COMMITTER} has an effect only from Spark 4.3 on, where the other keys are not set"
+        if is_begun
+        else "results go to S3 with the plain committer: each file is copied at the end, and may be seen half",
         place=_COMMITTER,
-        evidence=(f"output: {output or context.conf.get('spark.sql.warehouse.dir')}",),
+        evidence=(f"output: {output}", committer.said),
         remedies=("the magic committer, with the jar spark-hadoop-cloud", "write to HDFS, then s3-dist-cp"),
-        changes=tuple(ConfChange(key, value, context.conf.get(key)) for key, value in MAGIC.items()),
+        changes=tuple(
+            ConfChange(key, value, context.conf.get(key)) for key, value in keys_to_set(context.conf).items()
+        ),
         effect="files appear when the job is complete, without a copy",
     )
 

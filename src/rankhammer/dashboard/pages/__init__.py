@@ -1,0 +1,1 @@
+"""What stands on each page, as plain values for its template: one module a page."""

@@ -1,0 +1,1 @@
+"""A cluster on Amazon EMR for one job: checked and priced before, followed while it runs, gone afterwards."""

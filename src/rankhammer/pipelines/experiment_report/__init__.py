@@ -1,0 +1,1 @@
+"""The experiment report: what experiments have logged, as a plot."""
