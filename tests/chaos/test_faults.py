@@ -140,13 +140,14 @@ def test_an_s3_server_that_dies_during_an_upload_leaves_readers_the_old_ranker(w
     whole.configure("parameters.yml", "training: {n_trials: 4, batch_size: 2, n_rounds: 21}\n")
     try:
         run = whole.start("kedro", "run", LAST, "--env=prod")
-        run.wait_for("train_ranker")
+        # After training has read which ranker is current, and before anything is published.
+        run.wait_for("report_training:")
         # What is being uploaded stands still, and then is interrupted.
         server = psutil.Process(running(whole.s3))
         server.suspend()
         time.sleep(20)
         s3_server.stop(whole.s3, signal.SIGKILL)
-        run.end(expect=2)
+        assert "compare_with_current:" in run.end(expect=2)
         whole.heal()
         assert whole.published() == baseline
         whole.kedro("run", "--pipelines=export")
