@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,24 +31,33 @@ class ConfigLoader(OmegaConfigLoader):
     def __init__(self, *args: Any, **options: Any) -> None:
         """See `OmegaConfigLoader`."""
         self.variables: set[str] = set()
+        self._found: dict[str, dict[str, Any]] = {}
         super().__init__(*args, **options)
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         """Return the configuration of a kind, such as "catalog"; globals are checked and completed.
 
+        Its files are read once. What is returned is a copy, as Kedro makes paths in it absolute.
+
         Raises:
             ConfigError: A file cannot be read, a place in it cannot be filled, or globals.yml has a wrong key.
         """
         # What somebody has set is theirs.
-        is_read = key not in self
+        if key in self:
+            return super().__getitem__(key)
+        if key not in self._found:
+            self._found[key] = self._read(key)
+        return deepcopy(self._found[key])
+
+    def _read(self, key: str) -> dict[str, Any]:
         try:
             found: dict[str, Any] = super().__getitem__(key)
         except (OmegaConfBaseException, ValueError) as exc:
             raise _refusal(key, exc) from exc
-        if key == "globals" and is_read:
+        if key == "globals":
             check_globals(found, self._used_globals())
             return with_folders(found)
-        if key != "catalog" or not is_read:
+        if key != "catalog":
             return found
         _require_paths(found)
         return _naming_logins(found)

@@ -5,6 +5,8 @@ Kedro is imported inside the commands: `rankhammer --help` must answer at once.
 
 from __future__ import annotations
 
+import atexit
+import gc
 import sys
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,9 @@ from rankhammer.cli.sweep import sweep
 from rankhammer.cli.tables import tables
 from rankhammer.cli.validate import validate
 from rankhammer.runs.params_option import with_corpora
+
+# Whatever is left when a command ends is given back with the process: to look for garbage in it takes half a second.
+atexit.register(gc.freeze)
 
 
 @click.command(epilog="Example:  rankhammer new my-ranking")

@@ -53,6 +53,8 @@ def rank(
     """Search CORPUS with its trained ranker, and say what put each document where it is.
 
     Without --query and --file each line of the input is a search, answered before the next line is read, until it ends.
+    Documents in local files that the embedded engine searches are prepared once, and kept in the intermediate folder
+    until they, the feature set or the code change: the next search needs no Spark.
     """
     from rankhammer.runs.searching import opened
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVa
 
 import numpy as np
 from pydantic import BaseModel, Field
-from scipy.special import betaincinv
 
 from rankhammer.click_models.base import ClusterFit, CorpusFit, Relevance
 from rankhammer.click_models.priors import PriorOptions, PriorShape, pair_prior
@@ -96,6 +95,8 @@ def upper_bound(mean: Floats, sd: Floats) -> Floats:
 
 
 def _beta_quantile(mean: Floats, sd: Floats, share: float) -> Floats:
+    from scipy.special import betaincinv  # not for everybody: it takes long to import
+
     inside = np.clip(mean, 1e-9, 1 - 1e-9)
     size = np.maximum(inside * (1 - inside) / np.maximum(sd, 1e-12) ** 2 - 1, 1e-3)
     # In 32 bits it takes half the time, which is a fifth of a fit, and is 1e-6 off at most.

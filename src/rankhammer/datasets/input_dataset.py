@@ -13,6 +13,7 @@ from rankhammer.datasets.input_files import list_input_files
 from rankhammer.datasets.input_sources import open_source
 from rankhammer.digests import hex_digest
 from rankhammer.errors import ConfigError, RankhammerError, SchemaError, did_you_mean
+from rankhammer.feature_sources.remote.index_reading import APIS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,6 +103,16 @@ class InputDataset(AbstractDataset["DataFrame | None", "DataFrame | None"]):
     def is_daily(self) -> bool:
         """Whether it is in a folder a day."""
         return is_daily(self._path)
+
+    @property
+    def local_bytes(self) -> int | None:
+        """Size of all its files; None where it is no file of this machine.
+
+        Raises:
+            ConfigError: The path leads to nothing.
+        """
+        is_local = self._path is not None and "://" not in self._path and self._file_format.lower() not in APIS
+        return sum(file.size for file in list_input_files(str(self._path), self._load_args)) if is_local else None
 
     @property
     def is_optional(self) -> bool:

@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import reduce
-from operator import add, itemgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rankhammer.casts import quoted
 from rankhammer.corpora import folder_of
-from rankhammer.errors import ConfigError, DataError, did_you_mean
+from rankhammer.errors import ConfigError, did_you_mean
 from rankhammer.evaluation.contributions import contributions
 from rankhammer.exporters.publish import by_corpus, read_ranker
 from rankhammer.exporters.targets.plain_json import PlainJson, PlainJsonOptions
-from rankhammer.feature_sets import Match, Phrase
-from rankhammer.feature_sources.base import read_documents, single_documents, sound_documents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
-    from pyspark.sql import Column, DataFrame, Row
 
+    from rankhammer.evaluation.search_candidates import Candidate, Candidates
     from rankhammer.exporters.base import TrainedRanker
-    from rankhammer.feature_sources.base import FeatureSource
 
 _MODEL = "json/model.json"
-_PLACE, _SHOWN = "_place", "_shown_"
 
 
 @dataclass(frozen=True)
@@ -68,20 +61,13 @@ class OfflineRanker:
     exported: Mapping[str, bytes]
 
     def rank(
-        self,
-        queries: Sequence[str],
-        *,
-        documents: DataFrame,
-        source: FeatureSource,
-        n_candidates: int,
-        fields: Sequence[str] = (),
+        self, queries: Sequence[str], *, candidates: Candidates, n_candidates: int, fields: Sequence[str] = ()
     ) -> dict[str, list[RankedDocument]]:
-        """Find documents by the words of queries, and order them by the ranker.
+        """Order the documents that the words of queries find by the ranker.
 
         Args:
             queries: As typed; one that stands twice is answered once.
-            documents: The corpora: doc_id, corpus, and every field that the feature set names.
-            source: Computes the features.
+            candidates: Finds documents and computes their features.
             n_candidates: Documents of a query that are reranked: the first by the sum of the text features.
             fields: Fields of the documents to show.
 
@@ -92,53 +78,26 @@ class OfflineRanker:
         Raises:
             DataError: The corpus has no document.
         """
-        from pyspark.sql import Window
-        from pyspark.sql import functions as F
+        found = candidates.find(list(dict.fromkeys(queries)), n_candidates, fields)
+        return {query: self._order(found[query], fields) for query in queries}
 
-        corpus, feature_set = self.trained.corpus, self.trained.feature_set
-        read = read_documents(documents.where(F.col("corpus") == corpus), feature_set)
-        mine = sound_documents(single_documents(read, feature_set))
-        shown = [F.col(quoted(name)).cast("string").alias(f"{_SHOWN}{place}") for place, name in enumerate(fields)]
-        asked = mine.sparkSession.createDataFrame([(query,) for query in dict.fromkeys(queries)], "query string")
-        pairs = mine.select("corpus", "doc_id", *shown).crossJoin(F.broadcast(asked))
-        found = source.collect(pairs, documents=mine, feature_set=feature_set).where("features IS NOT NULL")
-        by_words = Window.partitionBy("query").orderBy(self._by_words().desc(), "doc_id")
-        # An engine would not find the others, and no result page has ever shown them to the ranker.
-        matching = found.where(self._by_words() > 0) if self._texts() else found
-        first = matching.withColumn(_PLACE, F.row_number().over(by_words)).where(F.col(_PLACE) <= n_candidates)
-        # An action: the candidates, as many as are asked for, are what the command shows.
-        rows = sorted(first.collect(), key=itemgetter(_PLACE))
-        # Asked only where nothing was found.
-        if not rows and mine.isEmpty():
-            raise DataError(f"Corpus {corpus!r} has no document.", hint="See documents.path in globals.yml.")
-        return {query: self._order([row for row in rows if row["query"] == query], fields) for query in queries}
-
-    def _by_words(self) -> Column:
-        """A feature that is absent (NaN) counts as no match."""
-        from pyspark.sql import functions as F
-
-        return reduce(add, [F.nanvl(F.col(f"features.{name}"), F.lit(0.0)) for name in self._texts()], F.lit(0.0))
-
-    def _texts(self) -> list[str]:
-        return [feature.name for feature in self.trained.feature_set.features if isinstance(feature, Match | Phrase)]
-
-    def _order(self, rows: Sequence[Row], fields: Sequence[str]) -> list[RankedDocument]:
+    def _order(self, found: Sequence[Candidate], fields: Sequence[str]) -> list[RankedDocument]:
         """Order one query's candidates, which stand as their words put them."""
-        if not rows:
+        if not found:
             return []
         names = self.trained.feature_set.names
-        features = np.array([list(row["features"]) for row in rows], np.float32).reshape(len(rows), len(names))
+        features = np.array([one.features for one in found], np.float32).reshape(len(found), len(names))
         scores = PlainJson(PlainJsonOptions()).score(self.exported, features, names)
         added = contributions(self.trained.opened, features, names)
-        order = np.lexsort((np.array([row["doc_id"] for row in rows]), -scores))
+        order = np.lexsort((np.array([one.doc_id for one in found]), -scores))
         return [
             RankedDocument(
                 rank,
-                rows[place]["doc_id"],
+                found[place].doc_id,
                 float(scores[place]),
                 int(place) + 1,
                 added[place],
-                {name: rows[place][f"{_SHOWN}{number}"] for number, name in enumerate(fields)},
+                dict(zip(fields, found[place].fields, strict=True)),
                 _known(names, features[place]),
             )
             for rank, place in enumerate(order, 1)

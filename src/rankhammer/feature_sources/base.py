@@ -8,8 +8,11 @@ from rankhammer.errors import ConfigError
 from rankhammer.feature_sets import FieldValue, Match
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
     from pydantic import BaseModel
     from pyspark.sql import Column, DataFrame
 
@@ -107,6 +110,57 @@ class FindsCandidates(Protocol):
             ConfigError: The feature set has no match of a text.
             EngineError: The engine cannot answer.
         """
+        ...
+
+
+class KeptDocuments(Protocol):
+    """A corpus' documents as they were kept, numbered from 0 on."""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of the fields that were kept."""
+        ...
+
+    @property
+    def n_documents(self) -> int:
+        """How many there are."""
+        ...
+
+    def features(self, query: str, docs: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Compute the feature set for a query and documents by their numbers, shape (n, n_features); see `collect`."""
+        ...
+
+    def doc_ids(self, docs: NDArray[np.int64]) -> list[str]:
+        """Return the ids of documents by their numbers."""
+        ...
+
+    def field(self, name: str, docs: NDArray[np.int64]) -> list[str | None]:
+        """Return one of the kept fields of documents by their numbers, as text."""
+        ...
+
+
+@runtime_checkable
+class KeepsDocuments(Protocol):
+    """A source that can put a corpus' documents into a file, and search these without Spark from then on."""
+
+    def keep(self, documents: DataFrame, *, feature_set: FeatureSet, fields: Sequence[str]) -> pa.Buffer | None:
+        """Put the documents of one corpus into the content of a file.
+
+        Args:
+            documents: As for `FeatureSource.collect`, of one corpus, with the columns of `fields`.
+            feature_set: What is to be computed of them.
+            fields: Columns to show, beside doc_id.
+
+        Returns:
+            The content; None where there are no documents.
+
+        Raises:
+            SchemaError, DataError: As `FeatureSource.collect`.
+        """
+        ...
+
+    def open_kept(self, content: pa.Buffer | pa.MemoryMappedFile, feature_set: FeatureSet) -> KeptDocuments:
+        """Open what `keep` returned for the same feature set."""
         ...
 
 

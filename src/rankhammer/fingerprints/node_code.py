@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from rankhammer.plugins import PluginSpec
 from rankhammer.yarn.environment import cache_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from kedro.io import DataCatalog
@@ -122,16 +122,32 @@ def code_of(
         plugin that its parameters name, so that another click model does not touch what is made before one is wanted.
     """
     if modules is None:
-        kept = KeptSources(usual_path(Modules().digest([_READER])))
-        code = code_of(pipeline, parameters=parameters, catalog=catalog, modules=Modules(kept.read))
-        kept.keep()
-        return code
+        with _kept_modules() as found:
+            return code_of(pipeline, parameters=parameters, catalog=catalog, modules=found)
     origins = plugins.origins()
     return {
         short_name(node): {CODE: modules.digest(_roots(node, catalog))}
         | _of_plugins(node, parameters, origins, modules)
         for node in pipeline.nodes
     }
+
+
+def code_digest(names: Sequence[str]) -> str:
+    """Compute a digest of the code of modules, and of all that they import.
+
+    Args:
+        names: Full names of the modules.
+    """
+    with _kept_modules() as modules:
+        return modules.digest(names)
+
+
+@contextmanager
+def _kept_modules() -> Iterator[Modules]:
+    """Read code as it is on this process' path now; what was read once is kept for the next process."""
+    kept = KeptSources(usual_path(Modules().digest([_READER])))
+    yield Modules(kept.read)
+    kept.keep()
 
 
 def _of_plugins(node: Node, parameters: Mapping[str, Any], origins: list[Origin], modules: Modules) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from kedro.framework.session import KedroSession
     from kedro.runner import AbstractRunner
     from pyspark.sql import DataFrame
 
     from rankhammer.deploy import DeployOptions
     from rankhammer.runs.planning import RunPlan
+    from rankhammer.runs.project_session import ProjectSession
     from rankhammer.runs.splitting import Cut, SplitFacts
     from rankhammer.runs.validation import LogValidation
     from rankhammer.yarn.probe import ProbeResult
@@ -344,7 +344,7 @@ def _require_shared_session(name: str, kind: Any) -> None:
         )
 
 
-def session_of_run(env: str | None, run: str | None, needed: Callable[[], Iterable[str]]) -> KedroSession:
+def session_of_run(env: str | None, run: str | None, needed: Callable[[], Iterable[str]]) -> ProjectSession:
     """Open a session on what a run has made."""
     options = {"env": env, "conf_source": None, "params": {} if run is None else {run_selection.RUN: run}}
     choice = run_selection.choose(options, needed, session=open_session)
@@ -358,19 +358,20 @@ def session_of_run(env: str | None, run: str | None, needed: Callable[[], Iterab
     return open_to_print({**options, "params": choice.params})
 
 
-def open_to_print(options: Mapping[str, Any]) -> KedroSession:
+def open_to_print(options: Mapping[str, Any]) -> ProjectSession:
     """Open a session for a command that prints what it finds, as JSON on demand."""
     session = open_session(options)
     display.log_to_stderr()
     return session
 
 
-def open_session(options: Mapping[str, Any]) -> KedroSession:
+def open_session(options: Mapping[str, Any]) -> ProjectSession:
     """Open a Kedro session in a project folder, or, in a wheel, on its conf archive."""
     from kedro.framework.project import configure_project
-    from kedro.framework.session import KedroSession
     from kedro.framework.startup import bootstrap_project
     from kedro.utils import find_kedro_project
+
+    from rankhammer.runs.project_session import ProjectSession
 
     # Kedro goes on with settings of its own, without a word, where those of a project cannot be imported.
     import_module("rankhammer.settings")
@@ -379,6 +380,8 @@ def open_session(options: Mapping[str, Any]) -> KedroSession:
         bootstrap_project(project)
     else:
         configure_project("rankhammer")
-    return KedroSession.create(
+    made = ProjectSession.create(
         project_path=project, env=options["env"], conf_source=options["conf_source"], runtime_params=options["params"]
     )
+    # Kedro names its own class.
+    return cast("ProjectSession", made)

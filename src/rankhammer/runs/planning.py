@@ -32,12 +32,12 @@ from rankhammer.yarn.settings import read_settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from kedro.framework.session import KedroSession
     from kedro.io import DataCatalog
 
     from rankhammer.datasets.handoff import Fingerprint
+    from rankhammer.runs.project_session import ProjectSession
 
-    OpenSession = Callable[[Mapping[str, Any]], KedroSession]
+    OpenSession = Callable[[Mapping[str, Any]], ProjectSession]
 
 ROWS_OF = {
     "ingestion": "n_serps",

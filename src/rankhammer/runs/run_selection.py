@@ -14,10 +14,10 @@ from rankhammer.yarn.settings import RunSettings, read_settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from kedro.framework.session import KedroSession
     from kedro.io import CatalogProtocol
     from kedro.pipeline import Pipeline
 
+    from rankhammer.runs.project_session import ProjectSession
     from rankhammer.runs.run_ids import FinishedRun
 
 RUN = "run"
@@ -59,7 +59,7 @@ def choose(
     options: Mapping[str, Any],
     needed: Callable[[], Iterable[str]],
     *,
-    session: Callable[[Mapping[str, Any]], KedroSession],
+    session: Callable[[Mapping[str, Any]], ProjectSession],
 ) -> RunSelection:
     """Choose the run: the named one, else the newest that has what is needed, else a new one.
 
@@ -76,10 +76,10 @@ def choose(
     # Paths of this session's catalog are patterns.
     opened = session({**options, "params": given | {RUN: run_ids.ANY}})
     with opened:
-        context = opened.load_context()
-        settings = read_settings(context.config_loader["cluster"]).runs
+        settings = read_settings(opened.read("cluster")).runs
         if settings.folder is None:
             return RunSelection(given, "", settings)
+        context = opened.load_context()
         if RUN not in getattr(context.config_loader, "variables", {RUN}):
             raise ConfigError(
                 "cluster.yml has runs.folder, but no path has a place for a run's id.",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.io import DatasetError
 
-from rankhammer.errors import ConfigError, DataError, RankhammerError, did_you_mean
+from rankhammer.errors import ConfigError, RankhammerError, did_you_mean
 from rankhammer.runs.execute import session_of_run
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rankhammer.evaluation.compared_queries import Choice
     from rankhammer.evaluation.faithfulness import Faithfulness
     from rankhammer.evaluation.offline_search import OfflineRanker, RankedDocument
-    from rankhammer.feature_sources.base import FeatureSource
+    from rankhammer.evaluation.search_candidates import Candidates
 
 QUERIES_AT_ONCE = 50
 """Searches that go through Spark together: their candidates come back to this process."""
@@ -32,15 +32,13 @@ class Search:
 
     Args:
         ranker: Orders documents.
-        documents: All corpora's.
-        source: Computes features.
+        candidates: Finds documents.
         fields: Fields to show, the title first where there is one.
         held_back: Version that the ranker stands in where it is not the current one; empty where it is.
     """
 
     ranker: OfflineRanker
-    documents: DataFrame
-    source: FeatureSource
+    candidates: Candidates
     fields: tuple[str, ...]
     held_back: str = ""
 
@@ -56,9 +54,7 @@ class Search:
         """
         for start in range(0, len(queries), QUERIES_AT_ONCE):
             part = queries[start : start + QUERIES_AT_ONCE]
-            found = self.ranker.rank(
-                part, documents=self.documents, source=self.source, n_candidates=n_candidates, fields=self.fields
-            )
+            found = self.ranker.rank(part, candidates=self.candidates, n_candidates=n_candidates, fields=self.fields)
             for query in part:
                 yield query, found[query]
 
@@ -84,23 +80,18 @@ def opened(env: str | None, corpus: str, *, fields: Sequence[str] = (), run: str
         ConfigError: The corpus has no exported ranker, or the documents lack a field.
         DataError: There are no documents.
     """
-    from rankhammer import plugins
     from rankhammer.evaluation.offline_search import open_ranker
+    from rankhammer.runs import searched_documents
 
     session = session_of_run(env, run, lambda: ["ranker"])
     with session:
         context = session.load_context()
-        params = context.params
         catalog: Any = context.catalog
         published = catalog["exported_model"]
         exported = published.load_all() | published.load_held_back(corpus)
         ranker = open_ranker(corpus, ranker=catalog["ranker"].load_all(), exported=exported)
-        source = plugins.create("feature_sources", params["features"].source)
-        documents = catalog.load("documents")
-        if documents is None:
-            raise DataError("There are no documents to search.", hint="Set documents.path in globals.yml.")
-        shown = _fields(documents, params["query_report"].title_field, fields)
-        yield Search(ranker, documents, source, shown, published.held_back().get(corpus, ""))
+        candidates, shown = searched_documents.find(context, catalog, ranker.trained, fields)
+        yield Search(ranker, candidates, shown, published.held_back().get(corpus, ""))
 
 
 def compare(
@@ -163,14 +154,6 @@ def _cluster_of(query: str, corpus: str, params: Mapping[str, Any], catalog: Any
     asked = known.sparkSession.createDataFrame([(corpus, query)], "corpus string, query string")
     (found,) = assign_clusters(asked, language=rules, known=known).collect()
     return found["query_cluster_id"] or ""
-
-
-def _fields(documents: DataFrame, title: str, fields: Sequence[str]) -> tuple[str, ...]:
-    known = [name for name in documents.columns if name not in ("corpus", "doc_id")]
-    for name in fields:
-        if name not in known:
-            raise ConfigError(f"The documents have no field {name!r}.", hint=did_you_mean(name, known), name=name)
-    return tuple(dict.fromkeys([*([title] if title in known else []), *fields]))
 
 
 def _documents(catalog: Any) -> DataFrame | None:

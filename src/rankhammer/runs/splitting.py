@@ -25,13 +25,13 @@ from rankhammer.storage.base import storage_for
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from kedro.framework.session import KedroSession
     from pyspark.sql import DataFrame
 
     from rankhammer.click_logs.sessions import DayRange
     from rankhammer.pipelines.ingestion.params import IngestionParams
+    from rankhammer.runs.project_session import ProjectSession
 
-    OpenSession = Callable[[Mapping[str, Any]], KedroSession]
+    OpenSession = Callable[[Mapping[str, Any]], ProjectSession]
 
 _BUCKETS = 1_000_000
 _PAGE = tuple(name for name in RAW_SERPS.columns if name != "fault")

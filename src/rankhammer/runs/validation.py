@@ -25,15 +25,15 @@ from rankhammer.storage.base import storage_for
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from kedro.framework.session import KedroSession
     from pyspark.sql import DataFrame
 
     from rankhammer.click_logs.counts import CorpusCounts
     from rankhammer.click_logs.log_profile import CorpusProfile
     from rankhammer.errors import CorpusFailure
     from rankhammer.pipelines.ingestion.params import IngestionParams
+    from rankhammer.runs.project_session import ProjectSession
 
-    OpenSession = Callable[[Mapping[str, Any]], KedroSession]
+    OpenSession = Callable[[Mapping[str, Any]], ProjectSession]
 
 LEVELS = ("error", "warning", "note")
 _EMBEDDED = "embedded"

@@ -22,6 +22,7 @@ from rankhammer.evaluation.bootstrap import Bootstrap
 from rankhammer.evaluation.corpus_figures import corpus_figures
 from rankhammer.evaluation.metrics import ndcg
 from rankhammer.evaluation.offline_search import open_ranker
+from rankhammer.evaluation.search_candidates import SparkCandidates
 from rankhammer.exporters.base import TrainedRanker
 from rankhammer.exporters.publish import by_corpus, read_ranker
 from rankhammer.feature_sets import FeatureSet
@@ -536,7 +537,8 @@ def test_a_linear_ranker_is_trained_measured_exported_and_explained(spark, folde
     offline = open_ranker("a", ranker=stage.ranker, exported=exported)
     values = stage.matrix.where("query = 'term1'").select("doc_id", "features")
     documents = values.selectExpr("doc_id", "'a' AS corpus")
-    found = offline.rank(["any"], documents=documents, source=_Known(values), n_candidates=8)
+    candidates = SparkCandidates("a", documents, _Known(values), offline.trained.feature_set)
+    found = offline.rank(["any"], candidates=candidates, n_candidates=8)
     first, *_, last = found["any"]
     weights = dict(zip(NAMES, offline.trained.form.weights.tolist(), strict=True))
     for found in (first, last):

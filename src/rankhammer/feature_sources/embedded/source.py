@@ -15,6 +15,7 @@ from rankhammer.feature_sources.base import matches_of, number_fields, types_as_
 from rankhammer.feature_sources.embedded.bm25 import Bm25
 from rankhammer.feature_sources.embedded.index import open_index
 from rankhammer.feature_sources.embedded.index_build import build_indexes, ship
+from rankhammer.feature_sources.embedded.kept_documents import EmbeddedDocuments, keep_documents
 from rankhammer.feature_sources.embedded.retrieval import search
 from rankhammer.feature_sources.embedded.scoring import channels_of, score_pairs
 from rankhammer.schemas import DOCUMENTS, NUMBER_TYPES
@@ -92,6 +93,15 @@ class Embedded:
         keys = cast("DataFrame", documents).select("corpus", "doc_id", F.xxhash64("doc_id").alias("doc_key"))
         return found.join(keys, ["corpus", "doc_key"]).select("corpus", "query", "doc_id", "place")
 
+    def keep(self, documents: DataFrame, *, feature_set: FeatureSet, fields: Sequence[str]) -> pa.Buffer | None:
+        """See `base.KeepsDocuments`."""
+        files = self._build(documents, feature_set)
+        return keep_documents(next(iter(files.values())), documents, fields) if files else None
+
+    def open_kept(self, content: pa.Buffer | pa.MemoryMappedFile, feature_set: FeatureSet) -> EmbeddedDocuments:
+        """See `base.KeepsDocuments`."""
+        return EmbeddedDocuments(content, feature_set)
+
     def _indexes(self, documents: DataFrame | None, feature_set: FeatureSet) -> dict[str, str]:
         """Build the indexes and send them to the workers; those of the same documents are built once."""
         self.check(feature_set)
@@ -99,15 +109,19 @@ class Embedded:
             raise DataError("The embedded engine has no documents.", hint="Set documents.path in globals.yml.")
         if self._built and self._built[0] is documents and self._built[1] == feature_set:
             return self._built[2]
+        names = ship(documents, self._build(documents, feature_set))
+        self._built = documents, feature_set, names
+        return names
+
+    def _build(self, documents: DataFrame, feature_set: FeatureSet) -> dict[str, Path]:
+        """Return each corpus' index, a file on this machine."""
         _require_fields(documents, feature_set)
         files = build_indexes(
             documents, channels=channels_of(feature_set), numbers=number_fields(feature_set), bm25=self._bm25
         )
         for corpus, path in files.items():
             _require_sound(corpus, path, documents, feature_set)
-        names = ship(documents, files)
-        self._built = documents, feature_set, names
-        return names
+        return files
 
 
 def _finder(
