@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rankhammer.evaluation.search_candidates import Candidate, Candidates
+    from rankhammer.evaluation.search_candidates import FoundDocument, DocumentFinder
     from rankhammer.exporters.base import TrainedRanker
 
 _MODEL = "json/model.json"
@@ -61,7 +61,7 @@ class OfflineRanker:
     exported: Mapping[str, bytes]
 
     def rank(
-        self, queries: Sequence[str], *, candidates: Candidates, n_candidates: int, fields: Sequence[str] = ()
+        self, queries: Sequence[str], *, candidates: DocumentFinder, n_candidates: int, fields: Sequence[str] = ()
     ) -> dict[str, list[RankedDocument]]:
         """Order the documents that the words of queries find by the ranker.
 
@@ -81,7 +81,7 @@ class OfflineRanker:
         found = candidates.find(list(dict.fromkeys(queries)), n_candidates, fields)
         return {query: self._order(found[query], fields) for query in queries}
 
-    def _order(self, found: Sequence[Candidate], fields: Sequence[str]) -> list[RankedDocument]:
+    def _order(self, found: Sequence[FoundDocument], fields: Sequence[str]) -> list[RankedDocument]:
         """Order one query's candidates, which stand as their words put them."""
         if not found:
             return []

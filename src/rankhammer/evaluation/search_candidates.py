@@ -29,7 +29,7 @@ _SCORED_TOGETHER = 1 << 16
 
 
 @dataclass(frozen=True)
-class Candidate:
+class FoundDocument:
     """A document that a search has found.
 
     Args:
@@ -43,10 +43,10 @@ class Candidate:
     fields: tuple[str | None, ...] = ()
 
 
-class Candidates(Protocol):
+class DocumentFinder(Protocol):
     """What finds documents."""
 
-    def find(self, queries: Sequence[str], n: int, fields: Sequence[str]) -> Mapping[str, Sequence[Candidate]]:
+    def find(self, queries: Sequence[str], n: int, fields: Sequence[str]) -> Mapping[str, Sequence[FoundDocument]]:
         """Return the first documents of each query by the sum of its text features, equal ones in order of doc_id.
 
         Documents without a word of it, by the text features, are left out: an engine would not find them, and no result
@@ -96,8 +96,8 @@ class SparkCandidates:
         self._corpus, self._documents = corpus, documents
         self._source, self._feature_set = source, feature_set
 
-    def find(self, queries: Sequence[str], n: int, fields: Sequence[str]) -> Mapping[str, Sequence[Candidate]]:
-        """See `Candidates`."""
+    def find(self, queries: Sequence[str], n: int, fields: Sequence[str]) -> Mapping[str, Sequence[FoundDocument]]:
+        """See `DocumentFinder`."""
         from pyspark.sql import Window
         from pyspark.sql import functions as F
 
@@ -116,10 +116,10 @@ class SparkCandidates:
         # Asked only where nothing was found.
         if not rows and mine.isEmpty():
             raise no_documents(self._corpus)
-        answers: dict[str, list[Candidate]] = {query: [] for query in queries}
+        answers: dict[str, list[FoundDocument]] = {query: [] for query in queries}
         for row in rows:
             texts_shown = tuple(row[f"{_SHOWN}{number}"] for number in range(len(fields)))
-            answers[row["query"]].append(Candidate(row["doc_id"], list(row["features"]), texts_shown))
+            answers[row["query"]].append(FoundDocument(row["doc_id"], list(row["features"]), texts_shown))
         return answers
 
 
@@ -135,18 +135,18 @@ class KeptCandidates:
         self._documents = documents
         self._words = [feature_set.names.index(name) for name in _text_features(feature_set)]
 
-    def find(self, queries: Sequence[str], n: int, fields: Sequence[str]) -> Mapping[str, Sequence[Candidate]]:
-        """See `Candidates`."""
+    def find(self, queries: Sequence[str], n: int, fields: Sequence[str]) -> Mapping[str, Sequence[FoundDocument]]:
+        """See `DocumentFinder`."""
         return {query: self._find(query, n, fields) for query in queries}
 
-    def _find(self, query: str, n: int, fields: Sequence[str]) -> list[Candidate]:
+    def _find(self, query: str, n: int, fields: Sequence[str]) -> list[FoundDocument]:
         parts = list(self._first(query, n))
         docs, sums, values = (np.concatenate(part) for part in zip(*parts, strict=True))
         names = self._documents.doc_ids(docs)
         order = np.lexsort((np.array(names), -sums))[:n]
         texts = [self._documents.field(name, docs[order]) for name in fields]
         return [
-            Candidate(names[place], values[place], tuple(text[number] for text in texts))
+            FoundDocument(names[place], values[place], tuple(text[number] for text in texts))
             for number, place in enumerate(order.tolist())
         ]
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kedro.framework.context import KedroContext
     from pyspark.sql import DataFrame
 
-    from rankhammer.evaluation.search_candidates import Candidates
+    from rankhammer.evaluation.search_candidates import DocumentFinder
     from rankhammer.exporters.base import TrainedRanker
     from rankhammer.feature_sources.base import FeatureSource
 
@@ -45,7 +45,7 @@ class _Wanted:
 
 def find(
     context: KedroContext, catalog: Any, ranker: TrainedRanker, fields: Sequence[str]
-) -> tuple[Candidates, tuple[str, ...]]:
+) -> tuple[DocumentFinder, tuple[str, ...]]:
     """Open the documents of a ranker's corpus.
 
     Local documents of a source that can keep them are prepared by Spark once, and read from a file of the intermediate
@@ -53,7 +53,7 @@ def find(
 
     Args:
         context: Of the session.
-        catalog: Its catalog, which a context makes anew each time.
+        catalog: Its catalog; a context makes another one each time.
         ranker: The trained one.
         fields: Fields to show beside the title.
 
@@ -82,7 +82,7 @@ def find(
     return _kept(KeptFile(place, to_text(made_of)), wanted, dataset)
 
 
-def _kept(file: KeptFile, wanted: _Wanted, dataset: InputDataset) -> tuple[Candidates, tuple[str, ...]]:
+def _kept(file: KeptFile, wanted: _Wanted, dataset: InputDataset) -> tuple[DocumentFinder, tuple[str, ...]]:
     path, corpus, feature_set = file.find(), wanted.ranker.corpus, wanted.ranker.feature_set
     source: Any = wanted.source
     if path is None:

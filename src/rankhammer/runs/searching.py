@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rankhammer.evaluation.compared_queries import Choice
     from rankhammer.evaluation.faithfulness import Faithfulness
     from rankhammer.evaluation.offline_search import OfflineRanker, RankedDocument
-    from rankhammer.evaluation.search_candidates import Candidates
+    from rankhammer.evaluation.search_candidates import DocumentFinder
 
 QUERIES_AT_ONCE = 50
 """Searches that go through Spark together: their candidates come back to this process."""
@@ -38,7 +38,7 @@ class Search:
     """
 
     ranker: OfflineRanker
-    candidates: Candidates
+    candidates: DocumentFinder
     fields: tuple[str, ...]
     held_back: str = ""
 
