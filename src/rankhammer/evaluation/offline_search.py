@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from rankhammer.evaluation.search_candidates import FoundDocument, DocumentFinder
+    from rankhammer.evaluation.search_candidates import DocumentFinder, FoundDocument
     from rankhammer.exporters.base import TrainedRanker
 
 _MODEL = "json/model.json"
