@@ -6,6 +6,7 @@ guess: `is_unreadable` tells it from a value that is missing (null, blank text, 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal
 
 from pyspark.sql import functions as F
@@ -109,6 +110,9 @@ NOBODY = (
 )
 """Words, in small letters, by which databases, scripts and analytics write that there is no id."""
 _NOBODY_BYTES = 16
+# No `lower`: where a JVM calls it for the first time, Spark looks up the title case of every character there is, which
+# takes two seconds.
+_NOBODY = rf"(?i)^ *({'|'.join(map(re.escape, NOBODY))}) *\z"
 _VISIBLE_ASCII = ("!", "\x7f")
 """Texts from the first one up to the other, which is none of them, begin with a letter, digit or sign of ASCII."""
 _VISIBLE = rf"(?U)[^{_INVISIBLE}]"
@@ -127,9 +131,7 @@ def is_nobody(text: Column) -> Column:
     Args:
         text: As for `is_blank`; an id that strangers share makes them one robot, or their pages one.
     """
-    # Longer texts need not be folded.
-    is_word = (F.octet_length(text) < _NOBODY_BYTES) & F.lower(F.trim(text)).isin(*NOBODY)
-    return is_blank(text) | is_word
+    return is_blank(text) | ((F.octet_length(text) < _NOBODY_BYTES) & text.rlike(_NOBODY))
 
 
 def accepts(kind: Kind, type_name: str) -> bool:
