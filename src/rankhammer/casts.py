@@ -310,9 +310,14 @@ def as_time(value: Column, type_name: str, *, time_zone: str = "UTC") -> Column:
         text = F.regexp_replace(value.try_cast("decimal(25,6)").cast("string"), r"\.0+$", "")
     return (
         F.when(text.rlike(_ISO), text.try_cast("timestamp"))
-        .when(text.rlike(_OTHER_TIMES), _spelled_out(F.upper(text), time_zone).try_cast("timestamp"))
+        .when(text.rlike(_OTHER_TIMES), _spelled_out(_upper(text), time_zone).try_cast("timestamp"))
         .when(text.rlike(_ANY_EPOCH), _from_epoch(text))
     )
+
+
+def _upper(time: Column) -> Column:
+    """Write the letters of a time (T, Z, UTC, GMT) large; why not `upper` is said at _NOBODY."""
+    return F.translate(time, "tzucgm", "TZUCGM")
 
 
 def _text(value: Column, type_name: str) -> Column:

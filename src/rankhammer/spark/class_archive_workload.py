@@ -119,7 +119,7 @@ def _pages(session: SparkSession) -> DataFrame:
     return session.range(0, _N_ROWS, 1, 4).select(
         F.concat(F.lit("corpus"), number % 2).alias("corpus"),
         F.format_string("page%d", F.floor(number / 5)).alias("page"),
-        F.concat_ws(" ", F.lit("some"), F.lower(F.concat(F.lit("Query"), number % 7))).alias("query"),
+        F.concat_ws(" ", F.lit("some"), F.concat(F.lit("query"), number % 7)).alias("query"),
         (number % 5 + 1).alias("position"),
         (F.pmod(F.xxhash64(number), F.lit(3)) == 0).alias("clicked"),
         F.timestamp_micros(number * 1_000_000).alias("shown_at"),

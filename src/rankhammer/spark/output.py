@@ -67,6 +67,8 @@ def launch(conf: SparkConf) -> None:
     """
     from pyspark import SparkContext, accumulators, java_gateway
 
+    from rankhammer.spark.remembered_names import remember
+
     start: Any = java_gateway.launch_gateway
     with SparkContext._lock:
         if SparkContext._gateway is not None:
@@ -82,6 +84,7 @@ def launch(conf: SparkConf) -> None:
         finally:
             errors.close(is_over=not has_started)
         SparkContext._ensure_initialized(gateway=gateway)
+        remember(SparkContext._jvm)
 
 
 def _is_news(record: logging.LogRecord) -> bool:
