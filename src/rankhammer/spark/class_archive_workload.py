@@ -99,6 +99,7 @@ def run(session: SparkSession, folder: Path) -> None:
     session.createDataFrame(facts).toPandas()
     _python(serps).write.mode("overwrite").parquet(str(folder / "python"))
     serps.unpersist()
+    _plan_again(session, rows)
     _tasks(session, folder)
     session.catalog.clearCache()
 
@@ -160,6 +161,14 @@ def _facts(rows: DataFrame, serps: DataFrame) -> DataFrame:
     figures = [F.avg("rank"), F.max("position"), F.sum(F.coalesce("before", F.lit(0))), F.count_distinct("doc_id")]
     first = exploded.groupBy("corpus").agg(*figures)
     return first.unionByName(first).orderBy("corpus").limit(10)
+
+
+def _plan_again(session: SparkSession, rows: DataFrame) -> None:
+    """Load what plans again at each shuffle: conf/prod does, and every session that does not say otherwise."""
+    session.conf.set("spark.sql.adaptive.enabled", "true")
+    rows.join(_serps(rows).select("page", "doc_ids"), "page").groupBy("corpus").count().collect()
+    session.range(10).agg(F.sum("id")).first()
+    session.conf.set("spark.sql.adaptive.enabled", "false")
 
 
 def _python(serps: DataFrame) -> DataFrame:
