@@ -6,6 +6,8 @@ import json
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from rankhammer.datasets import InputDataset
@@ -58,8 +60,8 @@ class Project:
     def write(self, rows):
         (self.folder / "documents.json").write_text("\n".join(map(json.dumps, rows)))
 
-    def open(self, *fields, corpus="shop"):
-        dataset = InputDataset(filepath=str(self.folder / "documents.json"), file_format="json")
+    def open(self, *fields, corpus="shop", file_format="json"):
+        dataset = InputDataset(filepath=str(self.folder / f"documents.{file_format}"), file_format=file_format)
         self.ranker.corpus = corpus
         return searched_documents.find(self.context, {"documents": dataset}, self.ranker, fields)
 
@@ -107,7 +109,9 @@ def test_kept_documents_give_what_spark_finds(spark, tmp_path, monkeypatch, feat
 def test_a_second_search_needs_no_spark(spark, project, monkeypatch):
     expected = answers(project.open()[0])
     monkeypatch.setattr(InputDataset, "load", None)
-    assert answers(project.open()[0]) == expected
+    again, shown = project.open("body", "sold")
+    assert answers(again) == expected
+    assert shown == ("title", "body", "sold")
 
 
 def test_parts_of_the_documents_give_what_all_do(spark, project, monkeypatch):
@@ -124,6 +128,17 @@ def test_documents_that_have_changed_are_prepared_again_and_alone(spark, project
     assert answers(project.open()[0])["red shoe"][0][0] == "new"
     (after,) = project.kept
     assert before != after
+
+
+def test_fields_of_other_types_are_shown_as_text_and_bytes_that_are_none_stop_nothing(spark, project, monkeypatch):
+    rows = [{**row, "tags": ["new", "red"], "image": b"\xff\xfe"} for row in documents()]
+    pq.write_table(pa.Table.from_pylist(rows), project.folder / "documents.parquet")
+    candidates, shown = project.open("tags", "image", file_format="parquet")
+    with monkeypatch.context() as patched:
+        patched.setattr(searched_documents, "MOST_BYTES", -1)
+        expected = answers(project.open("tags", "image", file_format="parquet")[0], shown)
+    assert answers(candidates, shown) == expected
+    assert expected["red shoe"][0][2][1:] == ("[new, red]", "\ufffd\ufffd")
 
 
 def test_a_damaged_file_is_made_again(spark, project):

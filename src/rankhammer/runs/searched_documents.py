@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from rankhammer.exporters.base import TrainedRanker
     from rankhammer.feature_sources.base import FeatureSource
 
-MOST_BYTES = 1 << 30
-"""Documents that take more are searched in Spark each time: what is kept would not fit this process' memory."""
+MOST_BYTES = 1 << 28
+"""Documents whose files take more are searched in Spark each time: all of their fields pass this process' memory."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +70,12 @@ def find(
     dataset: Any = catalog["documents"]
     if not _can_be_kept(context, dataset, wanted.source):
         documents = _load(dataset)
-        shown = _shown(wanted, documents)
+        shown = _shown(wanted, _fields(documents))
         mine = documents_of(ranker.corpus, documents, ranker.feature_set)
         return SparkCandidates(ranker.corpus, mine, wanted.source, ranker.feature_set), shown
     made_of = [
         *(ranker.corpus, ranker.feature_set.model_dump(mode="json"), plugins.options_of("feature_sources", choice)),
-        *(dataset.fingerprint(), wanted.title, list(fields)),
+        dataset.fingerprint(),
         code_digest([documents_of.__module__, *(type(part).__module__ for part in (wanted.source, dataset))]),
     ]
     place = Path(context.project_path, _folder(context), "searched_documents", folder_of(ranker.corpus))
@@ -88,14 +88,14 @@ def _kept(file: KeptFile, wanted: _Wanted, dataset: InputDataset) -> tuple[Docum
     if path is None:
         documents = _load(dataset)
         mine = documents_of(corpus, documents, feature_set)
-        content = source.keep(mine, feature_set=feature_set, fields=_shown(wanted, documents))
+        content = source.keep(mine, feature_set=feature_set, fields=_fields(documents))
         if content is None:
             raise no_documents(corpus)
         file.write(content)
     else:
         content = pa.memory_map(str(path))
     kept = source.open_kept(content, feature_set)
-    return KeptCandidates(kept, feature_set), tuple(name for name in _named(wanted) if name in kept.fields)
+    return KeptCandidates(kept, feature_set), _shown(wanted, kept.fields)
 
 
 def _can_be_kept(context: KedroContext, dataset: Any, source: FeatureSource) -> bool:
@@ -116,13 +116,12 @@ def _load(dataset: Any) -> DataFrame:
     return documents
 
 
-def _named(wanted: _Wanted) -> list[str]:
-    return list(dict.fromkeys([wanted.title, *wanted.fields]))
+def _fields(documents: DataFrame) -> list[str]:
+    return [name for name in documents.columns if name not in ("corpus", "doc_id")]
 
 
-def _shown(wanted: _Wanted, documents: DataFrame) -> tuple[str, ...]:
-    known = [name for name in documents.columns if name not in ("corpus", "doc_id")]
+def _shown(wanted: _Wanted, known: Sequence[str]) -> tuple[str, ...]:
     for name in wanted.fields:
         if name not in known:
             raise ConfigError(f"The documents have no field {name!r}.", hint=did_you_mean(name, known), name=name)
-    return tuple(name for name in _named(wanted) if name in known)
+    return tuple(name for name in dict.fromkeys([wanted.title, *wanted.fields]) if name in known)

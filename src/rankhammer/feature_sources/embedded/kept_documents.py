@@ -81,7 +81,7 @@ def keep_documents(index: Path, documents: DataFrame, fields: Sequence[str]) -> 
 
     from rankhammer.casts import quoted
 
-    shown = [F.col(quoted(name)).cast("string").alias(f"{_FIELD}{name}") for name in fields]
+    shown = [F.make_valid_utf8(F.col(quoted(name)).cast("string")).alias(f"{_FIELD}{name}") for name in fields]
     named = documents.select(F.xxhash64("doc_id").alias("doc_key"), F.col("doc_id").alias(_DOC_ID), *shown)
     # An action that brings names and titles back: who asks for this process' own file wants them here.
     table = named.toArrow()
