@@ -102,8 +102,8 @@ class SparkCandidates:
         from pyspark.sql import functions as F
 
         mine = self._documents
-        texts = [F.make_valid_utf8(F.col(quoted(name)).cast("string")) for name in fields]
-        shown = [text.alias(f"{_SHOWN}{place}") for place, text in enumerate(texts)]
+        values = [F.make_valid_utf8(F.col(quoted(name)).cast("string")) for name in fields]
+        shown = [value.alias(f"{_SHOWN}{place}") for place, value in enumerate(values)]
         asked = mine.sparkSession.createDataFrame([(query,) for query in queries], "query string")
         pairs = mine.select("corpus", "doc_id", *shown).crossJoin(F.broadcast(asked))
         found = self._source.collect(pairs, documents=mine, feature_set=self._feature_set)
