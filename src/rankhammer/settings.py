@@ -2,6 +2,12 @@
 
 from importlib.util import find_spec
 
+from rankhammer import spark
+
+# A JVM needs as long to start as the imports below.
+# ruff: noqa: E402
+spark.start_remembered_jvm()
+
 from rankhammer.config_loader import ConfigLoader
 from rankhammer.datasets.hadoop_files import register
 from rankhammer.hooks import (

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 
 from rankhammer.errors import ClusterError, ConfigError
@@ -79,14 +77,3 @@ def test_tasks_at_once_are_as_many_as_cores_however_finely_data_are_cut(request,
     session = request.getfixturevalue("spark")
     monkeypatch.setattr(type(session.sparkContext), "defaultParallelism", 64)
     assert spark.tasks_at_once() == 2
-
-
-def test_what_the_background_needs_is_imported_before_it_starts(monkeypatch):
-    importing = []
-    monkeypatch.setattr(spark, "import_module", lambda name: importing.append((name, threading.current_thread().name)))
-    monkeypatch.setattr(spark, "hadoop", lambda: importing.append(("started", threading.current_thread().name)))
-    spark.start_jvm_early()
-    for thread in threading.enumerate():
-        if thread.name == "jvm-start":
-            thread.join()
-    assert importing == [("pyspark.sql", threading.current_thread().name), ("started", "jvm-start")]

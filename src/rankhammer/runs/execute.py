@@ -12,7 +12,7 @@ import click
 from rankhammer import display, pipeline_registry, spark
 from rankhammer.errors import ConfigError, did_you_mean, not_in_a_project
 from rankhammer.exit_codes import SOME_CORPORA_FAILED
-from rankhammer.runs import run_ids, run_selection
+from rankhammer.runs import run_ids, run_selection, stage_workers
 from rankhammer.runs.file_size_limit import require_large_files
 from rankhammer.runs.user_errors import GO_ON, exit_code
 from rankhammer.storage.publication import content_digest
@@ -295,7 +295,7 @@ def _run(options: dict[str, Any]) -> int:
     choice = run_selection.choose(options, lambda: run_selection.needed_by(names, options), session=open_session)
     if choice.message:
         click.echo(choice.message)
-    spark.request_early_start()
+    spark.request_early_start(stage_workers.SETTINGS)
     filters = ("from_nodes", "to_nodes", "from_inputs", "to_outputs", "load_versions", "namespaces")
     session = open_session({**options, "params": choice.params})
     with session:

@@ -1,5 +1,6 @@
 """Spark: the session, its JVM and the archive of its classes."""
 
+from rankhammer.spark.early_start import open_early, request_early_start, start_jvm_early, start_remembered_jvm
 from rankhammer.spark.session_provider import (
     FLAGS_KEY,
     active_session,
@@ -10,12 +11,9 @@ from rankhammer.spark.session_provider import (
     hadoop,
     is_starting,
     is_submitted,
-    open_early,
-    request_early_start,
     running_tasks,
     session,
     session_folder,
-    start_jvm_early,
     tasks_at_once,
 )
 
@@ -35,5 +33,6 @@ __all__ = [
     "session",
     "session_folder",
     "start_jvm_early",
+    "start_remembered_jvm",
     "tasks_at_once",
 ]

@@ -6,10 +6,7 @@ import logging
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from pyspark import SparkConf
+from typing import Any
 
 NOTICE = b"WARNING: Using incubator modules: jdk.incubator.vector"
 """Said by every JVM that Spark's launcher starts, because it asks for this module by name; nobody can act on it."""
@@ -54,37 +51,14 @@ class JvmErrors:
             self._thread.join(_DRAINED_WITHIN_S)
 
 
-def launch(conf: SparkConf) -> None:
-    """Start the JVM that pyspark talks to, unless it is there.
+def quieten_ctrl_c() -> None:
+    """Let py4j and pyspark log no traceback where Ctrl-C, or a JVM that is gone, ends what they do."""
+    from pyspark import accumulators
 
-    It ends with this process, however that ends: Spark's gateway watches its stdin, which is not changed here.
-
-    Args:
-        conf: What spark-submit is called with.
-
-    Raises:
-        PySparkRuntimeError: The JVM ended at once; what it said is on stderr.
-    """
-    from pyspark import SparkContext, accumulators, java_gateway
-
-    from rankhammer.spark.remembered_names import remember
-
-    start: Any = java_gateway.launch_gateway
-    with SparkContext._lock:
-        if SparkContext._gateway is not None:
-            return
-        for name in _OF_CTRL_C:
-            logging.getLogger(name).addFilter(_is_news)
-        server: Any = accumulators.AccumulatorTCPServer
-        server.handle_error = _note_lost_connection
-        errors, has_started = JvmErrors(), False
-        try:
-            gateway = start(conf, popen_kwargs={"stderr": errors.writing})
-            has_started = True
-        finally:
-            errors.close(is_over=not has_started)
-        SparkContext._ensure_initialized(gateway=gateway)
-        remember(SparkContext._jvm)
+    for name in _OF_CTRL_C:
+        logging.getLogger(name).addFilter(_is_news)
+    server: Any = accumulators.AccumulatorTCPServer
+    server.handle_error = _note_lost_connection
 
 
 def _is_news(record: logging.LogRecord) -> bool:

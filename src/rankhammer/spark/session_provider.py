@@ -7,13 +7,13 @@ import os
 import sys
 import threading
 from contextlib import contextmanager
-from importlib import import_module
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rankhammer.errors import ClusterError, ConfigError, RankhammerError
+from rankhammer.errors import ClusterError, ConfigError
 from rankhammer.secret_settings import require_no_secrets
-from rankhammer.spark import class_archive, java, output, scratch
+from rankhammer.spark import class_archive, java, jvm_process, launches, scratch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rankhammer.spark.java import Java
 
 _PREFIX = "spark."
+_LOCAL = "local[*]"
 
 
 def require_flat(settings: Mapping[str, object]) -> None:
@@ -58,6 +59,22 @@ _JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 _READ_AT_LAUNCH = ("spark.jars", "spark.files", "spark.archives", "spark.submit.pyFiles")
 """The launcher takes these when the JVM starts, patterns in them too; set once more, they would be taken literally."""
 
+
+@dataclass(frozen=True)
+class Launched:
+    """What a JVM was started with.
+
+    Args:
+        asked: The settings.
+        settings: With what belongs to this machine and process: scratch folders, the archive of classes, log levels.
+        archive: Of classes; None where it was not looked for.
+    """
+
+    asked: Mapping[str, str]
+    settings: Mapping[str, str]
+    archive: Archive | None = None
+
+
 LOG_SETTINGS = Path(__file__).with_name("log4j2.properties")
 _settings: Callable[[], Mapping[str, object]] = dict
 _complete: Callable[[Mapping[str, str]], Mapping[str, str]] = dict
@@ -66,8 +83,9 @@ _added: dict[str, str] = {}
 _on_open: Callable[[SparkSession], None] | None = None
 _opened: SparkSession | None = None
 _opening = threading.RLock()
-_is_wanted_early = False
 _n_starting = 0
+_launching = threading.Lock()
+_launched: Launched | None = None
 logger = logging.getLogger(__name__)
 
 
@@ -99,26 +117,17 @@ def add_settings(settings: Mapping[str, str], opened: Callable[[SparkSession], N
     _added, _on_open = dict(settings), opened
 
 
-def request_early_start() -> None:
-    """Let `open_early` open the session: this process is a run, and no command that may do without."""
-    global _is_wanted_early  # noqa: PLW0603 - one session a process
-    _is_wanted_early = True
+def read_settings(defaults: Mapping[str, str]) -> None:
+    """Read the settings now, for a session that another thread opens: a configuration loader is not made for threads.
 
-
-def open_early() -> None:
-    """Open the session in the background, where it is wanted: a run imports a lot while the JVM starts."""
-    global _settings, _is_wanted_early  # noqa: PLW0603 - one session a process
-    if _is_wanted_early:
-        _is_wanted_early = False
-        logger.info("Starting Spark")
-        values = dict(_settings())
-        _settings = lambda: values  # noqa: E731 - read here, because a configuration loader is not made for threads
-        _start_thread(session, "spark-start")
-
-
-def start_jvm_early() -> None:
-    """Start the JVM of `hadoop` in the background, while the caller imports what it needs."""
-    _start_thread(hadoop, "jvm-start")
+    Args:
+        defaults: Flat Spark keys to what they are on one machine, where the settings do not say.
+    """
+    global _settings  # noqa: PLW0603 - one session a process
+    values = dict(_settings())
+    if str(values.get("spark.master", _LOCAL)).startswith("local"):
+        values = {**defaults, **values}
+    _settings = lambda: values  # noqa: E731
 
 
 def session() -> SparkSession:
@@ -200,26 +209,51 @@ def _open() -> SparkSession:
 
 def _start_jvm() -> dict[str, str]:
     """Start the JVM that the session runs in, unless there is one; return the settings it was started with."""
+    settings = effective_settings({**_settings(), **_added}, submitted=is_submitted())
+    launched = Launched(settings, settings)
+    was_connected = jvm_process.is_connected()
+    if not is_submitted():
+        launches.keep(settings)
+        launched = start_process(settings)
+    # The JVM starts while Python imports this.
     from pyspark import SparkConf, SparkContext
 
+    jvm_process.launch(SparkConf(loadDefaults=False).setAll(list(launched.settings.items())))
+    if launched.archive is not None and not was_connected:
+        _report(launched.archive, SparkContext._gateway)
+    flags = SparkConf().get(FLAGS_KEY, "") if is_submitted() else ""
+    return {key: value for key, value in launched.settings.items() if key not in (flags or "").split(",")}
+
+
+def start_process(settings: Mapping[str, str]) -> Launched:
+    """Start a JVM on this machine for a session that is opened next; the same one for the same settings.
+
+    Args:
+        settings: As `effective_settings` returns them.
+
+    Raises:
+        ClusterError: As `session`.
+    """
+    global _launched  # noqa: PLW0603 - one JVM a process
+    with _launching:
+        if _launched is None or _launched.asked != settings:
+            _launched = _start_process(settings)
+        return _launched
+
+
+def _start_process(settings: Mapping[str, str]) -> Launched:
     # Not at the top: Python warns where a module of this package is started that the package has imported.
     from rankhammer.spark import worker_daemon
 
-    settings = effective_settings({**_settings(), **_added}, submitted=is_submitted())
-    archive = None
-    if not is_submitted():
-        chosen = _prepare_local_launch(settings)
-        forks = worker_daemon.settings(settings.get("spark.master", "local[*]"))
-        settings = {**forks, **settings, **scratch.settings(settings)}
-        archive = _class_archive(settings, chosen) if SparkContext._gateway is None else None
-        own = _quiet(settings.get(_JAVA_OPTIONS, ""))
-        using = class_archive.options(archive.file, chosen.version) if archive and archive.file else ""
-        settings[_JAVA_OPTIONS] = f"{using} {own}".strip()
-    output.launch(SparkConf(loadDefaults=False).setAll(list(settings.items())))
-    if archive is not None:
-        _report(archive, SparkContext._gateway)
-    flags = SparkConf().get(FLAGS_KEY, "") if is_submitted() else ""
-    return {key: value for key, value in settings.items() if key not in (flags or "").split(",")}
+    chosen = _prepare_local_launch(settings)
+    forks = worker_daemon.settings(settings.get("spark.master", _LOCAL))
+    launched = {**forks, **settings, **scratch.settings(settings)}
+    archive = None if jvm_process.is_connected() else _class_archive(launched, chosen)
+    own = _quiet(launched.get(_JAVA_OPTIONS, ""))
+    using = class_archive.options(archive.file, chosen.version) if archive and archive.file else ""
+    launched[_JAVA_OPTIONS] = f"{using} {own}".strip()
+    jvm_process.start(launched)
+    return Launched(settings, launched, archive)
 
 
 def _class_archive(settings: Mapping[str, str], chosen: Java) -> Archive:
@@ -253,22 +287,6 @@ def effective_settings(settings: Mapping[str, object], *, submitted: bool) -> di
     require_flat(settings)
     given = {key: str(value) for key, value in settings.items() if value is not None}
     return {key: value for key, value in given.items() if not (submitted and _owned_by_launcher(key))}
-
-
-def _start_thread(start: Callable[[], object], name: str) -> None:
-    """Start Spark in the background; whoever needs it asks again, and is told what is wrong."""
-    # Two threads that import it at once can each wait for the other's half, which Python ends with an ImportError.
-    import_module("pyspark.sql")
-    from py4j.protocol import Py4JError
-    from pyspark.errors import PySparkException
-
-    def run() -> None:
-        try:
-            start()
-        except (RankhammerError, PySparkException, Py4JError, OSError):
-            logger.debug("Spark could not be started early", exc_info=True)
-
-    threading.Thread(target=run, name=name, daemon=True).start()
 
 
 def clear_cache() -> None:

@@ -32,11 +32,15 @@ def settings(master: str) -> dict[str, str]:
     return {KEY: "rankhammer.spark.worker_daemon"} if master.startswith("local") else {}
 
 
-def main() -> None:
-    """Import, then fork a worker whenever Spark asks for one."""
+def main(more: Sequence[str] = ()) -> None:
+    """Import, then fork a worker whenever Spark asks for one.
+
+    Args:
+        more: Names of modules that are imported, too; none of them may start a thread.
+    """
     if _THREADS.exists():
         sys.path[:] = installed_first(sys.path)
-        import_early()
+        import_early(more)
         if n_threads() == 1:
             import_module("pyspark.daemon").manager()
     os.execv(sys.executable, [sys.executable, "-m", "pyspark.daemon", *sys.argv[1:]])
@@ -60,11 +64,15 @@ def _installed(archives: Path) -> Path | None:
     return archives.parents[2] if archives.parts[-3:] == ("pyspark", "python", "lib") else None
 
 
-def import_early() -> None:
-    """Import what every worker needs, and keep it out of the garbage that each collects after each task."""
+def import_early(more: Sequence[str] = ()) -> None:
+    """Import what every worker needs, and keep it out of the garbage that each collects after each task.
+
+    Args:
+        more: Names of further modules.
+    """
     # The one thread that importing pyarrow starts: of an allocator that it does not use by default.
     os.environ.setdefault("JE_ARROW_MALLOC_CONF", "background_thread:false")
-    for name in MODULES:
+    for name in (*MODULES, *more):
         import_module(name)
     gc.collect()
     gc.freeze()
