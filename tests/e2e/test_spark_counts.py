@@ -7,7 +7,7 @@ from spark_counts import Counts, by_node, read_jobs, total
 
 MOST = {
     # Beside the plan of the first stage (`spark.early_start`).
-    "warm-up": Counts(jobs=2, stages=3),
+    "warm-up": Counts(jobs=3, stages=4),
     "ingestion": Counts(jobs=7, stages=15),
     "labeling": Counts(jobs=7, stages=13),
     "features": Counts(jobs=6, stages=12),
