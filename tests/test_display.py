@@ -9,19 +9,27 @@ from terminal import HIDE, SHOW, Terminal, screen
 
 from rankhammer import display, progress
 
-BEGIN = """
-import logging, os, sys, time
+BEGIN = r"""
+import logging, os, re, sys, threading, time
 from rankhammer import display, progress, spark
 from rankhammer.spark import output as spark_output
 logging.basicConfig(stream=sys.stdout, level="INFO", format="%(message)s")
+drawn, write = [], sys.stdout.write
+sys.stdout.write = lambda text: drawn.append(text) or write(text)
+def await_drawn(*texts):
+    deadline = time.monotonic() + 60
+    while not all(text in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", "".join(drawn)) for text in texts):
+        assert time.monotonic() < deadline, (texts, drawn)
+        time.sleep(0.01)
 """
 PRINTS = """
+also = ()
 with display.shown("reading the project"):
     display.begin(3)
     for number in range(3):
         display.node(f"node {number}")
         progress.tell("reading a table")
-        time.sleep(0.4)
+        await_drawn(f"node {number}", "reading a table", f"{number + 1}/3", *also)
         print(f"out {number}")
         print(f"err {number}", file=sys.stderr)
         logging.info("log %d", number)
@@ -29,11 +37,12 @@ with display.shown("reading the project"):
             os.write(errors.writing, b"jvm %d\\n" % number)
         display.advance()
 """
+DRAWN = "await_drawn('reading the project')"
 ENDINGS = {
-    "success": ("time.sleep(0.3)", 0),
-    "error": ("time.sleep(0.3); 1 / 0", 1),
-    "ctrl-c": ("time.sleep(0.3); raise KeyboardInterrupt", 130),
-    "exit": ("time.sleep(0.3); sys.exit(2)", 2),
+    "success": (DRAWN, 0),
+    "error": (DRAWN + "; 1 / 0", 1),
+    "ctrl-c": (DRAWN + "; raise KeyboardInterrupt", 130),
+    "exit": (DRAWN + "; sys.exit(2)", 2),
 }
 
 
@@ -58,7 +67,7 @@ def test_ctrl_c_while_the_first_line_is_drawn_leaves_nothing():
     script = """
 def interrupted(listener):
     progress.listen = lambda _: None
-    time.sleep(0.5)
+    await_drawn("reading the project")
     raise KeyboardInterrupt
 progress.listen = interrupted
 with display.shown("reading the project"):
@@ -83,18 +92,20 @@ def test_the_step_the_count_and_the_seconds_are_shown():
 
 
 def test_the_time_that_is_left_is_shown_and_goes_with_the_lines():
-    terminal = run(PRINTS.replace("display.begin(3)", "display.begin(3, lambda: 'about 40 s left')"))
+    script = PRINTS.replace("display.begin(3)", "display.begin(3, lambda: 'about 40 s left')")
+    terminal = run(script.replace("also = ()", "also = ('about 40 s left',)"))
     assert "about 40 s left" in terminal.text
     assert not [line for line in terminal.left if "left" in line]
 
 
 def test_spark_is_named_while_it_starts_and_its_tasks_while_they_run():
     script = """
-states = iter([True, True, True, True] + [False] * 1000)
-spark.is_starting = lambda: next(states)
+spark.is_starting = lambda: True
 spark.running_tasks = lambda: (3, 8)
 with display.shown("a node"):
-    time.sleep(2)
+    await_drawn("starting Spark")
+    spark.is_starting = lambda: False
+    await_drawn("3/8 tasks")
 """
     terminal = run(script)
     assert "starting Spark" in terminal.text
@@ -103,11 +114,14 @@ with display.shown("a node"):
 
 def test_a_spark_that_has_died_is_said_by_nobody_here():
     script = """
+asked = threading.Semaphore(0)
 def dead():
+    asked.release()
     raise ConnectionRefusedError("the JVM is gone")
 spark.running_tasks = dead
 with display.shown("a node"):
-    time.sleep(1)
+    assert asked.acquire(timeout=60)
+    assert asked.acquire(timeout=60)
 """
     terminal = run(script)
     assert terminal.left == []

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 
+import machine_speed
 import psutil
 import pytest
 
@@ -136,7 +137,7 @@ def train(context):
 @pytest.mark.parametrize("waits", [False, True], ids=["ends", "is ended"])
 def test_what_a_function_has_started_ends_with_it(made, tmp_path, waits):
     (tmp_path / "function.py").write_text(WITH_CHILD)
-    limit = {"time_limit_s": 3.0} if waits else {}
+    limit = {"time_limit_s": 3.0 * machine_speed.slowdown()} if waits else {}
     folder = made(roles={"chief": {}}, arguments={"waits": waits}, **limit)
     assert run_here(folder) == int(waits)
     child = int(folder.file("child-0"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
+from itertools import accumulate
 
 import pytest
 from local_search import BUDGET, SPACE, LocalContext, search
@@ -19,6 +20,8 @@ from rankhammer.training.search import HyperparameterSearch, Strategy, Trial
 
 DEFAULTS = {"max_depth": 3, "subsample": 1.0, "learning_rate": 0.1}
 N_TRIALS, WINDOW = 14, 3
+PATIENCE_S = 60
+"""For what comes at once, unless it never does."""
 TREES = RankerChoice((Candidate(PluginSpec(name="xgboost"), SPACE),))
 
 
@@ -34,15 +37,15 @@ class Recording(HyperparameterSearch):
         return super().suggest(n)
 
 
-def _rolled(delay) -> tuple[Recording, list[tuple[int, int]], list[int | None]]:
-    """Run a search whose trials take `delay(number)` seconds; return it, starts and ends, and who measured each."""
+def _rolled(hold) -> tuple[Recording, list[tuple[int, int]], list[int | None]]:
+    """Run a search whose trials last as long as `hold(number)`; return it, starts and ends, and who measured each."""
     found, lock, spans, best = Recording(), threading.Lock(), [], {}
 
     def run(trial: Trial, measured_by: Trial | None) -> Trial:
         with lock:
             spans.append((trial.number, 1))
             best[trial.number] = measured_by.number if measured_by else None
-        time.sleep(delay(trial.number))
+        hold(trial.number)
         with lock:
             spans.append((trial.number, -1))
         return replace(trial, loss=-(trial.params["subsample"] + trial.params["max_depth"] / 10))
@@ -53,7 +56,7 @@ def _rolled(delay) -> tuple[Recording, list[tuple[int, int]], list[int | None]]:
 
 def test_a_trial_knows_exactly_the_trials_a_window_before_it_whichever_ends_first():
     delays = (lambda _: 0.0, lambda number: 0.03 * (number % 4), lambda number: 0.05 * (number == 2))
-    searches = [_rolled(delay) for delay in delays]
+    searches = [_rolled(lambda number, delay=delay: time.sleep(delay(number))) for delay in delays]
     for found, _, _ in searches:
         assert found.known[:N_TRIALS] == [list(range(max(0, n - WINDOW + 1))) for n in range(N_TRIALS)]
         assert found.trials == searches[0][0].trials
@@ -63,16 +66,21 @@ def test_a_trial_knows_exactly_the_trials_a_window_before_it_whichever_ends_firs
 
 
 def test_no_trial_waits_for_a_slow_one_that_it_needs_not_and_no_more_than_a_window_run():
-    _, spans, _ = _rolled(lambda number: 0.2 if number == 2 else 0.001)
-    slow_ended = spans.index((2, -1))
-    # 3 needs 0 and 4 needs 1; 5 needs the slow one.
-    assert {3, 4} <= {number for number, step in spans[:slow_ended] if step == -1}
-    assert all(number < 5 for number, _ in spans[:slow_ended])
-    running = peak = 0
-    for _, step in spans:
-        running += step
-        peak = max(peak, running)
-    assert peak == WINDOW
+    # The slow one ends when 3, which needs 0, and 4, which needs 1, have ended: 5 needs it.
+    ended = {3: threading.Event(), 4: threading.Event()}
+    first_window = threading.Barrier(WINDOW)
+
+    def hold(number: int) -> None:
+        if number < WINDOW:
+            first_window.wait(PATIENCE_S)
+        if number in ended:
+            ended[number].set()
+        if number == 2:
+            assert all(event.wait(PATIENCE_S) for event in ended.values())
+
+    _, spans, _ = _rolled(hold)
+    assert all(number < 5 for number, _ in spans[: spans.index((2, -1))])
+    assert max(accumulate(step for _, step in spans)) == WINDOW
 
 
 def test_an_error_of_the_work_itself_ends_the_search():
