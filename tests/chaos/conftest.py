@@ -206,7 +206,7 @@ def site(tmp_path_factory) -> Iterator[Site]:
     (project / "conf" / "prod" / "parameters.yml").write_text(QUICK)
     spark = project / "conf" / "prod" / "spark.yml"
     # All runs are short here: docs/production.md.
-    quick = spark.read_text().replace("-XX:+UseG1GC", java.SHORT_LIVED)
+    quick = spark.read_text().replace("-XX:+UseG1GC", "-XX:+UseSerialGC")
     assert f"spark.driver.extraJavaOptions: {java.SHORT_LIVED}" in quick
     spark.write_text(f"{quick}spark.executor.extraJavaOptions: {java.SHORT_LIVED}\n")
     make_demo(folder / "demo", random_state=42, sizes={n: replace(SIZES[n], **change) for n, change in SMALL.items()})

@@ -131,6 +131,12 @@ def test_dynamic_allocation_tracks_shuffles_and_is_bounded():
     assert spark_settings(ask(fixed, limits()), fixed)["spark.executor.instances"] == "2"
 
 
+def test_java_options_of_a_profile_reach_its_executors_alone():
+    short = settings(profile="small", profiles={"small": SMALL | {"java_options": "-XX:+UseSerialGC"}})
+    assert spark_settings(ask(short, limits()), short)["spark.executor.extraJavaOptions"] == "-XX:+UseSerialGC"
+    assert not [key for key in spark_settings(ask(settings(), limits()), settings()) if "JavaOptions" in key]
+
+
 def test_queue_label_and_gpus_reach_spark():
     wanted = settings(profile="small", queue="root.ranking", node_label="fast", gpus=1)
     keys = spark_settings(ask(wanted, limits()), wanted)

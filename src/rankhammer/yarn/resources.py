@@ -33,6 +33,7 @@ class Profile(StrictModel):
     cores: int = Field(ge=1, le=6, description="cores per executor; more than six slow HDFS and the JVM down")
     memory_mb: int = Field(ge=460, le=1_000_000, description="heap of an executor")
     overhead_mb: int = Field(ge=384, le=1_000_000, description="memory of an executor beside the heap: Python workers")
+    java_options: str = Field("", description="options of an executor's JVM, for those that live for minutes only")
     driver_memory_mb: int = Field(2048, ge=512, le=1_000_000, description="heap of the driver")
     driver_overhead_mb: int = Field(1024, ge=384, le=1_000_000, description="its memory beside the heap, in YARN")
 
@@ -201,6 +202,8 @@ def spark_settings(request: ResourceRequest, settings: ResourceSettings) -> dict
         }
     else:
         keys |= {"spark.dynamicAllocation.enabled": "false", "spark.executor.instances": profile.instances}
+    if profile.java_options:
+        keys["spark.executor.extraJavaOptions"] = profile.java_options
     if settings.queue:
         keys["spark.yarn.queue"] = settings.queue
     if settings.node_label:

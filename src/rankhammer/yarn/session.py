@@ -135,9 +135,13 @@ def session_settings(
     # Spark tells executors the driver's value.
     os.environ["PYSPARK_PYTHON"] = keys[_EXECUTORS_PYTHON]
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
-    joined = merged(own, keys)
-    together = {key: joined[key] for key in JOINED if key in keys}
-    return {**resources.spark_settings(request, settings.resources), **keys, **own, **together}
+    return _joined({**resources.spark_settings(request, settings.resources), **own}, keys)
+
+
+def _joined(asked: Mapping[str, str], needed: Mapping[str, str]) -> Mapping[str, str]:
+    """Let what is asked for win over what nodes need, but for lists and Java's options, of which both hold."""
+    both = merged(asked, needed)
+    return {**needed, **asked, **{key: both[key] for key in JOINED if key in needed}}
 
 
 def require_nodes(session: SparkSession) -> None:
